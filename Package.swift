@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
+  -> Target
+{
+  .testTarget(
+    name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+    swiftSettings: strict)
+}
+
+func system(_ name: String, package: String) -> Target {
+  .systemLibrary(name: name, providers: [.apt([package])])
+}
+
+let package = Package(
+  name: "scaled-storage",
+  products: [
+    .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
+    .library(name: "Candid", targets: ["Candid"]),
+    .executable(name: "scaled-storage", targets: ["scaled-storage"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+  ],
+  targets: [
+    system("CLinux", package: "libc6-dev"),
+    system("CNghttp2", package: "libnghttp2-dev"),
+    system("CHTTPParser", package: "libhttp-parser-dev"),
+    system("CRocksDB", package: "librocksdb-dev"),
+
+    layer("Candid"),
+    layer("Placement"),
+    layer("Storage"),
+    layer("RocksDBStorage", ["Storage", "CRocksDB"]),
+    layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser"]),
+    layer("Cluster", ["Candid", "Placement", "Storage"]),
+    layer(
+      "ScaledStorage",
+      [
+        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
+      "Gateway",
+      [
+        "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
+      "Commands",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "RocksDBStorage",
+        "ScaledStorage", "Storage",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "scaled-storage", dependencies: ["Commands"], swiftSettings: strict),
+
+    tests("ArchitectureTests", []),
+    tests("CandidTests", ["Candid"], resources: [.copy("Vectors")]),
+    tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
+    tests("StorageTests", ["Storage", "RocksDBStorage"]),
+    tests("HTTPTransportTests", ["HTTPTransport"]),
+    tests("ClusterTests", ["Candid", "Cluster", "Placement", "Storage"]),
+    tests(
+      "ScaledStorageTests",
+      ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage"]),
+    tests(
+      "GatewayTests",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+      ]),
+    tests("CommandsTests", ["Candid", "Commands", "Placement"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
