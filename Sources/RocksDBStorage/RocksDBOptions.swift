@@ -1,0 +1,25 @@
+public import Storage
+
+/// The footprint and the promises of a ``RocksDBEngine``. The defaults suit many nodes on one
+/// small machine.
+public struct RocksDBOptions: Sendable, Hashable {
+  /// When a commit returns.
+  public var durability: Durability
+  /// Bytes of one memtable, at least 64 KiB; two may exist at once, and the log files that back
+  /// them take about as much again.
+  public var writeBufferByteCount: Int
+  /// Bytes of the cache of uncompressed blocks, indexes and filters included.
+  public var blockCacheByteCount: Int
+  /// Table files that are held open, at least 16.
+  public var maximumOpenFiles: Int
+
+  public init(
+    durability: Durability = .fsync, writeBufferByteCount: Int = 16 << 20,
+    blockCacheByteCount: Int = 16 << 20, maximumOpenFiles: Int = 128
+  ) {
+    self.durability = durability
+    self.writeBufferByteCount = max(64 << 10, writeBufferByteCount)
+    self.blockCacheByteCount = max(64 << 10, blockCacheByteCount)
+    self.maximumOpenFiles = max(16, maximumOpenFiles)
+  }
+}
