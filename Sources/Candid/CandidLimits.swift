@@ -1,0 +1,30 @@
+/// What one message may cost its reader. The bytes come from a peer, so each bound is checked
+/// before the work it bounds.
+public struct CandidLimits: Hashable, Sendable {
+  /// Nesting of values and of types.
+  public var depth: Int
+  /// Entries of a message's type table.
+  public var typeTableEntries: Int
+  /// Fields, methods and parameters of one message's types together.
+  public var typeTableFields: Int
+  /// Steps of decoding: one for each value, field and type compared. Values without any bytes
+  /// (`vec null`) make a short message long; this is what stops a billion of them.
+  public var steps: Int
+
+  public init(
+    depth: Int = 256, typeTableEntries: Int = 4_096, typeTableFields: Int = 65_536,
+    steps: Int = 4_000_000
+  ) {
+    self.depth = depth
+    self.typeTableEntries = typeTableEntries
+    self.typeTableFields = typeTableFields
+    self.steps = steps
+  }
+
+  public static let standard = CandidLimits()
+
+  /// Bytes of one `nat` or `int` in LEB128, and a bound for its decimal digits: conversion between
+  /// them is quadratic.
+  static let integerBytes = 4_096
+  static let integerDigits = 8_631
+}

@@ -1,0 +1,81 @@
+/// A Candid value. Each number keeps its type, so that it is printed and encoded as it was meant.
+public indirect enum CandidValue: Hashable, Sendable {
+  case null
+  case reserved
+  case bool(Bool)
+  /// Must not be negative; encoding checks it.
+  case nat(CandidInteger)
+  case int(CandidInteger)
+  case nat8(UInt8), nat16(UInt16), nat32(UInt32), nat64(UInt64)
+  case int8(Int8), int16(Int16), int32(Int32), int64(Int64)
+  case float32(Float), float64(Double)
+  case text(String)
+  case principal(Principal)
+  /// `vec nat8`, always in this case and never in `vec`.
+  case blob([UInt8])
+  case opt(CandidValue?)
+  case vec([CandidValue])
+  /// In ascending order of ids. `record(fields:)` sorts.
+  case record([CandidFieldValue])
+  case variant(CandidFieldValue)
+  case function(Principal, method: String)
+  case service(Principal)
+
+  /// A record with named fields, in any order.
+  public static func record(fields: KeyValuePairs<String, CandidValue>) -> CandidValue {
+    .record(
+      fields.map { CandidFieldValue($0.key, $0.value) }.sorted { $0.label < $1.label })
+  }
+
+  /// A case of a variant, by default one without a value.
+  public static func variant(_ tag: String, _ value: CandidValue = .null) -> CandidValue {
+    .variant(CandidFieldValue(tag, value))
+  }
+}
+
+/// A field of a record with its value, or the case of a variant with its value.
+public struct CandidFieldValue: Hashable, Sendable {
+  public var label: CandidLabel
+  public var value: CandidValue
+
+  public init(_ name: String, _ value: CandidValue) {
+    self.init(label: CandidLabel(name), value: value)
+  }
+
+  public init(label: CandidLabel, value: CandidValue) {
+    self.label = label
+    self.value = value
+  }
+}
+
+extension CandidValue {
+  /// The name of the value's kind, for messages.
+  var kind: String {
+    switch self {
+    case .null: "null"
+    case .reserved: "reserved"
+    case .bool: "bool"
+    case .nat: "nat"
+    case .int: "int"
+    case .nat8: "nat8"
+    case .nat16: "nat16"
+    case .nat32: "nat32"
+    case .nat64: "nat64"
+    case .int8: "int8"
+    case .int16: "int16"
+    case .int32: "int32"
+    case .int64: "int64"
+    case .float32: "float32"
+    case .float64: "float64"
+    case .text: "text"
+    case .principal: "principal"
+    case .blob: "blob"
+    case .opt: "opt"
+    case .vec: "vec"
+    case .record: "record"
+    case .variant: "variant"
+    case .function: "func"
+    case .service: "service"
+    }
+  }
+}
