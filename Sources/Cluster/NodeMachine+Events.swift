@@ -97,6 +97,10 @@ extension NodeMachine {
           + (migration.epoch.map { " for epoch \($0)" } ?? " without an epoch"))
       return
     }
+    guard !isOverloaded else {
+      actions.append(.respond(ticket, .failure(NodeMachine.overload)))
+      return
+    }
     do throws(ClusterError) {
       for (key, record) in try TransferChunk.records(in: migration.data) {
         guard handover.next.owner(of: key) == identity else {

@@ -30,6 +30,25 @@ extension NodeMachine {
     }
   }
 
+  /// Stores state of the layers above, under names of theirs; nil removes. Answered by `.respond`.
+  public mutating func store(_ entries: [(name: String, value: [UInt8]?)], ticket: UInt64) {
+    for entry in entries {
+      let key = StoreLayout.extraKey(entry.name)
+      if let value = entry.value {
+        openTurn.batch.put(key, value)
+      } else {
+        openTurn.batch.delete(key)
+      }
+    }
+    openTurn.controls.append(ticket)
+  }
+
+  /// What `store` made durable under `name`.
+  /// - Throws: `ClusterError` with code `.storage`.
+  public func stored(_ name: String) throws(ClusterError) -> [UInt8]? {
+    try read(StoreLayout.extraKey(name))
+  }
+
   /// Statistics and versions as the store has them: at the start, and after a failed commit.
   mutating func restoreCounters() throws(ClusterError) {
     statistics = try read(StoreLayout.statistics).map(Statistics.init(encoded:)) ?? Statistics()

@@ -28,6 +28,8 @@ public struct NodeMachine {
     public var sliceEntries = 512
     /// Changed keys that may be left when a source calls its copy done: what the fence must send.
     public var fenceBacklog = 256
+    /// Bytes of writes that may wait for the disk; beyond it, writes are refused as overloaded.
+    public var uncommittedBytes = 32 << 20
 
     public init() {}
   }
@@ -50,6 +52,7 @@ public struct NodeMachine {
   var pending: [[UInt8]: Pending] = [:]
   var openTurn = Turn()
   var inFlight: [Turn] = []
+  var inFlightBytes = 0
   var lastSequence: UInt64 = 0
   var lastVersion = Version(0)
   var reservedVersion = Version(0)
@@ -117,6 +120,7 @@ public struct NodeMachine {
     lastSequence += 1
     openTurn.sequence = lastSequence
     inFlight.append(openTurn)
+    inFlightBytes += openTurn.batch.byteCount
     actions.append(.commit(sequence: lastSequence, openTurn.batch))
     openTurn = Turn()
   }
@@ -127,7 +131,10 @@ public struct NodeMachine {
     while done < inFlight.count, inFlight[done].sequence <= sequence { done += 1 }
     let turns = inFlight[..<done]
     inFlight.removeFirst(done)
-    for turn in turns { complete(turn) }
+    for turn in turns {
+      inFlightBytes -= turn.batch.byteCount
+      complete(turn)
+    }
   }
 
   /// A commit failed, and with it all that was built on it: every write that is not yet durable is
@@ -137,6 +144,7 @@ public struct NodeMachine {
     let refusal = ClusterError(code, "the store could not take the write: \(error.message)")
     let failed = inFlight + [openTurn]
     inFlight = []
+    inFlightBytes = 0
     openTurn = Turn()
     pending = [:]
     do throws(ClusterError) {
@@ -156,6 +164,14 @@ public struct NodeMachine {
     if let first = inFlight.first { return sequence < first.sequence }
     return sequence <= lastSequence
   }
+
+  /// Whether the disk is so far behind that nothing more may be written for now.
+  var isOverloaded: Bool {
+    inFlightBytes + openTurn.batch.byteCount > limits.uncommittedBytes
+  }
+
+  static let overload = ClusterError(
+    .overloaded, "the disk is behind with the writes before this one; try again shortly")
 
   // MARK: - Versions
 

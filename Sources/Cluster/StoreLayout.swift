@@ -2,6 +2,7 @@
 enum StoreLayout {
   private static let meta: UInt8 = 0x6d  // m
   private static let data: UInt8 = 0x64  // d
+  private static let extra: UInt8 = 0x65  // e
   private static let expiry: UInt8 = 0x78  // x
 
   // The state that makes a node the node it is.
@@ -39,6 +40,9 @@ enum StoreLayout {
 
   /// The user's key behind a stored data key.
   static func userKey(_ stored: [UInt8]) -> [UInt8] { Array(stored.dropFirst()) }
+
+  /// State of the layers above.
+  static func extraKey(_ name: String) -> [UInt8] { prefixed(extra, Array(name.utf8)) }
 
   private static func name(_ text: StaticString) -> [UInt8] {
     text.withUTF8Buffer { prefixed(meta, Array($0)) }
