@@ -1,0 +1,64 @@
+# What deploy/up and deploy/check share. Sourced by them, never run.
+# shellcheck shell=bash
+
+# Debian packages that the build needs: the libraries it links, and what the
+# package manager clones dependencies with.
+# shellcheck disable=SC2034 # Read by the scripts that source this.
+readonly build_needs=(
+  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev git ca-certificates
+)
+readonly oldest_swift_major=6 oldest_swift_minor=2
+
+say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+is_installed() {
+  # shellcheck disable=SC2016 # dpkg-query expands the field, not the shell.
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Installs those of the named Debian packages that are missing; says nothing
+# when none is.
+install_missing() {
+  local name missing=() as_root=()
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    fail "this needs apt and dpkg, as on Debian 12; the packages wanted are: $*"
+  fi
+  for name in "$@"; do
+    is_installed "$name" || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  local install=(
+    env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+  )
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null ||
+      fail "missing: ${missing[*]}. As root, run: apt-get update && ${install[*]}"
+    as_root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update ||
+    fail "apt-get update failed; mend what it says above, then run this again"
+  "${as_root[@]}" "${install[@]}" ||
+    fail "could not install ${missing[*]}; mend what apt-get says above, then run this again"
+}
+
+# Ends with an error unless a Swift that is new enough is on the PATH.
+require_swift() {
+  local wanted="$oldest_swift_major.$oldest_swift_minor" described
+  command -v swift >/dev/null ||
+    fail "swift is not on the PATH. Install Swift $wanted or newer (https://www.swift.org/install)" \
+      "and add its usr/bin folder to PATH"
+  described=$(swift --version 2>&1) || fail "swift --version failed: $described"
+  [[ $described =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
+    fail "swift --version names no version: $described"
+  local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+  ((major > oldest_swift_major || (major == oldest_swift_major && minor >= oldest_swift_minor))) ||
+    fail "Swift $major.$minor is too old; this needs $wanted or newer" \
+      "(https://www.swift.org/install)"
+}
