@@ -48,13 +48,13 @@ public final class Node {
     self.logger = logger
     machine = try NodeMachine(store: store, limits: limits)
     peers = PeerClient(loop: loop, credential: credential)
-    let relay = CommitRelay(mailbox: loop.mailbox)
+    let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
     } catch {
       throw ClusterError(.storage, "the committer could not be started: \(error.message)")
     }
-    relay.connect(LoopBound(WeakNode(node: self), loop: loop))
+    relay.onOutcome = { [weak self] outcome in self?.committed(outcome) }
     scheduleTick()
   }
 
@@ -242,7 +242,7 @@ public final class Node {
     }
   }
 
-  fileprivate func committed(_ outcome: CommitOutcome) {
+  private func committed(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
       machine.committed(through: outcome.sequences.upperBound)
@@ -258,28 +258,4 @@ public final class Node {
     committer.resume()
     scheduleFlush()
   }
-}
-
-/// Carries outcomes from the committer's thread to the node's loop.
-private final class CommitRelay: @unchecked Sendable {
-  private let mailbox: Mailbox
-  // Set once, before the first submission, and read by the committer's thread after it.
-  private var target: LoopBound<WeakNode>?
-
-  init(mailbox: Mailbox) {
-    self.mailbox = mailbox
-  }
-
-  func connect(_ target: LoopBound<WeakNode>) {
-    self.target = target
-  }
-
-  func deliver(_ outcome: CommitOutcome) {
-    guard let target else { return }
-    mailbox.post { target.value.node?.committed(outcome) }
-  }
-}
-
-private struct WeakNode {
-  weak var node: Node?
 }

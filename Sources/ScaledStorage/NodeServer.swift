@@ -46,13 +46,7 @@ public final class NodeServer: RequestHandler {
     do throws(Problem) {
       return try route(exchange)
     } catch {
-      let given = try? Representation.ofRequest(contentType: exchange.header("content-type"))
-      let fallback: Representation =
-        exchange.method == .post && exchange.header("content-type") != nil ? given ?? .json : .json
-      let representation =
-        (try? Representation.ofAnswer(accept: exchange.header("accept"), fallback: fallback))
-        ?? .json
-      var answer = Answer(error, as: representation)
+      var answer = Answer(error, as: .ofProblem(for: exchange))
       stamp(&answer)
       answer.write(to: exchange)
       return .done

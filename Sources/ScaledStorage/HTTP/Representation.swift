@@ -1,4 +1,5 @@
 package import Candid
+package import HTTPTransport
 
 /// How Candid values travel in a body.
 package enum Representation: Hashable, Sendable {
@@ -66,6 +67,18 @@ package enum Representation: Hashable, Sendable {
           + "accept application/candid, text/candid or application/json")
     }
     return best.representation
+  }
+
+  /// How a request that could not be served is told so: as it asked for, in the representation of
+  /// its own body, else in JSON.
+  package static func ofProblem(for exchange: Exchange) -> Representation {
+    var fallback = Representation.json
+    if exchange.method == .post, let contentType = exchange.header("content-type"),
+      let given = try? ofRequest(contentType: contentType)
+    {
+      fallback = given
+    }
+    return (try? ofAnswer(accept: exchange.header("accept"), fallback: fallback)) ?? .json
   }
 
   // MARK: - Values

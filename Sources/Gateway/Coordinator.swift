@@ -1,0 +1,327 @@
+public import Candid
+public import Cluster
+public import HTTPTransport
+import Logging
+import Placement
+public import ScaledStorage
+public import Storage
+
+/// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
+/// carries its messages, and grows the cluster when the policy says so.
+public final class Coordinator {
+  public private(set) var machine: CoordinatorMachine
+  private let loop: EventLoop
+  private let store: any StorageEngine
+  private let committer: GroupCommitter
+  private let launcher: any Launcher
+  private let peers: PeerClient
+  private let policy: ScalePolicy
+  private let logger: Logger
+
+  private var pollsInFlight: Set<Principal> = []
+  private var polledAt: [Principal: MonotonicTime] = [:]
+  private(set) var reports: [Principal: NodeInfo] = [:]
+  private var lastDecision: ScalePolicy.Decision?
+  private var isAdvanceScheduled = false
+  private var ticker: TimerID?
+  private var isStopped = false
+
+  private static let stateKey = Array("state".utf8)
+  private static let tick = Duration.milliseconds(10)
+  private static let pollDeadline = Duration.seconds(2)
+
+  /// Reads the coordinator's state from `store`, or begins a new cluster there.
+  /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
+  public init(
+    loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
+    policy: ScalePolicy, settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(),
+    logger: Logger
+  ) throws(ClusterError) {
+    self.loop = loop
+    self.store = store
+    self.launcher = launcher
+    self.policy = policy
+    self.logger = logger
+    peers = PeerClient(loop: loop, credential: credential)
+    let relay = CommitRelay(loop: loop)
+    do throws(StorageError) {
+      committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
+    } catch {
+      throw ClusterError(.storage, "the coordinator's log could not be opened: \(error.message)")
+    }
+    machine = try Coordinator.restore(store, settings: settings)
+    relay.onOutcome = { [weak self] outcome in self?.persisted(outcome) }
+  }
+
+  private static func restore(
+    _ store: any StorageEngine, settings: CoordinatorMachine.Settings
+  ) throws(ClusterError) -> CoordinatorMachine {
+    let stored: [UInt8]?
+    do throws(StorageError) {
+      stored = try store.get(stateKey)
+    } catch {
+      throw ClusterError(.storage, "the coordinator's log could not be read: \(error.message)")
+    }
+    if let stored {
+      return CoordinatorMachine(state: try CoordinatorState(encoded: stored), settings: settings)
+    }
+    let state = try CoordinatorState.fresh(hashKey: .random(), capacity: settings.capacity)
+    // The first state, with the cluster's hash key, is durable before anything is built on it.
+    var batch = WriteBatch()
+    batch.put(stateKey, state.encoded)
+    do throws(StorageError) {
+      try store.commit(batch)
+    } catch {
+      throw ClusterError(.storage, "the coordinator's log could not be written: \(error.message)")
+    }
+    return CoordinatorMachine(state: state, settings: settings)
+  }
+
+  /// Begins to work.
+  public func start() {
+    scheduleTick()
+    scheduleAdvance()
+  }
+
+  /// Ends the nodes, then the coordinator; `done` is called once, on the loop.
+  public func stop(nodesWithin limit: Duration, _ done: @escaping () -> Void) {
+    guard !isStopped else { return done() }
+    isStopped = true
+    if let ticker { loop.cancel(ticker) }
+    launcher.stopAll(within: limit) { [self] in
+      peers.shutdown()
+      committer.close()
+      done()
+    }
+  }
+
+  // MARK: - What the gateway's interface asks
+
+  /// The map to route by.
+  public var map: ClusterMap { machine.routingMap }
+
+  /// Starts the join of one more node.
+  /// - Throws: `ClusterError` when the ring is changing or is full.
+  func addNode(reason: String) throws(ClusterError) -> Principal {
+    let count = machine.state.map.members.count
+    guard count < policy.maximumNodes else {
+      throw ClusterError(
+        .conflict, "the cluster has \(count) nodes, the most that --max-nodes allows")
+    }
+    let node = try machine.addNode(reason: reason, now: now)
+    scheduleAdvance()
+    return node
+  }
+
+  /// Makes a module that has been received the cluster's: every node gets it.
+  func install(
+    _ module: Module, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    // Rare and short beside the health of a cluster: the one commit that is made on the loop.
+    var batch = WriteBatch()
+    for entry in module.storedEntries {
+      if let value = entry.value { batch.put(Array(entry.name.utf8), value) }
+    }
+    do throws(StorageError) {
+      try store.commit(batch)
+    } catch {
+      return completion(
+        .failure(ClusterError(.storage, "the module could not be stored: \(error.message)")))
+    }
+    machine.moduleChanged(module.digest)
+    scheduleAdvance()
+    completion(.success(()))
+  }
+
+  private func storedModule() throws(ClusterError) -> Module? {
+    try Module.stored { (name) throws(ClusterError) in
+      do throws(StorageError) {
+        return try store.get(Array(name.utf8))
+      } catch {
+        throw ClusterError(.storage, "the module could not be read: \(error.message)")
+      }
+    }
+  }
+
+  // MARK: - The machine's driver
+
+  private var now: UInt64 { loop.now.nanoseconds / 1_000_000 }
+
+  private func scheduleTick() {
+    ticker = loop.schedule(after: Coordinator.tick) { [weak self] in
+      guard let self, !isStopped else { return }
+      pollHealth()
+      scheduleAdvance()
+      scheduleTick()
+    }
+  }
+
+  private func scheduleAdvance() {
+    guard !isAdvanceScheduled, !isStopped else { return }
+    isAdvanceScheduled = true
+    loop.atEndOfTurn { [weak self] in
+      guard let self else { return }
+      isAdvanceScheduled = false
+      guard !isStopped else { return }
+      scale()
+      machine.advance(now: now)
+      for action in machine.takeActions() { perform(action) }
+    }
+  }
+
+  private func perform(_ action: CoordinatorAction) {
+    switch action {
+    case .persist(let sequence, let bytes):
+      var batch = WriteBatch()
+      batch.put(Coordinator.stateKey, bytes)
+      // A submission that is refused belongs to a failure whose outcome comes by the relay.
+      do throws(StorageError) {
+        try committer.submit(batch, sequence: sequence)
+      } catch {
+        logger.warning("the coordinator's state waits for its store: \(error.message)")
+      }
+    case .launch(let node, let previous):
+      launcher.launch(node, previousAddress: previous) { [weak self] event in
+        self?.launcherReported(node, event)
+      }
+    case .destroy(let node):
+      reports[node] = nil
+      launcher.destroy(node)
+    case .send(let request, let node, let address, let message):
+      send(message, to: node, at: address) { [weak self] result in
+        guard let self else { return }
+        machine.replied(request, result, now: now)
+        scheduleAdvance()
+      }
+    case .note(let text):
+      logger.info("\(text)")
+    }
+  }
+
+  private func launcherReported(_ node: Principal, _ event: LauncherEvent) {
+    guard !isStopped else { return }
+    switch event {
+    case .running(let address):
+      machine.nodeRunning(node, address: address, now: now)
+      polledAt[node] = nil
+    case .stopped(let reason):
+      reports[node] = nil
+      machine.nodeStopped(node, reason: reason, now: now)
+    }
+    pollHealth()
+    scheduleAdvance()
+  }
+
+  private func send(
+    _ message: CoordinatorMessage, to node: Principal, at address: String,
+    _ completion: @escaping PeerClient.Completion
+  ) {
+    let epoch = machine.state.map.ring.epoch
+    let send = { [peers] (event: CanisterManagerEvent) in
+      peers.send(event, to: node, at: address, epoch: epoch, completion)
+    }
+    switch message {
+    case .initialise(let node, let map):
+      peers.initialise(node, map: map, at: address, completion)
+    case .prepare(let map): send(.prepare(map))
+    case .fence(let epoch): send(.fence(epoch: epoch))
+    case .ringChanged(let map): send(.ringChanged(map))
+    case .abort(let epoch): send(.abort(epoch: epoch))
+    case .uploadModule:
+      do throws(ClusterError) {
+        guard let module = try storedModule() else {
+          throw ClusterError(.corruption, "the cluster's module is not in the coordinator's log")
+        }
+        upload(module.chunks[...], to: node, at: address, completion)
+      } catch {
+        loop.schedule(after: .zero) { completion(.failure(error)) }
+      }
+    }
+  }
+
+  private func upload(
+    _ chunks: ArraySlice<WasmInitArgs>, to node: Principal, at address: String,
+    _ completion: @escaping PeerClient.Completion
+  ) {
+    guard let chunk = chunks.first else { return completion(.success(())) }
+    peers.upload(chunk, to: node, at: address) { [weak self] result in
+      guard case .success = result else { return completion(result) }
+      self?.upload(chunks.dropFirst(), to: node, at: address, completion)
+    }
+  }
+
+  private func persisted(_ outcome: CommitOutcome) {
+    switch outcome.result {
+    case .success:
+      machine.persisted(outcome.sequences.upperBound)
+      scheduleAdvance()
+    case .failure(let error):
+      loop.schedule(after: .milliseconds(200)) { [weak self] in
+        guard let self, !isStopped else { return }
+        committer.resume()
+        machine.persistFailed(error.message)
+        scheduleAdvance()
+      }
+    }
+  }
+
+  // MARK: - Health
+
+  /// The more nodes, the less often each is asked; during a change, more often.
+  private var pollInterval: Duration {
+    let count = Int64(max(1, machine.nodes.count))
+    return machine.isSettled
+      ? .milliseconds(max(100, 5 * count)) : .milliseconds(max(10, 2 * count))
+  }
+
+  private func pollHealth() {
+    let interval = pollInterval
+    for (node, view) in machine.nodes {
+      guard let text = view.address, !pollsInFlight.contains(node),
+        polledAt[node].map({ loop.now - $0 >= interval }) ?? true,
+        let address = try? SocketAddress(parsing: text)
+      else { continue }
+      pollsInFlight.insert(node)
+      polledAt[node] = loop.now
+      let request = ClientRequest(
+        method: .get, target: "/node_info", headers: [("accept", "application/candid")], body: [])
+      peers.client.send(request, to: address, deadline: Coordinator.pollDeadline) {
+        [weak self] result in
+        self?.polled(node, result)
+      }
+    }
+  }
+
+  private func polled(_ node: Principal, _ result: Result<ClientResponse, TransportError>) {
+    pollsInFlight.remove(node)
+    guard !isStopped else { return }
+    guard case .success(let response) = result,
+      let info = NodeInfo.read(candid: response.body)
+    else {
+      reports[node] = nil
+      machine.reportFailed(node)
+      return
+    }
+    // Another node may have taken the address of one that ended.
+    guard info.node == nil || info.node == node else { return }
+    reports[node] = info
+    machine.reported(node, info.report, now: now)
+    scheduleAdvance()
+  }
+
+  // MARK: - Scaling
+
+  private func scale() {
+    let decision = policy.decide(machine, now: now)
+    if decision != lastDecision {
+      lastDecision = decision
+      if case .stay(let reason) = decision { logger.debug("scaler: \(reason)") }
+    }
+    guard case .grow(let reason) = decision else { return }
+    do throws(ClusterError) {
+      _ = try machine.addNode(reason: reason, now: now)
+    } catch {
+      logger.warning("scaler: \(error.message)")
+    }
+  }
+}

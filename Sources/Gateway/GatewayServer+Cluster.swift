@@ -1,0 +1,162 @@
+import Candid
+import Cluster
+import HTTPTransport
+import Placement
+import ScaledStorage
+
+extension GatewayServer {
+  private static let infoSignature = CandidSignature.checked([NodeInfo.candidType])
+  private static let nodesSignature = CandidSignature.checked([.vec(NodeEntry.candidType)])
+  private static let ringSignature = CandidSignature.checked([RingDescription.candidType])
+
+  /// `node_info` of the cluster as a whole: 200 when every member serves.
+  func clusterInfo(_ exchange: Exchange) throws(Problem) -> Disposition {
+    let info = ClusterSummary.info(of: coordinator)
+    try QueryAnswer.make(
+      [info.candidValue], as: GatewayServer.infoSignature, to: exchange,
+      status: info.status.isServing ? 200 : 503
+    ).write(to: exchange)
+    return .done
+  }
+
+  /// `nodes`: every node's health.
+  func nodes(_ exchange: Exchange) throws(Problem) -> Disposition {
+    let entries = ClusterSummary.nodes(of: coordinator)
+    try QueryAnswer.make(
+      [.vec(entries.map(\.candidValue))], as: GatewayServer.nodesSignature, to: exchange
+    ).write(to: exchange)
+    return .done
+  }
+
+  /// `ring`: epoch, digest and members.
+  func ring(_ exchange: Exchange) throws(Problem) -> Disposition {
+    let ring = RingDescription(coordinator)
+    try QueryAnswer.make(
+      [ring.candidValue], as: GatewayServer.ringSignature, to: exchange
+    ).write(to: exchange)
+    return .done
+  }
+
+  /// `scale`: grows the cluster by hand, or tells what that would move.
+  func scale(_ exchange: Exchange) throws(Problem) -> Disposition {
+    let call = try ControlCall(
+      "scale", parameters: .checked([ScaleRequest.candidType]), exchange, credential: credential)
+    let request: ScaleRequest = try call.argument()
+    let plan = ScalePlan(coordinator)
+    var result = ScaleResult(
+      node: nil, nodes: UInt32(clamping: plan.nodes), moves: plan.moves, message: plan.message)
+    if !request.isPlan {
+      do throws(ClusterError) {
+        let node = try coordinator.addNode(reason: "asked for by hand")
+        result.node = node
+        result.message = "\(node.text) is joining; GET /ring tells when it has"
+      } catch {
+        throw Problem(error)
+      }
+    }
+    call.answer(
+      .success([result.candidValue]), as: .checked([ScaleResult.candidType])
+    ).write(to: exchange)
+    return .done
+  }
+}
+
+/// What the gateway tells of the cluster.
+enum ClusterSummary {
+  static func info(of coordinator: Coordinator) -> NodeInfo {
+    let map = coordinator.map
+    let infos = map.members.compactMap { coordinator.reports[$0] }
+    let missing = map.members.filter { !(coordinator.reports[$0]?.status.isServing ?? false) }
+    let status: NodeStatus
+    if !coordinator.machine.state.isBootstrapped {
+      status = .initialized
+    } else if !missing.isEmpty {
+      let names = missing.prefix(3).map(\.text).joined(separator: ", ")
+      status = .error(
+        .broadcast("\(missing.count) of \(map.members.count) nodes do not serve: \(names)"))
+    } else {
+      status = coordinator.machine.state.change == nil ? .ready : .scaleUp
+    }
+    return NodeInfo(
+      allNodes: map.members.map(\.text), previousNode: nil, nextNode: nil, status: status,
+      cyclesBalance: infos.reduce(0) { $0 &+ $1.cyclesBalance }, node: nil,
+      size: infos.reduce(0) { $0 &+ $1.size }, bytes: infos.reduce(0) { $0 &+ $1.bytes },
+      epoch: map.ring.epoch, revision: map.revision, ringDigest: map.digestText,
+      requestsPerSecond: infos.reduce(0) { $0 + $1.requestsPerSecond },
+      moduleSHA256: coordinator.machine.state.moduleDigest.map(SHA256.hexadecimal),
+      version: scaledStorageVersion, durability: infos.first?.durability ?? "",
+      isPurging: infos.contains { $0.isPurging }, handover: infos.lazy.compactMap(\.handover).first,
+      incarnation: 0, processID: ProcessTable.ownID)
+  }
+
+  static func nodes(of coordinator: Coordinator) -> [NodeEntry] {
+    coordinator.machine.nodes.keys.sorted().map { node in
+      let view = coordinator.machine.nodes[node]
+      return NodeEntry(
+        id: node, address: view?.address,
+        state: state(of: node, coordinator), info: coordinator.reports[node])
+    }
+  }
+
+  static func state(of node: Principal, _ coordinator: Coordinator) -> String {
+    if !coordinator.map.contains(node) { return "joining" }
+    switch coordinator.machine.nodes[node]?.process {
+    case .running: return coordinator.reports[node] == nil ? "unreachable" : "member"
+    case .launching: return "launching"
+    case .stopped, nil: return "stopped"
+    }
+  }
+}
+
+/// One node as `/nodes` shows it.
+struct NodeEntry {
+  var id: Principal
+  var address: String?
+  var state: String
+  var info: NodeInfo?
+
+  static let candidType = CandidType.record(fields: [
+    "id": .principal, "address": .opt(.text), "state": .text, "info": .opt(NodeInfo.candidType),
+  ])
+
+  var candidValue: CandidValue {
+    .record(fields: [
+      "id": .principal(id), "address": address.candidValue, "state": .text(state),
+      "info": info.candidValue,
+    ])
+  }
+}
+
+/// The ring as `/ring` shows it: without the hash key, which is the cluster's secret.
+struct RingDescription {
+  private let coordinator: Coordinator
+
+  init(_ coordinator: Coordinator) {
+    self.coordinator = coordinator
+  }
+
+  private static let memberType = CandidType.record(fields: [
+    "id": .principal, "address": .opt(.text), "state": .text,
+  ])
+
+  static let candidType = CandidType.record(fields: [
+    "epoch": .nat64, "revision": .nat64, "digest": .text, "members": .vec(memberType),
+    "joining": .opt(.principal), "settled": .bool,
+  ])
+
+  var candidValue: CandidValue {
+    let map = coordinator.map
+    let members = map.members.map { node in
+      CandidValue.record(fields: [
+        "id": .principal(node), "address": map.addresses[node].candidValue,
+        "state": .text(ClusterSummary.state(of: node, coordinator)),
+      ])
+    }
+    return .record(fields: [
+      "epoch": .nat64(map.ring.epoch), "revision": .nat64(map.revision),
+      "digest": .text(map.digestText), "members": .vec(members),
+      "joining": (coordinator.machine.state.change?.node).candidValue,
+      "settled": .bool(coordinator.machine.isSettled),
+    ])
+  }
+}

@@ -1,0 +1,136 @@
+import Candid
+import Cluster
+public import HTTPTransport
+import Placement
+public import ScaledStorage
+
+/// The gateway's HTTP interface: it routes keys to their owners and tells of the whole cluster.
+public final class GatewayServer: RequestHandler {
+  let coordinator: Coordinator
+  let credential: Credential
+  private let forward: ForwardMode
+  private let application: Application
+  private let client: HTTPClient
+  private let forwarder: Forwarder
+  // Set at the end of init, since the server calls this handler.
+  private var server: HTTPServer?
+  private var upload = ModuleUpload()
+
+  public init(
+    coordinator: Coordinator, credential: Credential, forward: ForwardMode,
+    maximumValueBytes: Int, loop: EventLoop, limits: ServerLimits
+  ) {
+    self.coordinator = coordinator
+    self.credential = credential
+    self.forward = forward
+    application = .builtIn(maximumValueBytes: maximumValueBytes)
+    client = HTTPClient(loop: loop)
+    forwarder = Forwarder(loop: loop, client: client)
+    server = HTTPServer(loop: loop, limits: limits, handler: self)
+  }
+
+  /// Listens; port 0 takes a free one. Returns the address that was bound.
+  /// - Throws: `TransportError` when the address cannot be had.
+  public func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
+    guard let server else { throw TransportError(.connectionClosed, "the gateway was shut down") }
+    return try server.listen(on: address)
+  }
+
+  /// Stops accepting and answers what has come. `done` is called once, on the loop.
+  public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
+    guard let server else { return done() }
+    server.shutdown(within: limit) { [self] in
+      client.shutdown()
+      self.server = nil
+      done()
+    }
+  }
+
+  // MARK: - Requests
+
+  public func handle(_ exchange: Exchange) -> Disposition {
+    do throws(Problem) {
+      return try route(exchange)
+    } catch {
+      Answer(error, as: .ofProblem(for: exchange)).write(to: exchange)
+      return .done
+    }
+  }
+
+  private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
+    if KeyedRequest.isKeyPath(exchange) {
+      return try pass(KeyedRequest(value: exchange), exchange)
+    }
+    let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
+    if let method = application.methods[name] {
+      return try pass(KeyedRequest(call: method, exchange), exchange)
+    }
+    switch name {
+    case "node_info": return try clusterInfo(exchange)
+    case "nodes": return try nodes(exchange)
+    case "ring": return try ring(exchange)
+    case "init_wasm": return try initWasm(exchange)
+    case "scale": return try scale(exchange)
+    case "handle_event", "init_canister_manager":
+      throw Problem(
+        404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
+    default:
+      throw Problem(
+        404, "unknown_method",
+        "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, get_data, update_data, "
+          + "node_info, nodes or ring")
+    }
+  }
+
+  /// Answers where the key lives, or with what its owner answers.
+  private func pass(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
+    switch request.forward ?? forward {
+    case .return:
+      guard let route = route(of: request.key) else {
+        throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
+      }
+      var answer = ForwardResponse.answer(
+        owner: route.owner, address: route.address, target: exchange.target,
+        as: request.representation)
+      answer.headers.append(("ss-epoch", String(route.epoch)))
+      answer.write(to: exchange)
+      return .done
+    case .proxy:
+      let pending = try later(exchange)
+      forwarder.forward(exchange, request, resolve: { [weak self] in self?.route(of: request.key) })
+      { pending.answer($0) }
+      return pending.disposition()
+    }
+  }
+
+  private func route(of key: [UInt8]) -> Forwarder.Route? {
+    let map = coordinator.map
+    guard let owner = map.owner(of: key), let address = map.addresses[owner] else { return nil }
+    return Forwarder.Route(owner: owner, address: address, epoch: map.ring.epoch)
+  }
+
+  func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {
+    guard let server else { throw Problem(503, "shutting_down", "the gateway is shutting down") }
+    return PendingExchange(exchange, of: server)
+  }
+
+  // MARK: - The module
+
+  private static let boolResult = CandidSignature.checked([.bool])
+
+  /// `init_wasm`: takes a module for the whole cluster, chunk by chunk.
+  private func initWasm(_ exchange: Exchange) throws(Problem) -> Disposition {
+    let call = try ControlCall(.initWasm, exchange, credential: credential)
+    let args: WasmInitArgs = try call.argument()
+    let pending = try later(exchange)
+    let complete = { (result: Result<Void, Problem>) in
+      pending.answer(call.answer(result.map { [.bool(true)] }, as: GatewayServer.boolResult))
+    }
+    if let module = try upload.take(args) {
+      coordinator.install(module) { complete($0.mapError(Problem.init)) }
+    } else {
+      complete(.success(()))
+    }
+    return pending.disposition()
+  }
+}

@@ -1,0 +1,28 @@
+public import Candid
+
+/// Starts and stops node instances: local processes by default, an orchestrator elsewhere.
+///
+/// It lives on the gateway's loop. Nodes outlive the gateway: `launch` finds what runs already.
+public protocol Launcher: AnyObject {
+  /// Finds the node's running instance, or starts one on the node's data.
+  ///
+  /// - Parameters:
+  ///   - previousAddress: where the node answered before, to be taken again if it is free.
+  ///   - report: called with `.running` once the instance answers requests and with `.stopped` when it
+  ///     has ended or could not be started; always on the loop, never within this call.
+  func launch(
+    _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void)
+
+  /// Ends the instance at once and removes its data: it never was a member. Repeatable.
+  func destroy(_ node: Principal)
+
+  /// Asks all instances to end and waits for them; those that have not ended in time are killed.
+  func stopAll(within limit: Duration, _ done: @escaping () -> Void)
+}
+
+/// What became of an instance.
+public enum LauncherEvent: Hashable, Sendable {
+  /// It answers at this `host:port`.
+  case running(address: String)
+  case stopped(reason: String)
+}

@@ -1,0 +1,176 @@
+public import Candid
+public import HTTPTransport
+import Glibc
+import Logging
+import ScaledStorage
+
+/// Runs nodes as processes of this machine, each with a data directory of its own.
+///
+/// Nodes have a session of their own, so that they outlive the gateway and its terminal. A node that
+/// runs already is adopted: it is known by its data directory.
+public final class ProcessLauncher: Launcher {
+  public struct Settings: Sendable {
+    /// Where the nodes' data directories are.
+    public var directory: String
+    /// The program that has the `node` command.
+    public var executable: String
+    /// Further arguments of `node`.
+    public var arguments: [String]
+    /// The host on which nodes listen.
+    public var host: String
+    /// How long a node may take until it answers.
+    public var launchTimeout = Duration.seconds(30)
+
+    public init(directory: String, executable: String, arguments: [String], host: String) {
+      self.directory = directory
+      self.executable = executable
+      self.arguments = arguments
+      self.host = host
+    }
+  }
+
+  private final class Instance {
+    var watcher: ProcessWatcher?
+    var report: (LauncherEvent) -> Void
+    var isRunning = false
+    var deadline: MonotonicTime
+
+    init(report: @escaping (LauncherEvent) -> Void, deadline: MonotonicTime) {
+      self.report = report
+      self.deadline = deadline
+    }
+  }
+
+  private let loop: EventLoop
+  private let settings: Settings
+  private let logger: Logger
+  private var instances: [Principal: Instance] = [:]
+  private var onEmpty: (() -> Void)?
+
+  private static let pollInterval = Duration.milliseconds(5)
+
+  public init(loop: EventLoop, settings: Settings, logger: Logger) {
+    self.loop = loop
+    self.settings = settings
+    self.logger = logger
+  }
+
+  private func directory(of node: Principal) -> String {
+    settings.directory + "/" + (node.canisterNumber.map { "node-\($0)" } ?? node.text)
+  }
+
+  private func identifyingArguments(of node: Principal) -> [String] {
+    ["node", "--data", directory(of: node)]
+  }
+
+  // MARK: - Launcher
+
+  public func launch(
+    _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
+  ) {
+    guard instances[node] == nil else { return }
+    let instance = Instance(report: report, deadline: loop.now + settings.launchTimeout)
+    instances[node] = instance
+    do {
+      try Directory.create(directory(of: node))
+      let process: pid_t
+      if let running = ProcessTable.find(arguments: identifyingArguments(of: node)) {
+        logger.info("\(node.text) is found running as process \(running)")
+        process = running
+      } else {
+        EndpointFile(directory: directory(of: node)).remove()
+        process = try spawn(node, address: previousAddress)
+      }
+      instance.watcher = try loop.watchExit(of: process) { [weak self, weak instance] exit in
+        guard let self, let instance else { return }
+        ended(node, instance, reason: "its process \(exit)")
+      }
+      awaitEndpoint(node, instance, process: process)
+    } catch {
+      let reason = (error as? LaunchError)?.message ?? "\(error)"
+      loop.schedule(after: .zero) { [weak self] in
+        self?.ended(node, instance, reason: reason)
+      }
+    }
+  }
+
+  public func destroy(_ node: Principal) {
+    let instance = instances.removeValue(forKey: node)
+    let running = ProcessTable.find(arguments: identifyingArguments(of: node))
+    if let watcher = instance?.watcher {
+      watcher.send(signal: SIGKILL)
+    } else if let running {
+      kill(running, SIGKILL)
+    }
+    // The directory goes after the process, which could write to it until it has ended.
+    removeDirectory(of: node, unlessRunning: running, keeping: instance, attempts: 400)
+  }
+
+  public func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
+    onEmpty = done
+    for instance in instances.values { instance.watcher?.send(signal: SIGTERM) }
+    loop.schedule(after: limit) { [weak self] in
+      guard let self else { return }
+      for instance in instances.values { instance.watcher?.send(signal: SIGKILL) }
+    }
+    finishStop()
+  }
+
+  // MARK: - Processes
+
+  private func spawn(_ node: Principal, address: String?) throws -> pid_t {
+    let directory = directory(of: node)
+    // The address of before is taken again if it is free; else the node takes any.
+    let listen = address ?? "\(settings.host):0"
+    return try EventLoop.spawn(
+      executable: settings.executable,
+      arguments: identifyingArguments(of: node) + ["--listen", listen] + settings.arguments,
+      output: directory + "/log")
+  }
+
+  private func awaitEndpoint(_ node: Principal, _ instance: Instance, process: pid_t) {
+    guard instances[node] === instance else { return }
+    let endpoint = EndpointFile(directory: directory(of: node)).read()
+    if let endpoint, endpoint.processID == process {
+      instance.isRunning = true
+      return instance.report(.running(address: endpoint.address))
+    }
+    guard loop.now < instance.deadline else {
+      logger.error("\(node.text) did not answer in time; see \(directory(of: node))/log")
+      instance.watcher?.send(signal: SIGKILL)
+      return
+    }
+    loop.schedule(after: ProcessLauncher.pollInterval) { [weak self, weak instance] in
+      guard let self, let instance else { return }
+      awaitEndpoint(node, instance, process: process)
+    }
+  }
+
+  private func ended(_ node: Principal, _ instance: Instance, reason: String) {
+    guard instances[node] === instance else { return }
+    instances[node] = nil
+    instance.report(.stopped(reason: "\(reason); see \(directory(of: node))/log"))
+    finishStop()
+  }
+
+  private func finishStop() {
+    guard instances.isEmpty, let done = onEmpty else { return }
+    onEmpty = nil
+    loop.schedule(after: .zero, done)
+  }
+
+  private func removeDirectory(
+    of node: Principal, unlessRunning process: pid_t?, keeping instance: Instance?, attempts: Int
+  ) {
+    if let process, attempts > 0,
+      ProcessTable.find(arguments: identifyingArguments(of: node)) == process
+    {
+      loop.schedule(after: ProcessLauncher.pollInterval) { [weak self] in
+        self?.removeDirectory(
+          of: node, unlessRunning: process, keeping: instance, attempts: attempts - 1)
+      }
+      return
+    }
+    Directory.remove(directory(of: node))
+  }
+}

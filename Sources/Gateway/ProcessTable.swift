@@ -1,0 +1,78 @@
+import Glibc
+
+/// What the system tells of running processes.
+enum ProcessTable {
+  static var ownID: UInt32 { UInt32(clamping: getpid()) }
+
+  /// The process whose command line has `arguments` as neighbours, if there is one. O(processes).
+  ///
+  /// A node is found by its data directory, so that one started just before a gateway was killed,
+  /// and not yet noted anywhere, is found as well.
+  static func find(arguments: [String]) -> pid_t? {
+    guard let directory = opendir("/proc") else { return nil }
+    defer { closedir(directory) }
+    let own = getpid()
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let process = pid_t(name), process != own else { continue }
+      let words = commandLine(process)
+      guard words.count >= arguments.count else { continue }
+      for start in 0...(words.count - arguments.count)
+      where Array(words[start..<start + arguments.count]) == arguments {
+        return process
+      }
+    }
+    return nil
+  }
+
+  private static func commandLine(_ process: pid_t) -> [String] {
+    let descriptor = open("/proc/\(process)/cmdline", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 16_384)
+    let count = read(descriptor, &bytes, bytes.count)
+    guard count > 0 else { return [] }
+    return bytes[..<count].split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+/// The few operations on directories that launching nodes needs.
+enum Directory {
+  /// Creates the directory and those above it, for the owner only. Existing ones are left as they are.
+  static func create(_ path: String) throws(LaunchError) {
+    var partial = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      partial += part + "/"
+      if mkdir(partial, 0o700) != 0, errno != EEXIST {
+        throw LaunchError("cannot create the directory \(partial): " + String(cString: strerror(errno)))
+      }
+    }
+  }
+
+  /// Removes a directory with all that is in it. Symbolic links are removed, not followed.
+  static func remove(_ path: String) {
+    if let directory = opendir(path) {
+      while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        guard name != ".", name != ".." else { continue }
+        let child = path + "/" + name
+        if unlink(child) != 0, errno == EISDIR { remove(child) }
+      }
+      closedir(directory)
+    }
+    rmdir(path)
+  }
+}
+
+/// Why a node could not be launched.
+public struct LaunchError: Error, Sendable {
+  public let message: String
+
+  init(_ message: String) {
+    self.message = message
+  }
+}

@@ -1,0 +1,37 @@
+package import Cluster
+import Candid
+
+extension NodeInfo {
+  private static let signature = CandidSignature.checked([NodeInfo.candidType])
+
+  /// Reads a `node_info` answer in Candid; nil when it is none.
+  package static func read(candid body: [UInt8]) -> NodeInfo? {
+    guard let value = try? CandidBinary.decode(body, as: signature).first else { return nil }
+    return try? NodeInfo(candidValue: value)
+  }
+
+  /// What the coordinator needs of it.
+  package var report: NodeReport {
+    NodeReport(
+      identity: node, status: status, keys: size, bytes: bytes, epoch: epoch, revision: revision,
+      handover: handover, isPurging: isPurging, moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes)
+    )
+  }
+}
+
+/// Pairs of hexadecimal digits.
+enum Hexadecimal {
+  static func bytes(_ text: String) -> [UInt8]? {
+    let digits = text.utf8.map { digit -> UInt8? in
+      switch digit {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+      default: nil
+      }
+    }
+    guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
+    return stride(from: 0, to: digits.count, by: 2).map { index in
+      (digits[index] ?? 0) << 4 | (digits[index + 1] ?? 0)
+    }
+  }
+}
