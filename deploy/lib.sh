@@ -58,7 +58,7 @@ require_swift() {
   [[ $described =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
     fail "swift --version names no version: $described"
   local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
-  ((major > oldest_swift_major || (major == oldest_swift_major && minor >= oldest_swift_minor))) ||
+  ((major * 1000 + minor >= oldest_swift_major * 1000 + oldest_swift_minor)) ||
     fail "Swift $major.$minor is too old; this needs $wanted or newer" \
       "(https://www.swift.org/install)"
 }
