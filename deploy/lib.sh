@@ -52,8 +52,8 @@ install_missing() {
 require_swift() {
   local wanted="$oldest_swift_major.$oldest_swift_minor" described
   command -v swift >/dev/null ||
-    fail "swift is not on the PATH. Install Swift $wanted or newer (https://www.swift.org/install)" \
-      "and add its usr/bin folder to PATH"
+    fail "swift is not on the PATH. Install Swift $wanted or newer" \
+      "(https://www.swift.org/install) and add its usr/bin folder to PATH"
   described=$(swift --version 2>&1) || fail "swift --version failed: $described"
   [[ $described =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
     fail "swift --version names no version: $described"
