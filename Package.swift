@@ -41,12 +41,13 @@ let package = Package(
     system("CNghttp2", package: "libnghttp2-dev"),
     system("CHTTPParser", package: "libhttp-parser-dev"),
     system("CRocksDB", package: "librocksdb-dev"),
+    system("COpenSSL", package: "libssl-dev"),
 
     layer("Candid"),
     layer("Placement"),
     layer("Storage"),
     layer("RocksDBStorage", ["Storage", "CRocksDB"]),
-    layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser"]),
+    layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer(
       "ScaledStorage",

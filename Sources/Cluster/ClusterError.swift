@@ -1,0 +1,42 @@
+/// Why the cluster refuses an event or a stored form.
+public struct ClusterError: Error, Hashable, Sendable {
+  public enum Code: String, Hashable, Sendable {
+    /// The node has no ring yet.
+    case notInitialised = "not_initialised"
+    /// The node already belongs to a cluster, under another identity.
+    case alreadyInitialised = "already_initialised"
+    /// The event speaks of an epoch that has passed, or that this node cannot join.
+    case staleEpoch = "stale_epoch"
+    /// The event does not fit what the node is doing.
+    case conflict
+    /// A node is named that is not a member.
+    case unknownNode = "unknown_node"
+    /// The message or the stored form cannot be read.
+    case malformed
+    /// Stored bytes are damaged or come from a newer program.
+    case corruption
+    /// The store cannot take the write.
+    case storage = "storage_failed"
+    /// The disk is full.
+    case noSpace = "no_space"
+    /// A queue is full or a wait took too long.
+    case overloaded
+  }
+
+  public var code: Code
+  /// What was wrong and how to mend it.
+  public var message: String
+
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Whether the same request may succeed a little later.
+  public var isRetryable: Bool {
+    switch code {
+    case .notInitialised, .conflict, .storage, .noSpace, .overloaded: true
+    case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption: false
+    }
+  }
+}

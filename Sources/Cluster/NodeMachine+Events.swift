@@ -1,0 +1,252 @@
+public import Candid
+import Placement
+import Storage
+
+extension NodeMachine {
+  /// Makes this node a member of a cluster, or the first node of a new one. Idempotent.
+  ///
+  /// The answer follows as a `.respond` action once it is durable.
+  public mutating func initialise(identity: Principal, map: ClusterMap, ticket: UInt64) {
+    if let known = self.identity {
+      guard known == identity, self.map?.ring.hashKey == map.ring.hashKey else {
+        refuse(
+          ticket, .alreadyInitialised,
+          "this node already is \(known.text); start a new node with an empty data directory")
+        return
+      }
+      handle(.ringChanged(map), ticket: ticket)
+      return
+    }
+    openTurn.batch.put(StoreLayout.identity, identity.bytes)
+    openTurn.batch.put(StoreLayout.map, map.encoded)
+    openTurn.transitions.append(.initialised(identity, map))
+    openTurn.controls.append(ticket)
+  }
+
+  /// Takes a control event. The answer follows as a `.respond` action.
+  public mutating func handle(_ event: CanisterManagerEvent, ticket: UInt64) {
+    guard let map, let identity else {
+      refuse(ticket, .notInitialised, "initialise this node first, by init_canister_manager")
+      return
+    }
+    switch event {
+    case .nodeCreated(let text): announce(text, joined: true, map: map, ticket: ticket)
+    case .nodeDeleted(let text): announce(text, joined: false, map: map, ticket: ticket)
+    case .migrate(let migration): receive(migration, ticket: ticket)
+    case .prepare(let next):
+      prepare(next, current: map, identity: identity, ticket: ticket)
+    case .fence(let epoch): fence(epoch, ticket: ticket)
+    case .ringChanged(let next):
+      install(next, current: map, identity: identity, ticket: ticket)
+    case .abort(let epoch): abort(epoch, ticket: ticket)
+    }
+  }
+
+  /// The original's announcements carry no ring, so they change nothing: the ring comes by
+  /// `RingChanged`. One that fits the ring is confirmed, any other is refused.
+  private mutating func announce(_ text: String, joined: Bool, map: ClusterMap, ticket: UInt64) {
+    guard let node = Principal(text) else {
+      refuse(ticket, .malformed, "\"\(text.prefix(80))\" is not a node's id (a principal)")
+      return
+    }
+    guard map.contains(node) == joined else {
+      refuse(
+        ticket, joined ? .unknownNode : .conflict,
+        "\(node.text) is \(joined ? "no" : "a") member of the ring at epoch \(map.ring.epoch); "
+          + "the coordinator changes the ring by RingChanged")
+      return
+    }
+    actions.append(.respond(ticket, .success(())))
+  }
+
+  // MARK: - Handover, both sides
+
+  private mutating func prepare(
+    _ next: ClusterMap, current: ClusterMap, identity: Principal, ticket: UInt64
+  ) {
+    if let handover, handover.epoch == next.ring.epoch, handover.phase != .failed {
+      openTurn.controls.append(ticket)
+      return
+    }
+    guard handover == nil else {
+      refuse(ticket, .conflict, "another handover is under way; abort it first")
+      return
+    }
+    guard next.ring.epoch > current.ring.epoch, next.ring.hashKey == current.ring.hashKey else {
+      refuse(
+        ticket, .staleEpoch,
+        "epoch \(next.ring.epoch) does not follow epoch \(current.ring.epoch) of this node")
+      return
+    }
+    guard purge == nil else {
+      refuse(ticket, .conflict, "keys of an earlier handover are still being removed; try again")
+      return
+    }
+    let handover = Handover(next: next, current: current, node: identity)
+    openTurn.batch.put(
+      StoreLayout.handover, HandoverRecord(next: next, isFenced: false).encoded)
+    openTurn.transitions.append(.handoverPrepared(handover))
+    openTurn.controls.append(ticket)
+  }
+
+  private mutating func receive(_ migration: Migration, ticket: UInt64) {
+    guard let handover, handover.isIncoming, migration.epoch == handover.epoch else {
+      refuse(
+        ticket, .staleEpoch,
+        "no keys are expected here"
+          + (migration.epoch.map { " for epoch \($0)" } ?? " without an epoch"))
+      return
+    }
+    guard !isOverloaded else {
+      actions.append(.respond(ticket, .failure(NodeMachine.overload)))
+      return
+    }
+    do throws(ClusterError) {
+      for (key, record) in try TransferChunk.records(in: migration.data) {
+        guard handover.next.owner(of: key) == identity else {
+          throw ClusterError(.malformed, "the chunk holds keys that do not come to this node")
+        }
+        let latest = try latestRecord(key)
+        if let latest, latest.version >= record.version { continue }
+        stage(record, key: key, over: latest)
+      }
+      openTurn.controls.append(ticket)
+    } catch {
+      actions.append(.respond(ticket, .failure(error)))
+    }
+  }
+
+  private mutating func fence(_ epoch: UInt64, ticket: UInt64) {
+    guard var current = handover, current.epoch == epoch, current.phase != .failed else {
+      refuse(ticket, .staleEpoch, "no handover of epoch \(epoch) is under way here")
+      return
+    }
+    switch current.phase {
+    case .fenced:
+      actions.append(.respond(ticket, .success(())))
+      return
+    case .fencing:
+      current.fenceTickets.append(ticket)
+    case .copying, .copied, .failed:
+      current.phase = .fencing
+      current.fenceBarrier = lastSequence + (openTurn.isEmpty ? 0 : 1)
+      current.fenceTickets.append(ticket)
+    }
+    handover = current
+  }
+
+  /// Puts a newer ring, or newer addresses, in force.
+  private mutating func install(
+    _ next: ClusterMap, current: ClusterMap, identity: Principal, ticket: UInt64
+  ) {
+    guard next.ring.hashKey == current.ring.hashKey else {
+      refuse(ticket, .conflict, "the ring is of another cluster")
+      return
+    }
+    if next.ring.epoch < current.ring.epoch
+      || (next.ring.epoch == current.ring.epoch && next.revision <= current.revision)
+    {
+      openTurn.controls.append(ticket)  // known already; answered once that is durable
+      return
+    }
+    if next.ring.epoch == current.ring.epoch, next.ring.digest != current.ring.digest {
+      actions.append(.alarm("two rings claim epoch \(next.ring.epoch); the new one is refused"))
+      refuse(ticket, .conflict, "another ring already is in force at epoch \(next.ring.epoch)")
+      return
+    }
+    if next.ring.epoch > current.ring.epoch {
+      // Ownership changes hands by a fenced handover only.
+      guard let handover, handover.epoch == next.ring.epoch, handover.next.ring == next.ring,
+        !handover.isOutgoing || handover.phase == .fenced
+      else {
+        refuse(
+          ticket, .conflict,
+          "epoch \(next.ring.epoch) is not the outcome of a handover that was fenced here")
+        return
+      }
+      openTurn.batch.delete(StoreLayout.handover)
+      openTurn.batch.put(StoreLayout.purge, [1])
+    }
+    openTurn.batch.put(StoreLayout.map, next.encoded)
+    openTurn.transitions.append(.mapChanged(next))
+    openTurn.controls.append(ticket)
+  }
+
+  private mutating func abort(_ epoch: UInt64, ticket: UInt64) {
+    guard let handover, handover.epoch == epoch else {
+      openTurn.controls.append(ticket)  // nothing to undo, or undone already
+      return
+    }
+    openTurn.batch.delete(StoreLayout.handover)
+    openTurn.batch.put(StoreLayout.purge, [1])
+    openTurn.transitions.append(.handoverAborted(epoch: epoch))
+    openTurn.controls.append(ticket)
+  }
+
+  mutating func refuse(_ ticket: UInt64, _ code: ClusterError.Code, _ message: String) {
+    actions.append(.respond(ticket, .failure(ClusterError(code, message))))
+  }
+
+  // MARK: - Once durable
+
+  mutating func complete(_ turn: Turn) {
+    for (key, version) in turn.touched {
+      if pending[key]?.sequence == turn.sequence { pending[key] = nil }
+      if let handover, handover.isOutgoing, let identity,
+        map?.owner(of: key) == identity, handover.next.owner(of: key) != identity
+      {
+        self.handover?.markDirty(key, version)
+      }
+    }
+    for transition in turn.transitions { apply(transition) }
+    for answer in turn.replies { actions.append(.reply(answer.ticket, answer.reply)) }
+    for ticket in turn.controls { actions.append(.respond(ticket, .success(()))) }
+  }
+
+  private mutating func apply(_ transition: Transition) {
+    switch transition {
+    case .initialised(let identity, let map):
+      self.identity = identity
+      self.map = map
+    case .mapChanged(let next):
+      let flips = next.ring.epoch > (map?.ring.epoch ?? 0)
+      map = next
+      guard flips else { return }
+      handover = nil
+      purge = Purge(cursor: StoreLayout.dataRange.from)
+      releaseHeld()
+    case .handoverPrepared(let handover):
+      if self.handover == nil { self.handover = handover }
+    case .handoverFenced(let epoch):
+      guard var current = handover, current.epoch == epoch else { return }
+      current.phase = .fenced
+      for ticket in current.fenceTickets { actions.append(.respond(ticket, .success(()))) }
+      current.fenceTickets = []
+      handover = current
+    case .handoverAborted(let epoch):
+      guard let aborted = handover, aborted.epoch == epoch else { return }
+      for ticket in aborted.fenceTickets {
+        refuse(ticket, .conflict, "the handover was aborted")
+      }
+      handover = nil
+      purge = Purge(cursor: StoreLayout.dataRange.from)
+      releaseHeld()
+    case .purgePageDone(let resume):
+      if let resume { purge?.cursor = resume } else { purge?.isScanned = true }
+    case .purgeFinished:
+      purge = nil
+    }
+  }
+
+  /// Undoes what a turn that failed had set in motion.
+  mutating func revert(_ transition: Transition) {
+    switch transition {
+    case .handoverFenced:
+      handover?.isFencePersisting = false
+    case .purgePageDone, .purgeFinished:
+      purge?.barrier = 0
+    case .initialised, .mapChanged, .handoverPrepared, .handoverAborted:
+      break
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Candid
+import Placement
+import Storage
+
+extension NodeMachine {
+  /// Reads identity, ring, counters and unfinished business back from the store.
+  mutating func restore() throws(ClusterError) {
+    try restoreCounters()
+    guard let bytes = try read(StoreLayout.identity) else { return }
+    guard let identity = try? Principal(bytes), let stored = try read(StoreLayout.map) else {
+      throw ClusterError(.corruption, "the stored identity of this node cannot be read")
+    }
+    let map = try ClusterMap(encoded: stored)
+    self.identity = identity
+    self.map = map
+    if let stored = try read(StoreLayout.handover) {
+      let record = try HandoverRecord(encoded: stored)
+      var handover = Handover(next: record.next, current: map, node: identity)
+      if record.isFenced {
+        handover.phase = .fenced
+      } else if handover.isOutgoing {
+        // Which keys changed since the copy began is forgotten.
+        handover.phase = .failed
+      }
+      handover.cursor = nil
+      self.handover = handover
+    }
+    if try read(StoreLayout.purge) != nil {
+      purge = Purge(cursor: StoreLayout.dataRange.from)
+    }
+  }
+
+  /// Stores state of the layers above, under names of theirs; nil removes. Answered by `.respond`.
+  public mutating func store(_ entries: [(name: String, value: [UInt8]?)], ticket: UInt64) {
+    for entry in entries {
+      let key = StoreLayout.extraKey(entry.name)
+      if let value = entry.value {
+        openTurn.batch.put(key, value)
+      } else {
+        openTurn.batch.delete(key)
+      }
+    }
+    openTurn.controls.append(ticket)
+  }
+
+  /// What `store` made durable under `name`.
+  /// - Throws: `ClusterError` with code `.storage`.
+  public func stored(_ name: String) throws(ClusterError) -> [UInt8]? {
+    try read(StoreLayout.extraKey(name))
+  }
+
+  /// Statistics and versions as the store has them: at the start, and after a failed commit.
+  mutating func restoreCounters() throws(ClusterError) {
+    statistics = try read(StoreLayout.statistics).map(Statistics.init(encoded:)) ?? Statistics()
+    guard let reserve = try read(StoreLayout.versionReserve) else { return }
+    guard reserve.count == 8 else {
+      throw ClusterError(.corruption, "the stored version counter has \(reserve.count) bytes")
+    }
+    reservedVersion = Version(reserve.bigEndian(at: 0))
+    lastVersion = max(lastVersion, reservedVersion)
+  }
+}
+
+extension NodeMachine.Statistics {
+  /// Version 1: a marker byte, keys and bytes big-endian.
+  var encoded: [UInt8] {
+    var bytes: [UInt8] = [1]
+    bytes.appendBigEndian(keys)
+    bytes.appendBigEndian(self.bytes)
+    return bytes
+  }
+
+  fileprivate init(encoded bytes: [UInt8]) throws(ClusterError) {
+    guard bytes.count == 17, bytes[0] == 1 else {
+      throw ClusterError(.corruption, "the stored statistics have an unknown format")
+    }
+    keys = bytes.bigEndian(at: 1)
+    self.bytes = bytes.bigEndian(at: 9)
+  }
+}

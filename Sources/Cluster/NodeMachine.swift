@@ -1,0 +1,253 @@
+public import Candid
+import Placement
+public import Storage
+
+/// The logic of one node: who owns a key, what a write does, how keys are handed over.
+///
+/// A value without I/O, clock or randomness of its own: calls go in, `NodeAction`s come out of
+/// `takeActions()`. It only reads its store; every change of it leaves as a `.commit` action, and
+/// nothing is answered before the driver reports the commit as durable. The same code runs in a
+/// node, on its event loop, and under simulation.
+///
+/// The driver's duties: after a batch of calls it calls `flush()`, carries the actions out in order,
+/// reports each commit by `committed(through:)` or `commitFailed(_:)`, each peer's answer by
+/// `peerReplied`, and calls `advance` again as long as that returns true, and on a slow tick.
+public struct NodeMachine {
+  /// Bounds on what peers and clients can make the machine hold.
+  public struct Limits: Sendable {
+    /// Requests that may wait for a fence at once; the excess is refused as overloaded.
+    public var heldRequests = 10_000
+    /// How long a request waits for a fence, in milliseconds.
+    public var heldMilliseconds: UInt64 = 10_000
+    /// Entries and bytes of one chunk of a handover.
+    public var chunkEntries = 1_000
+    public var chunkBytes = 256 * 1024
+    /// Chunks sent and not yet acknowledged.
+    public var chunksInFlight = 2
+    /// Records that one slice of background work looks at.
+    public var sliceEntries = 512
+    /// Changed keys that may be left when a source calls its copy done: what the fence must send.
+    public var fenceBacklog = 256
+    /// Bytes of writes that may wait for the disk; beyond it, writes are refused as overloaded.
+    public var uncommittedBytes = 32 << 20
+
+    public init() {}
+  }
+
+  let store: any StorageEngine
+  let limits: Limits
+
+  public internal(set) var identity: Principal?
+  public internal(set) var map: ClusterMap?
+  public internal(set) var statistics = Statistics()
+
+  var handover: Handover?
+  var purge: Purge?
+  /// The turn that carries the last sweep of expired records: the next waits for it.
+  var sweepBarrier: UInt64 = 0
+  var sweepAt: UInt64 = 0
+  var lastMoment = Moment(wall: 0, monotonic: 0)
+
+  /// What is written but not yet known to be durable, by key: later writes build on it.
+  var pending: [[UInt8]: Pending] = [:]
+  var openTurn = Turn()
+  var inFlight: [Turn] = []
+  var inFlightBytes = 0
+  var lastSequence: UInt64 = 0
+  var lastVersion = Version(0)
+  var reservedVersion = Version(0)
+
+  var held: [HeldRequest] = []
+  var actions: [NodeAction] = []
+  var nextMessage: UInt64 = 0
+
+  struct Pending {
+    var record: Record?
+    var sequence: UInt64
+  }
+
+  struct HeldRequest {
+    var command: KeyCommand
+    var key: [UInt8]
+    var ticket: UInt64
+    var deadline: UInt64
+  }
+
+  /// Live keys and what they take, tracked with every write and stored with it.
+  public struct Statistics: Hashable, Sendable {
+    public var keys: UInt64 = 0
+    /// Bytes of live keys and values.
+    public var bytes: UInt64 = 0
+  }
+
+  /// Reads back what a node was when it stopped, or starts an empty one.
+  /// - Throws: `ClusterError` when the store cannot be read or holds an unknown format.
+  public init(store: any StorageEngine, limits: Limits = Limits()) throws(ClusterError) {
+    self.store = store
+    self.limits = limits
+    try restore()
+  }
+
+  // MARK: - Actions
+
+  /// What the driver has to do now, in order. Leaves the machine without actions.
+  public mutating func takeActions() -> [NodeAction] {
+    let taken = actions
+    actions = []
+    return taken
+  }
+
+  /// Closes the turn: all writes since the last flush become one commit.
+  public mutating func flush() {
+    guard !openTurn.isEmpty else { return }
+    if openTurn.batch.isEmpty {
+      // Only answers that depend on earlier writes: they go out with the last of those.
+      if let last = inFlight.indices.last {
+        inFlight[last].merge(openTurn)
+      } else {
+        complete(openTurn)
+      }
+      openTurn = Turn()
+      return
+    }
+    if lastVersion >= reservedVersion {
+      reservedVersion = Version(lastVersion.rawValue &+ NodeMachine.versionReserveStep)
+      var reserve: [UInt8] = []
+      reserve.appendBigEndian(reservedVersion.rawValue)
+      openTurn.batch.put(StoreLayout.versionReserve, reserve)
+    }
+    openTurn.batch.put(StoreLayout.statistics, statistics.encoded)
+    lastSequence += 1
+    openTurn.sequence = lastSequence
+    inFlight.append(openTurn)
+    inFlightBytes += openTurn.batch.byteCount
+    actions.append(.commit(sequence: lastSequence, openTurn.batch))
+    openTurn = Turn()
+  }
+
+  /// Every commit up to and including `sequence` is durable.
+  public mutating func committed(through sequence: UInt64) {
+    var done = 0
+    while done < inFlight.count, inFlight[done].sequence <= sequence { done += 1 }
+    let turns = inFlight[..<done]
+    inFlight.removeFirst(done)
+    for turn in turns {
+      inFlightBytes -= turn.batch.byteCount
+      complete(turn)
+    }
+  }
+
+  /// A commit failed, and with it all that was built on it: every write that is not yet durable is
+  /// refused, and the machine's view returns to what the store holds.
+  public mutating func commitFailed(_ error: StorageError) {
+    let code: ClusterError.Code = error.code == .noSpace ? .noSpace : .storage
+    let refusal = ClusterError(code, "the store could not take the write: \(error.message)")
+    let failed = inFlight + [openTurn]
+    inFlight = []
+    inFlightBytes = 0
+    openTurn = Turn()
+    pending = [:]
+    do throws(ClusterError) {
+      try restoreCounters()
+    } catch {
+      actions.append(.alarm("the store cannot be read after a failed commit: \(error.message)"))
+    }
+    for turn in failed {
+      for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(refusal))) }
+      for ticket in turn.controls { actions.append(.respond(ticket, .failure(refusal))) }
+      for transition in turn.transitions { revert(transition) }
+    }
+  }
+
+  /// Whether the turn `sequence`, which may not have been flushed yet, is durable.
+  func isDurable(_ sequence: UInt64) -> Bool {
+    if let first = inFlight.first { return sequence < first.sequence }
+    return sequence <= lastSequence
+  }
+
+  /// Whether the disk is so far behind that nothing more may be written for now.
+  var isOverloaded: Bool {
+    inFlightBytes + openTurn.batch.byteCount > limits.uncommittedBytes
+  }
+
+  static let overload = ClusterError(
+    .overloaded, "the disk is behind with the writes before this one; try again shortly")
+
+  // MARK: - Versions
+
+  /// Versions are reserved in steps, so that a restarted node never gives one twice.
+  static let versionReserveStep: UInt64 = 1 << 20
+
+  mutating func newVersion(after previous: Version?) -> Version {
+    var version = max(lastVersion.next, Version.first(of: map?.ring.epoch ?? 0))
+    if let previous, previous >= version { version = previous.next }
+    lastVersion = version
+    return version
+  }
+
+  // MARK: - Reading
+
+  /// The record under `key` as later writes must see it, tombstones and expired ones included.
+  func latestRecord(_ key: [UInt8]) throws(ClusterError) -> Record? {
+    if let pending = pending[key] { return pending.record }
+    return try durableRecord(key)
+  }
+
+  func durableRecord(_ key: [UInt8]) throws(ClusterError) -> Record? {
+    guard let bytes = try read(StoreLayout.dataKey(key)) else { return nil }
+    return try Record(encoded: bytes)
+  }
+
+  func read(_ stored: [UInt8]) throws(ClusterError) -> [UInt8]? {
+    do throws(StorageError) {
+      return try store.get(stored)
+    } catch {
+      throw ClusterError(.storage, "the store could not be read: \(error.message)")
+    }
+  }
+}
+
+/// What a driver has to carry out for a `NodeMachine`.
+public enum NodeAction {
+  /// Make the batch durable, then report `sequence`.
+  case commit(sequence: UInt64, WriteBatch)
+  /// Answer the keyed request that came with this ticket.
+  case reply(UInt64, KeyReply)
+  /// Answer the control event that came with this ticket.
+  case respond(UInt64, Result<Void, ClusterError>)
+  /// Send an event to another node and report its answer by `peerReplied(message)`.
+  case send(message: UInt64, to: Principal, address: String, CanisterManagerEvent)
+  /// Something an operator must see.
+  case alarm(String)
+}
+
+/// The writes and answers of one turn of the loop: they become durable together.
+struct Turn {
+  var sequence: UInt64 = 0
+  var batch = WriteBatch()
+  var replies: [(ticket: UInt64, reply: KeyReply)] = []
+  var controls: [UInt64] = []
+  var touched: [(key: [UInt8], version: Version)] = []
+  var transitions: [Transition] = []
+
+  var isEmpty: Bool {
+    batch.isEmpty && replies.isEmpty && controls.isEmpty && transitions.isEmpty
+  }
+
+  mutating func merge(_ later: Turn) {
+    replies += later.replies
+    controls += later.controls
+    transitions += later.transitions
+  }
+}
+
+/// What changes in the machine once a turn is durable.
+enum Transition {
+  case initialised(Principal, ClusterMap)
+  case mapChanged(ClusterMap)
+  case handoverPrepared(Handover)
+  case handoverFenced(epoch: UInt64)
+  case handoverAborted(epoch: UInt64)
+  case purgePageDone(resume: [UInt8]?)
+  case purgeFinished
+}

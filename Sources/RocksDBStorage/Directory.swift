@@ -1,0 +1,35 @@
+internal import Glibc
+internal import Storage
+
+enum Directory {
+  /// Creates `path` and its missing parents with mode 0700 and makes the entries durable.
+  static func create(_ path: String) throws(StorageError) {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw StorageError(.invalidArgument, "the directory's path is empty or has a zero byte")
+    }
+    var parent = path.hasPrefix("/") ? "/" : "."
+    for component in path.split(separator: "/") {
+      let child = parent + "/" + component
+      if mkdir(child, 0o700) == 0 {
+        try sync(parent)
+      } else if errno != EEXIST {
+        throw failure("mkdir", child)
+      }
+      parent = child
+    }
+  }
+
+  private static func sync(_ path: String) throws(StorageError) {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("open", path) }
+    defer { Glibc.close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure("fsync", path) }
+  }
+
+  private static func failure(_ call: String, _ path: String) -> StorageError {
+    let code = errno
+    return StorageError(
+      code == ENOSPC || code == EDQUOT ? .noSpace : .ioError,
+      "\(call) failed: \(String(cString: strerror(code)))", path: path)
+  }
+}

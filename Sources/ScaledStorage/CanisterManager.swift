@@ -1,0 +1,174 @@
+public import Candid
+public import Cluster
+public import HTTPTransport
+import Glibc
+import Logging
+import Placement
+public import Storage
+
+/// The life of a node in its cluster: initialisation, events, the module, health.
+public final class CanisterManager {
+  public let node: Node
+  package let application: Application
+  let settings: Settings
+  let credential: Credential
+  private let logger: Logger
+  private var upload = ModuleUpload()
+  private var moduleDigest: [UInt8]?
+  private let meter: WorkMeter
+  private let incarnation: UInt64
+  private var isShuttingDown = false
+
+  public struct Settings: Sendable {
+    /// The address by which clients and other nodes reach this node, as `host:port`.
+    public var address: String
+    public var durability = Durability.fsync
+    public var maximumValueBytes = 1 << 20
+    /// Whether requests for keys of other nodes are answered with a forward response or fetched.
+    public var forward = ForwardMode.return
+    /// Buckets of the ring, when this node founds a cluster.
+    public var capacity = 1_024
+    public var version = scaledStorageVersion
+
+    public init(address: String) {
+      self.address = address
+    }
+  }
+
+  /// Opens the node that lives in `store`.
+  ///
+  /// - Throws: `ClusterError` when the store cannot be read.
+  public init(
+    loop: EventLoop, store: any StorageEngine, credential: Credential, settings: Settings,
+    logger: Logger
+  ) throws(ClusterError) {
+    self.settings = settings
+    self.credential = credential
+    self.logger = logger
+    application = .builtIn(maximumValueBytes: settings.maximumValueBytes)
+    node = try Node(
+      loop: loop, store: store, durability: settings.durability, credential: credential,
+      logger: logger)
+    meter = WorkMeter(loop: loop)
+    var generator = SystemRandomNumberGenerator()
+    incarnation = generator.next() >> 11
+    moduleDigest = try Module.storedDigest(node.stored)
+  }
+
+  /// Whether what is stored here has been claimed by a cluster.
+  public var isInitialised: Bool { node.id != nil }
+
+  // MARK: - Control
+
+  /// `init_canister_manager`: makes this node a member of the cluster that the arguments tell of;
+  /// without arguments, the first node of a new cluster.
+  package func initialise(
+    _ param: InitCanisterManagerParam, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    guard let args = param.args else {
+      foundCluster(completion)
+      return
+    }
+    guard let id = args.node, let map = args.map else {
+      completion(
+        .failure(
+          ClusterError(
+            .malformed,
+            "the arguments name no node and map: the gateway sends them; "
+              + "to found a cluster of one node call (record { args = null })")))
+      return
+    }
+    node.initialise(identity: id, map: map, completion)
+  }
+
+  private func foundCluster(_ completion: @escaping (Result<Void, ClusterError>) -> Void) {
+    guard node.id == nil else {
+      completion(
+        .failure(
+          ClusterError(.alreadyInitialised, "this node already belongs to a cluster")))
+      return
+    }
+    let id = Principal.canister(number: 1)
+    do throws(ClusterError) {
+      let map = try ClusterMap.founding(
+        id, address: settings.address, hashKey: .random(), capacity: settings.capacity)
+      node.initialise(identity: id, map: map, completion)
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  /// `handle_event`.
+  package func handle(
+    _ event: CanisterManagerEvent, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    node.handle(event, completion)
+  }
+
+  /// `init_wasm`: a chunk of the module.
+  package func initWasm(
+    _ args: WasmInitArgs, _ completion: @escaping (Result<Void, Problem>) -> Void
+  ) {
+    do throws(Problem) {
+      guard let module = try upload.take(args) else { return completion(.success(())) }
+      node.store(module.storedEntries) { [weak self] result in
+        if case .success = result { self?.moduleDigest = module.digest }
+        completion(result.mapError(Problem.init))
+      }
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  package var hasModule: Bool { moduleDigest != nil }
+
+  // MARK: - Health
+
+  /// `node_info`.
+  public var nodeInfo: NodeInfo {
+    let map = node.map
+    let neighbours = node.id.flatMap { id in map?.neighbours(of: id) }
+    let statistics = node.statistics
+    return NodeInfo(
+      allNodes: map?.members.map(\.text) ?? [], previousNode: neighbours?.previous,
+      nextNode: neighbours?.next, status: status, cyclesBalance: meter.unusedNanoseconds,
+      node: node.id, size: statistics.keys, bytes: statistics.bytes,
+      epoch: map?.ring.epoch ?? 0, revision: map?.revision ?? 0,
+      ringDigest: map?.digestText ?? "", requestsPerSecond: meter.requestsPerSecond,
+      moduleSHA256: moduleDigest.map(SHA256.hexadecimal), version: settings.version,
+      durability: "\(settings.durability)", isPurging: node.isPurging,
+      handover: node.handoverStatus, incarnation: incarnation,
+      processID: UInt32(clamping: getpid()))
+  }
+
+  public var status: NodeStatus {
+    if isShuttingDown { return .shutDown }
+    guard let id = node.id, let map = node.map else { return .initialized }
+    if let handover = node.handoverStatus {
+      if handover.phase == "failed" { return .error(.migration("the handover has to be aborted")) }
+      return map.contains(id) ? .migrating : .initialized
+    }
+    // A member to be holds the ring, but owns nothing of it.
+    return map.contains(id) ? .ready : .initialized
+  }
+
+  package func countRequest() {
+    meter.countRequest()
+  }
+
+  /// Announces the end; `stop()` of the node follows when its requests are answered.
+  package func beginShutdown() {
+    isShuttingDown = true
+  }
+}
+
+/// The version of this program.
+public let scaledStorageVersion = "0.1.0"
+
+/// What happens to a request for a key that lives elsewhere.
+public enum ForwardMode: String, Hashable, Sendable, CaseIterable {
+  /// The client gets the owner's address and asks there.
+  case `return`
+  /// The answer is fetched for the client.
+  case proxy
+}

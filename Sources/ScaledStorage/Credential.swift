@@ -1,0 +1,54 @@
+/// The cluster's shared secret: who knows it may control the cluster.
+public struct Credential: Sendable {
+  private let bytes: [UInt8]
+
+  /// A credential holds 16 to 256 printable characters.
+  /// - Throws: `CredentialError`.
+  public init(_ text: String) throws(CredentialError) {
+    let bytes = Array(text.utf8)
+    guard (16...256).contains(bytes.count), bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+      throw CredentialError(
+        "a credential has 16 to 256 printable characters without spaces")
+    }
+    self.bytes = bytes
+  }
+
+  /// 64 hexadecimal digits from the system's random source.
+  public static func random() -> Credential {
+    var generator = SystemRandomNumberGenerator()
+    let digits = Array("0123456789abcdef".utf8)
+    return Credential(
+      unchecked: (0..<64).map { _ in digits[Int(generator.next() as UInt64 & 15)] })
+  }
+
+  private init(unchecked bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  /// The secret itself, for the file that keeps it and for requests.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The value of an `authorization` header.
+  package var headerValue: String { "Bearer " + text }
+
+  /// Whether an `authorization` header carries this credential, in a time that does not depend on
+  /// where the two differ.
+  package func matches(_ header: String) -> Bool {
+    let scheme = "bearer "
+    guard header.prefix(scheme.count).lowercased() == scheme else { return false }
+    let given = Array(header.dropFirst(scheme.count).utf8)
+    guard given.count == bytes.count else { return false }
+    var difference: UInt8 = 0
+    for (left, right) in zip(given, bytes) { difference |= left ^ right }
+    return difference == 0
+  }
+}
+
+/// Why a text is no credential.
+public struct CredentialError: Error, Sendable {
+  public let message: String
+
+  init(_ message: String) {
+    self.message = message
+  }
+}

@@ -1,0 +1,57 @@
+package import Candid
+package import HTTPTransport
+
+/// What goes back to a client, before it is written to its exchange.
+package struct Answer {
+  package var status: Int
+  package var contentType: String?
+  package var headers: [(name: String, value: String)] = []
+  package var body: [UInt8]
+
+  package init(status: Int, contentType: String? = nil, body: [UInt8] = []) {
+    self.status = status
+    self.contentType = contentType
+    self.body = body
+  }
+
+  package init(status: Int, _ representation: Representation, body: [UInt8]) {
+    self.init(status: status, contentType: "\(representation.contentType)", body: body)
+  }
+
+  /// A problem as its reader asked for it; JSON is what RFC 9457 names.
+  package init(_ problem: Problem, as representation: Representation = .json) {
+    let contentType =
+      representation == .json ? "application/problem+json" : "\(representation.contentType)"
+    self.init(
+      status: problem.status, contentType: contentType, body: problem.body(representation))
+    headers.append(("ss-error", problem.code))
+    if let seconds = problem.retryAfter { headers.append(("retry-after", String(seconds))) }
+  }
+
+  /// Fills the exchange's answer.
+  package func write(to exchange: Exchange) {
+    exchange.status = status
+    if let contentType { exchange.setHeader("content-type", contentType) }
+    for header in headers { exchange.setHeader(header.name, header.value) }
+    exchange.setBody(body)
+  }
+}
+
+/// The forward response: the key lives at another node.
+package enum ForwardResponse {
+  private static let signature = CandidSignature.checked([NodeResult<String>.candidType])
+
+  /// 307, since a permanent redirect would be cached; `location` is the same request at the owner.
+  package static func answer(
+    owner: Principal, address: String, target: String, as representation: Representation
+  ) -> Answer {
+    let result = NodeResult<String>.nodeID(owner)
+    let body = (try? representation.body([result.candidValue], as: signature)) ?? []
+    var answer = Answer(status: 307, representation, body: body)
+    answer.headers = [
+      ("location", "http://\(address)\(target)"), ("ss-node", owner.text),
+      ("cache-control", "no-store"),
+    ]
+    return answer
+  }
+}

@@ -1,0 +1,135 @@
+package import Candid
+package import Cluster
+package import HTTPTransport
+
+/// A request about one key, read far enough to know where it belongs.
+package struct KeyedRequest {
+  package enum Kind {
+    case value(KeyTarget)
+    case method(KeyedMethod, arguments: [CandidValue])
+  }
+
+  package let kind: Kind
+  package let key: [UInt8]
+  /// How results and forward responses are written.
+  package let representation: Representation
+  package let forward: ForwardMode?
+  package let hops: Int
+
+  package static let maximumHops = 4
+  private static let keyPrefix = Array("/kv/".utf8)
+
+  /// Whether the path is that of a key, and so no method's.
+  package static func isKeyPath(_ exchange: Exchange) -> Bool {
+    exchange.path.starts(with: keyPrefix)
+  }
+
+  /// Reads a request for `/kv/KEY`.
+  /// - Throws: `Problem` for a key or header that cannot be read.
+  package init(value exchange: Exchange) throws(Problem) {
+    let target = try KeyTarget(
+      path: exchange.path.dropFirst(KeyedRequest.keyPrefix.count), query: exchange.query)
+    try self.init(
+      .value(target), key: target.key, exchange: exchange,
+      representation: Representation.ofAnswer(
+        accept: exchange.header("accept"), fallback: .json, strict: false))
+  }
+
+  /// Reads a call of `method`.
+  /// - Throws: `Problem` for arguments or headers that cannot be read.
+  package init(call method: KeyedMethod, _ exchange: Exchange) throws(Problem) {
+    guard exchange.method == .post else {
+      throw Problem(
+        405, "method_not_allowed", "call \(method.name) by POST, with its arguments in the body")
+    }
+    let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
+    let arguments = try given.arguments(exchange.body, as: method.parameters)
+    try self.init(
+      .method(method, arguments: arguments), key: method.key(of: arguments), exchange: exchange,
+      representation: Representation.ofAnswer(
+        accept: exchange.header("accept"), fallback: given))
+  }
+
+  private init(
+    _ kind: Kind, key: [UInt8], exchange: Exchange, representation: Representation
+  ) throws(Problem) {
+    self.kind = kind
+    self.key = key
+    self.representation = representation
+    switch exchange.header("ss-forward") {
+    case nil: forward = nil
+    case "proxy"?: forward = .proxy
+    case "return"?: forward = .return
+    case let other?:
+      throw Problem(
+        400, "bad_header", "ss-forward is proxy or return, not \"\(other.prefix(40))\"")
+    }
+    guard let text = exchange.header("ss-hops") else {
+      hops = 0
+      return
+    }
+    guard let count = Int(text), count >= 0 else {
+      throw Problem(400, "bad_header", "ss-hops is a count of hops, not \"\(text.prefix(40))\"")
+    }
+    guard count <= KeyedRequest.maximumHops else {
+      throw Problem(
+        508, "too_many_hops",
+        "the request was passed on \(count) times, so nodes disagree about the owner of the key")
+    }
+    hops = count
+  }
+
+  /// The command at the owner.
+  /// - Throws: `Problem` for a condition or a method that a key does not have.
+  package func command(_ exchange: Exchange, maximumValueBytes: Int) throws(Problem) -> KeyCommand {
+    switch kind {
+    case .method(let method, let arguments):
+      return try method.command(arguments).command
+    case .value(let target):
+      switch exchange.method {
+      case .get, .head: return .get
+      case .put:
+        try Application.checkValue(exchange.body, limit: maximumValueBytes)
+        return .put(
+          value: exchange.body, ttl: target.ttl, condition: try KeyedRequest.condition(exchange))
+      case .delete: return .delete(condition: try KeyedRequest.condition(exchange))
+      default:
+        throw Problem(
+          405, "method_not_allowed", "a key takes GET, HEAD, PUT and DELETE")
+      }
+    }
+  }
+
+  private static func condition(_ exchange: Exchange) throws(Problem) -> KeyCommand.Condition {
+    let match = exchange.header("if-match")
+    let noneMatch = exchange.header("if-none-match")
+    guard match == nil || noneMatch == nil else {
+      throw Problem(400, "bad_condition", "send if-match or if-none-match, not both")
+    }
+    if let noneMatch {
+      guard noneMatch.trimmed == "*" else {
+        throw Problem(400, "bad_condition", "if-none-match takes * only when a key is written")
+      }
+      return .missing
+    }
+    guard let match else { return .none }
+    if match.trimmed == "*" { return .exists }
+    guard let version = EntityTag.version(match) else {
+      throw Problem(
+        400, "bad_condition",
+        "if-match takes * or one version in quotes, as the etag of an answer gives it")
+    }
+    return .version(version)
+  }
+}
+
+/// A version as an entity tag (RFC 9110 section 8.8.3).
+package enum EntityTag {
+  package static func text(_ version: Version) -> String { "\"\(version.rawValue)\"" }
+
+  package static func version(_ text: String) -> Version? {
+    let text = text.trimmed
+    guard text.count > 2, text.first == "\"", text.last == "\"" else { return nil }
+    return UInt64(text.dropFirst().dropLast()).map { Version($0) }
+  }
+}

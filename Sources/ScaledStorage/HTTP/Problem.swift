@@ -1,0 +1,91 @@
+package import Candid
+package import Cluster
+
+/// An error as clients see it: problem details (RFC 9457) with a stable code.
+package struct Problem: Error, Hashable, Sendable {
+  package var status: Int
+  /// A stable word for programs.
+  package var code: String
+  /// A sentence for people: what was wrong and how to mend it.
+  package var detail: String
+  /// Whether the same request may succeed a little later.
+  package var isRetryable: Bool
+  /// Seconds after which a retry is worth while.
+  package var retryAfter: Int?
+
+  package init(_ status: Int, _ code: String, _ detail: String) {
+    self.status = status
+    self.code = code
+    self.detail = detail
+    isRetryable = status == 429 || status == 503
+    retryAfter = isRetryable ? 1 : nil
+  }
+
+  package init(_ error: ClusterError) {
+    let status =
+      switch error.code {
+      case .notInitialised, .storage, .overloaded: 503
+      case .alreadyInitialised, .staleEpoch, .conflict: 409
+      case .unknownNode: 404
+      case .malformed: 400
+      case .corruption: 500
+      case .noSpace: 507
+      }
+    self.init(status, error.code.rawValue, error.message)
+    isRetryable = error.isRetryable
+  }
+
+  package var title: String {
+    switch status {
+    case 400: "Bad request"
+    case 401: "Credential missing"
+    case 403: "Credential refused"
+    case 404: "Not found"
+    case 405: "Method not allowed"
+    case 406: "Not acceptable"
+    case 409: "Conflict"
+    case 412: "Precondition failed"
+    case 413: "Too large"
+    case 415: "Unsupported content type"
+    case 429: "Too many requests"
+    case 501: "Not available"
+    case 502: "Bad answer from a node"
+    case 503: "Not ready"
+    case 504: "No answer from a node"
+    case 507: "Disk full"
+    case 508: "Loop detected"
+    default: "Internal error"
+    }
+  }
+
+  private static let signature = CandidSignature.checked([
+    .record(fields: [
+      "type": .text, "title": .text, "status": .nat16, "detail": .text, "code": .text,
+      "retryable": .bool,
+    ])
+  ])
+
+  private var candidValue: CandidValue {
+    .record(fields: [
+      "type": .text("about:blank"), "title": .text(title),
+      "status": .nat16(UInt16(clamping: status)), "detail": .text(detail), "code": .text(code),
+      "retryable": .bool(isRetryable),
+    ])
+  }
+
+  /// The body of the answer. JSON is the default.
+  package func body(_ representation: Representation) -> [UInt8] {
+    (try? representation.body([candidValue], as: Problem.signature)) ?? []
+  }
+}
+
+extension CandidSignature {
+  /// A signature of types that are written in this program, and so cannot fail to compile.
+  static func checked(_ types: [CandidType]) -> CandidSignature {
+    do throws(CandidError) {
+      return try CandidSignature(types)
+    } catch {
+      return .empty
+    }
+  }
+}

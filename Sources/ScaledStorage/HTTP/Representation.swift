@@ -1,0 +1,133 @@
+package import Candid
+
+/// How Candid values travel in a body.
+package enum Representation: Hashable, Sendable {
+  /// `application/candid`: binary.
+  case candid
+  /// `text/candid`: Candid's text format.
+  case text
+  /// `application/json`.
+  case json
+
+  package var contentType: StaticString {
+    switch self {
+    case .candid: "application/candid"
+    case .text: "text/candid"
+    case .json: "application/json"
+    }
+  }
+
+  /// The representation of a request's body.
+  ///
+  /// What curl's `-d` labels `application/x-www-form-urlencoded` is Candid text, as is a body
+  /// without a label.
+  /// - Throws: `Problem` 415 for a content type that is none of ours.
+  package static func ofRequest(contentType: String?) throws(Problem) -> Representation {
+    guard let contentType else { return .text }
+    switch MediaRange(contentType)?.name {
+    case "application/candid": return .candid
+    case "text/candid", "application/x-www-form-urlencoded", "text/plain": return .text
+    case "application/json": return .json
+    default:
+      throw Problem(
+        415, "unsupported_content_type",
+        "the content type \"\(contentType.prefix(100))\" is unknown here; "
+          + "send application/candid, text/candid or application/json")
+    }
+  }
+
+  /// The representation of an answer (RFC 9110 section 12.5.1).
+  /// - Throws: `Problem` 406 when the client accepts none of ours.
+  package static func ofAnswer(
+    accept: String?, fallback: Representation, strict: Bool = true
+  ) throws(Problem) -> Representation {
+    guard let accept else { return fallback }
+    var best: (representation: Representation, quality: Double)?
+    for part in accept.split(separator: ",").prefix(32) {
+      guard let range = MediaRange(part), range.quality > 0 else { continue }
+      let candidate: Representation
+      switch range.name {
+      case "application/candid": candidate = .candid
+      case "text/candid": candidate = .text
+      case "application/json", "application/problem+json": candidate = .json
+      case "*/*": candidate = fallback
+      case "application/*": candidate = fallback == .text ? .json : fallback
+      case "text/*": candidate = .text
+      default: continue
+      }
+      if best.map({ range.quality > $0.quality }) ?? true { best = (candidate, range.quality) }
+    }
+    guard let best else {
+      // Values are bytes of any type: only errors and forward responses need a representation.
+      if !strict { return fallback }
+      throw Problem(
+        406, "not_acceptable",
+        "none of the accepted types can be given; "
+          + "accept application/candid, text/candid or application/json")
+    }
+    return best.representation
+  }
+
+  // MARK: - Values
+
+  /// Reads a method's arguments.
+  /// - Throws: `Problem` 400 that tells what is wrong and where.
+  package func arguments(
+    _ body: [UInt8], as signature: CandidSignature
+  ) throws(Problem) -> [CandidValue] {
+    do throws(CandidError) {
+      switch self {
+      case .candid: return try CandidBinary.decode(body, as: signature)
+      case .text: return try CandidText.parseArguments(body, as: signature)
+      case .json: return try CandidJSON.decode(body, as: signature)
+      }
+    } catch {
+      throw Problem(400, "bad_arguments", "the arguments cannot be read: \(error.description)")
+    }
+  }
+
+  /// Writes a method's results, or any other values.
+  package func body(
+    _ values: [CandidValue], as signature: CandidSignature
+  ) throws(Problem) -> [UInt8] {
+    do throws(CandidError) {
+      switch self {
+      case .candid: return try CandidBinary.encode(values, as: signature)
+      case .text: return Array((try CandidText.print(values, as: signature) + "\n").utf8)
+      case .json: return try CandidJSON.encode(values, as: signature) + [0x0a]
+      }
+    } catch {
+      throw Problem(
+        500, "result_not_representable", "the result cannot be written: \(error.description)")
+    }
+  }
+}
+
+/// One element of an `accept` header, or a content type.
+private struct MediaRange {
+  let name: String
+  var quality = 1.0
+
+  init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: ";")
+    guard let first = parts.first else { return nil }
+    name = first.trimmed.lowercased()
+    for parameter in parts.dropFirst() {
+      let pair = parameter.split(separator: "=", maxSplits: 1)
+      if pair.count == 2, pair[0].trimmed.lowercased() == "q" {
+        quality = Double(pair[1].trimmed) ?? 0
+      }
+    }
+  }
+}
+
+extension StringProtocol {
+  /// Without the spaces and tabs around it.
+  var trimmed: String {
+    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+    var text = Substring(self)
+    while let first = text.first, isSpace(first) { text.removeFirst() }
+    while let last = text.last, isSpace(last) { text.removeLast() }
+    return String(text)
+  }
+}

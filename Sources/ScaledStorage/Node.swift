@@ -1,0 +1,285 @@
+public import Candid
+public import Cluster
+public import HTTPTransport
+import Logging
+import Placement
+public import Storage
+
+/// One node: a store, the keys that it owns, and its part in moving them.
+///
+/// It lives on its event loop and is used there only. Reads are answered at once. The writes of a
+/// loop turn share one commit, made durable by a thread of its own; each is answered after that.
+public final class Node {
+  /// Called once, on the loop; at once when the answer is known at once.
+  public typealias Completion = (KeyReply) -> Void
+
+  public let loop: EventLoop
+  let durability: Durability
+  private let committer: GroupCommitter
+  private var machine: NodeMachine
+  private let peers: PeerClient
+  private let logger: Logger
+
+  private var completions: [UInt64: Completion] = [:]
+  private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
+  private var nextTicket: UInt64 = 0
+  private var isFlushScheduled = false
+  private var ticker: TimerID?
+  private var isStopped = false
+  /// Called when the node can only go on by starting again.
+  var onFailure: () -> Void = {}
+
+  private static let tick = Duration.milliseconds(20)
+
+  /// Opens a node on `store`, as it was when it stopped last.
+  ///
+  /// - Parameters:
+  ///   - loop: the loop that the node lives on.
+  ///   - store: its data; the node is the only user of it.
+  ///   - durability: what the store was opened with, as health reports show it.
+  ///   - credential: the cluster's, for what the node sends to other nodes.
+  /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
+  public init(
+    loop: EventLoop, store: any StorageEngine, durability: Durability, credential: Credential,
+    limits: NodeMachine.Limits = NodeMachine.Limits(), logger: Logger
+  ) throws(ClusterError) {
+    self.loop = loop
+    self.durability = durability
+    self.logger = logger
+    machine = try NodeMachine(store: store, limits: limits)
+    peers = PeerClient(loop: loop, credential: credential)
+    let relay = CommitRelay(mailbox: loop.mailbox)
+    do throws(StorageError) {
+      committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
+    } catch {
+      throw ClusterError(.storage, "the committer could not be started: \(error.message)")
+    }
+    relay.connect(LoopBound(WeakNode(node: self), loop: loop))
+    scheduleTick()
+  }
+
+  // MARK: - Keys
+
+  /// The id of this node; nil before it was initialised.
+  public var id: Principal? { machine.identity }
+
+  /// The ring and the addresses that this node knows.
+  public var map: ClusterMap? { machine.map }
+
+  /// Runs a command on a key at this node.
+  public func execute(_ command: KeyCommand, key: [UInt8], _ completion: @escaping Completion) {
+    nextTicket += 1
+    let ticket = nextTicket
+    if let reply = machine.execute(command, key: key, ticket: ticket, now: now) {
+      completion(reply)
+    } else {
+      completions[ticket] = completion
+      scheduleFlush()
+    }
+  }
+
+  /// Reads a value where it lives.
+  ///
+  /// - Returns: by `completion`, `.nodeID` when the key lives at another node, else `.result` with what
+  ///   `body` makes of the value, nil when there is none.
+  public func withData<Output: CandidConvertible>(
+    _ key: [UInt8], _ body: @escaping ([UInt8]?) -> Output,
+    _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void
+  ) {
+    execute(.get, key: key) { reply in
+      switch reply {
+      case .value(let record): completion(.success(.result(body(record.value))))
+      case .elsewhere(let owner, _): completion(.success(.nodeID(owner)))
+      case .refused(let error): completion(.failure(error))
+      default: completion(.success(.result(body(nil))))
+      }
+    }
+  }
+
+  /// Changes a value where it lives, or creates it: atomic for the key, durable before `completion`.
+  ///
+  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; its result
+  ///   is handed to `completion`.
+  public func withUpsertData<Output: CandidConvertible>(
+    _ key: [UInt8], _ body: @escaping (inout [UInt8]?) -> Output,
+    _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void
+  ) {
+    var output: Output?
+    let command = KeyCommand.apply { record in
+      let before = record?.value
+      var value = before
+      output = body(&value)
+      if value == before { return .keep }
+      guard let value else { return .delete }
+      return .put(value: value, ttl: nil)
+    }
+    execute(command, key: key) { reply in
+      switch reply {
+      case .elsewhere(let owner, _): completion(.success(.nodeID(owner)))
+      case .refused(let error): completion(.failure(error))
+      default:
+        guard let output else { return }
+        completion(.success(.result(output)))
+      }
+    }
+  }
+
+  // MARK: - Control
+
+  func initialise(
+    identity: Principal, map: ClusterMap,
+    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    machine.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
+    scheduleFlush()
+  }
+
+  func handle(
+    _ event: CanisterManagerEvent, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    machine.handle(event, ticket: acknowledgement(completion))
+    scheduleFlush()
+  }
+
+  /// Stores state of the layers above, durably; nil removes a name.
+  func store(
+    _ entries: [(name: String, value: [UInt8]?)],
+    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    machine.store(entries, ticket: acknowledgement(completion))
+    scheduleFlush()
+  }
+
+  func stored(_ name: String) throws(ClusterError) -> [UInt8]? {
+    try machine.stored(name)
+  }
+
+  private func acknowledgement(
+    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) -> UInt64 {
+    nextTicket += 1
+    acknowledgements[nextTicket] = completion
+    return nextTicket
+  }
+
+  var statistics: NodeMachine.Statistics { machine.statistics }
+  var handoverStatus: HandoverStatus? { machine.handoverStatus }
+  var isPurging: Bool { machine.isPurging }
+
+  /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
+  /// commit is done.
+  public func stop() {
+    guard !isStopped else { return }
+    isStopped = true
+    if let ticker { loop.cancel(ticker) }
+    flush()
+    committer.close()
+    peers.shutdown()
+  }
+
+  // MARK: - The machine's driver
+
+  private var now: Moment {
+    Moment(
+      wall: WallClock.milliseconds, monotonic: loop.now.nanoseconds / 1_000_000)
+  }
+
+  private func scheduleFlush() {
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    loop.atEndOfTurn { [weak self] in self?.flush() }
+  }
+
+  private func scheduleTick() {
+    ticker = loop.schedule(after: Node.tick) { [weak self] in
+      guard let self, !isStopped else { return }
+      scheduleFlush()
+      scheduleTick()
+    }
+  }
+
+  private func flush() {
+    isFlushScheduled = false
+    let more = machine.advance(now: now)
+    machine.flush()
+    // An action may lead to further ones, such as an answer that lets a waiting request go on.
+    var actions = machine.takeActions()
+    while !actions.isEmpty {
+      for action in actions { perform(action) }
+      machine.flush()
+      actions = machine.takeActions()
+    }
+    if more {
+      loop.schedule(after: .zero) { [weak self] in self?.scheduleFlush() }
+    }
+  }
+
+  private func perform(_ action: NodeAction) {
+    switch action {
+    case .commit(let sequence, let batch):
+      do throws(StorageError) {
+        try committer.submit(batch, sequence: sequence)
+      } catch {
+        // A suspended committer has reported the failed commit, or is about to.
+        guard error.code != .suspended else { return }
+        // Nothing may be built on a batch whose fate is unclear: what is stored is sound, so the
+        // node stops and starts again from there.
+        logger.critical("the committer refused a batch, so the node stops: \(error.description)")
+        onFailure()
+      }
+    case .reply(let ticket, let reply):
+      completions.removeValue(forKey: ticket)?(reply)
+    case .respond(let ticket, let result):
+      acknowledgements.removeValue(forKey: ticket)?(result)
+    case .send(let message, let node, let address, let event):
+      peers.send(event, to: node, at: address, epoch: machine.map?.ring.epoch ?? 0) {
+        [weak self] result in
+        self?.machine.peerReplied(message, result)
+        self?.scheduleFlush()
+      }
+    case .alarm(let text):
+      logger.error("\(text)")
+    }
+  }
+
+  fileprivate func committed(_ outcome: CommitOutcome) {
+    switch outcome.result {
+    case .success:
+      machine.committed(through: outcome.sequences.upperBound)
+    case .failure(let error):
+      commitFailed(error)
+    }
+    scheduleFlush()
+  }
+
+  private func commitFailed(_ error: StorageError) {
+    logger.error("a commit failed: \(error.description)")
+    machine.commitFailed(error)
+    committer.resume()
+    scheduleFlush()
+  }
+}
+
+/// Carries outcomes from the committer's thread to the node's loop.
+private final class CommitRelay: @unchecked Sendable {
+  private let mailbox: Mailbox
+  // Set once, before the first submission, and read by the committer's thread after it.
+  private var target: LoopBound<WeakNode>?
+
+  init(mailbox: Mailbox) {
+    self.mailbox = mailbox
+  }
+
+  func connect(_ target: LoopBound<WeakNode>) {
+    self.target = target
+  }
+
+  func deliver(_ outcome: CommitOutcome) {
+    guard let target else { return }
+    mailbox.post { target.value.node?.committed(outcome) }
+  }
+}
+
+private struct WeakNode {
+  weak var node: Node?
+}

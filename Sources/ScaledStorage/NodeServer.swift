@@ -1,0 +1,166 @@
+public import HTTPTransport
+import Candid
+import Cluster
+import Placement
+
+/// A node's HTTP interface: keys, methods, control and health.
+public final class NodeServer: RequestHandler {
+  let manager: CanisterManager
+  // Set at the end of init, since the server calls this handler.
+  private var server: HTTPServer?
+  private let forwarder: Forwarder
+  private let client: HTTPClient
+
+  /// - Parameter limits: bodies are bounded by the manager's largest value, unless they are control
+  ///   messages; both fit in `limits.maxBodyBytes`.
+  public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
+    self.manager = manager
+    client = HTTPClient(loop: loop)
+    forwarder = Forwarder(loop: loop, client: client)
+    server = HTTPServer(loop: loop, limits: limits, handler: self)
+  }
+
+  /// Listens; port 0 takes a free one. Returns the address that was bound.
+  /// - Throws: `TransportError` when the address cannot be had.
+  public func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
+    guard let server else { throw TransportError(.connectionClosed, "the node was shut down") }
+    return try server.listen(on: address)
+  }
+
+  /// Stops accepting, answers what has come, stops the node. `done` is called once, on the loop.
+  public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
+    manager.beginShutdown()
+    guard let server else { return done() }
+    server.shutdown(within: limit) { [self] in
+      manager.node.stop()
+      client.shutdown()
+      self.server = nil
+      done()
+    }
+  }
+
+  // MARK: - Requests
+
+  public func handle(_ exchange: Exchange) -> Disposition {
+    manager.countRequest()
+    do throws(Problem) {
+      return try route(exchange)
+    } catch {
+      let given = try? Representation.ofRequest(contentType: exchange.header("content-type"))
+      let fallback: Representation =
+        exchange.method == .post && exchange.header("content-type") != nil ? given ?? .json : .json
+      let representation =
+        (try? Representation.ofAnswer(accept: exchange.header("accept"), fallback: fallback))
+        ?? .json
+      var answer = Answer(error, as: representation)
+      stamp(&answer)
+      answer.write(to: exchange)
+      return .done
+    }
+  }
+
+  private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
+    if KeyedRequest.isKeyPath(exchange) {
+      return try run(KeyedRequest(value: exchange), exchange)
+    }
+    let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
+    if let method = manager.application.methods[name] {
+      return try run(KeyedRequest(call: method, exchange), exchange)
+    }
+    if name == "node_info" { return try nodeInfo(exchange) }
+    if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
+    if manager.hasModule {
+      throw Problem(
+        501, "module_method",
+        "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "
+          + "modules without running them; the methods that run are \(methodNames)")
+    }
+    throw Problem(
+      404, "unknown_method",
+      "there is no \"/\(name.prefix(60))\" here; use /kv/KEY or one of the methods \(methodNames)")
+  }
+
+  private var methodNames: String {
+    (manager.application.methods.keys.sorted() + ["node_info"]).joined(separator: ", ")
+  }
+
+  private func run(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
+    let command = try request.command(
+      exchange, maximumValueBytes: manager.settings.maximumValueBytes)
+    if case .get = command {} else { try refuseStaleEpoch(exchange) }
+    let pending = try later(exchange)
+    manager.node.execute(command, key: request.key) { [weak self] reply in
+      self?.conclude(reply, request, pending)
+    }
+    return pending.disposition()
+  }
+
+  func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {
+    guard let server else { throw Problem(503, "shutting_down", "the node is shutting down") }
+    return PendingExchange(exchange, of: server)
+  }
+
+  /// Rule 1 of the data: who routes a write by a ring that has passed has to look again.
+  private func refuseStaleEpoch(_ exchange: Exchange) throws(Problem) {
+    guard let text = exchange.header("ss-epoch"), let epoch = UInt64(text),
+      let known = manager.node.map?.ring.epoch, epoch < known
+    else { return }
+    var problem = Problem(ClusterError(.staleEpoch, "epoch \(epoch) has passed; it is \(known)"))
+    problem.isRetryable = true
+    throw problem
+  }
+
+  private func conclude(_ reply: KeyReply, _ request: KeyedRequest, _ pending: PendingExchange) {
+    guard let exchange = pending.current else { return }
+    var answer: Answer
+    do throws(Problem) {
+      switch (reply, request.kind) {
+      case (.refused(let error), _):
+        throw Problem(error)
+      case (.elsewhere(let owner, let address), _):
+        return forward(request, exchange, pending, owner: owner, address: address)
+      case (_, .method(let method, let arguments)):
+        let results = try method.conclude(reply, arguments, manager.node.id ?? .anonymous)
+        answer = Answer(
+          status: 200, request.representation,
+          body: try request.representation.body(results, as: method.results))
+      case (_, .value):
+        answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
+      }
+    } catch {
+      answer = Answer(error, as: request.representation)
+    }
+    stamp(&answer)
+    pending.answer(answer)
+  }
+
+  private func forward(
+    _ request: KeyedRequest, _ exchange: Exchange, _ pending: PendingExchange, owner: Principal,
+    address: String
+  ) {
+    switch request.forward ?? manager.settings.forward {
+    case .proxy:
+      forwarder.forward(exchange, request, resolve: { [weak self] in self?.route(of: request.key) })
+      { pending.answer($0) }
+    case .return:
+      var answer = ForwardResponse.answer(
+        owner: owner, address: address, target: exchange.target, as: request.representation)
+      answer.headers.append(("ss-epoch", String(manager.node.map?.ring.epoch ?? 0)))
+      pending.answer(answer)
+    }
+  }
+
+  private func route(of key: [UInt8]) -> Forwarder.Route? {
+    guard let map = manager.node.map, let owner = map.owner(of: key),
+      let address = map.addresses[owner]
+    else { return nil }
+    return Forwarder.Route(owner: owner, address: address, epoch: map.ring.epoch)
+  }
+
+  /// Every keyed answer names who gave it, and by which ring.
+  private func stamp(_ answer: inout Answer) {
+    guard let id = manager.node.id, let map = manager.node.map else { return }
+    answer.headers.append(("ss-node", id.text))
+    answer.headers.append(("ss-epoch", String(map.ring.epoch)))
+  }
+}

@@ -1,0 +1,107 @@
+package import Candid
+package import Cluster
+package import HTTPTransport
+import Placement
+
+/// Sends control messages to nodes, in Candid, with the cluster's credential.
+package final class PeerClient {
+  package typealias Completion = (Result<Void, ClusterError>) -> Void
+
+  package let client: HTTPClient
+  private let credential: Credential
+
+  private static let deadline = Duration.seconds(10)
+
+  package init(loop: EventLoop, credential: Credential) {
+    client = HTTPClient(loop: loop)
+    self.credential = credential
+  }
+
+  package func shutdown() {
+    client.shutdown()
+  }
+
+  package func send(
+    _ event: CanisterManagerEvent, to node: Principal, at address: String, epoch: UInt64,
+    _ completion: @escaping Completion
+  ) {
+    call(.handleEvent, [event.candidValue], to: node, at: address, epoch: epoch, completion)
+  }
+
+  package func initialise(
+    _ node: Principal, map: ClusterMap, at address: String, _ completion: @escaping Completion
+  ) {
+    let param = InitCanisterManagerParam(
+      args: InstallArgs(allNodes: map.members.map(\.text), node: node, map: map))
+    call(
+      .initCanisterManager, [param.candidValue], to: node, at: address, epoch: map.ring.epoch,
+      completion)
+  }
+
+  package func upload(
+    _ chunk: WasmInitArgs, to node: Principal, at address: String,
+    _ completion: @escaping Completion
+  ) {
+    call(.initWasm, [chunk.candidValue], to: node, at: address, epoch: nil, completion)
+  }
+
+  private func call(
+    _ method: ControlMethod, _ values: [CandidValue], to node: Principal, at address: String,
+    epoch: UInt64?, _ completion: @escaping Completion
+  ) {
+    let name = method.rawValue
+    do {
+      let body = try CandidBinary.encode(values, as: method.parameters)
+      var headers = [
+        ("content-type", "application/candid"), ("accept", "application/json"),
+        ("authorization", credential.headerValue),
+      ]
+      if let epoch { headers.append(("ss-epoch", String(epoch))) }
+      let request = ClientRequest(
+        method: .post, target: "/" + name, headers: headers, body: body)
+      client.send(request, to: try SocketAddress(parsing: address), deadline: PeerClient.deadline) {
+        result in
+        completion(PeerClient.outcome(result, node: node, method: name))
+      }
+    } catch {
+      completion(
+        .failure(ClusterError(.malformed, "\(name) cannot be sent to \(node.text): \(error)")))
+    }
+  }
+
+  private static func outcome(
+    _ result: Result<ClientResponse, TransportError>, node: Principal, method: String
+  ) -> Result<Void, ClusterError> {
+    switch result {
+    case .failure(let error):
+      return .failure(
+        ClusterError(.overloaded, "\(node.text) did not answer \(method): \(error.message)"))
+    case .success(let response) where response.status == 200:
+      return .success(())
+    case .success(let response):
+      let detail = String(decoding: response.body.prefix(500), as: UTF8.self)
+      let code = response.header("ss-error").flatMap(ClusterError.Code.init(rawValue:))
+      return .failure(
+        ClusterError(code ?? .conflict, "\(method) was answered \(response.status): \(detail)"))
+    }
+  }
+}
+
+/// The methods by which a cluster controls its nodes.
+package enum ControlMethod: String, CaseIterable, Sendable {
+  case handleEvent = "handle_event"
+  case initWasm = "init_wasm"
+  case initCanisterManager = "init_canister_manager"
+
+  package var parameters: CandidSignature {
+    switch self {
+    case .handleEvent: ControlMethod.eventSignature
+    case .initWasm: ControlMethod.wasmSignature
+    case .initCanisterManager: ControlMethod.initSignature
+    }
+  }
+
+  private static let eventSignature = CandidSignature.checked([CanisterManagerEvent.candidType])
+  private static let wasmSignature = CandidSignature.checked([WasmInitArgs.candidType])
+  private static let initSignature = CandidSignature.checked([InitCanisterManagerParam.candidType])
+}

@@ -1,0 +1,57 @@
+import Glibc
+import HTTPTransport
+
+/// Measures, second by second, how much of its core a node's loop used and how much it did.
+final class WorkMeter {
+  /// Nanoseconds of the last full second in which the loop's thread did not run: the budget of work
+  /// that is left, a thousand million when idle.
+  private(set) var unusedNanoseconds: UInt64 = 1_000_000_000
+  private(set) var requestsPerSecond = 0.0
+
+  private let loop: EventLoop
+  private var requests: UInt64 = 0
+  private var lastUsed: UInt64
+  private var lastTime: MonotonicTime
+
+  init(loop: EventLoop) {
+    self.loop = loop
+    lastUsed = WorkMeter.threadNanoseconds
+    lastTime = loop.now
+    schedule()
+  }
+
+  func countRequest() {
+    requests &+= 1
+  }
+
+  private func schedule() {
+    loop.schedule(after: .seconds(1)) { [weak self] in
+      self?.sample()
+      self?.schedule()
+    }
+  }
+
+  private func sample() {
+    let used = WorkMeter.threadNanoseconds
+    let now = loop.now
+    let elapsed = max(1, now.nanoseconds &- lastTime.nanoseconds)
+    let spent = used &- lastUsed
+    unusedNanoseconds = 1_000_000_000 - min(1_000_000_000, spent &* 1_000_000_000 / elapsed)
+    requestsPerSecond = Double(requests) * 1e9 / Double(elapsed)
+    (lastUsed, lastTime, requests) = (used, now, 0)
+  }
+
+  private static var threadNanoseconds: UInt64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }
+
+  fileprivate static func nanoseconds(_ clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    guard clock_gettime(clock, &time) == 0 else { return 0 }
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+}
+
+/// The time of day, for what expires.
+package enum WallClock {
+  /// Milliseconds since 1970.
+  package static var milliseconds: UInt64 { WorkMeter.nanoseconds(CLOCK_REALTIME) / 1_000_000 }
+}
