@@ -5,7 +5,7 @@
 # package manager clones dependencies with.
 # shellcheck disable=SC2034 # Read by the scripts that source this.
 readonly build_needs=(
-  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev git ca-certificates
+  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev libssl-dev git ca-certificates
 )
 readonly oldest_swift_major=6 oldest_swift_minor=2
 
