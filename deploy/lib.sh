@@ -5,7 +5,7 @@
 # package manager clones dependencies with.
 # shellcheck disable=SC2034 # Read by the scripts that source this.
 readonly build_needs=(
-  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev git ca-certificates
+  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev libssl-dev git ca-certificates
 )
 readonly oldest_swift_major=6 oldest_swift_minor=2
 
@@ -52,13 +52,13 @@ install_missing() {
 require_swift() {
   local wanted="$oldest_swift_major.$oldest_swift_minor" described
   command -v swift >/dev/null ||
-    fail "swift is not on the PATH. Install Swift $wanted or newer (https://www.swift.org/install)" \
-      "and add its usr/bin folder to PATH"
+    fail "swift is not on the PATH. Install Swift $wanted or newer" \
+      "(https://www.swift.org/install) and add its usr/bin folder to PATH"
   described=$(swift --version 2>&1) || fail "swift --version failed: $described"
   [[ $described =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
     fail "swift --version names no version: $described"
   local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
-  ((major > oldest_swift_major || (major == oldest_swift_major && minor >= oldest_swift_minor))) ||
+  ((major * 1000 + minor >= oldest_swift_major * 1000 + oldest_swift_minor)) ||
     fail "Swift $major.$minor is too old; this needs $wanted or newer" \
       "(https://www.swift.org/install)"
 }

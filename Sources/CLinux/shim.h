@@ -3,13 +3,11 @@
 
 /* Linux interfaces that Swift's Glibc module lacks. */
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -30,6 +28,16 @@ static inline int scaled_pidfd_open(pid_t process) {
 
 static inline int scaled_pidfd_send_signal(int descriptor, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, (void *)0, 0);
+}
+
+/* POSIX_SPAWN_SETSID of glibc 2.26, declared only under _GNU_SOURCE. */
+static const int scaled_posix_spawn_setsid = 0x80;
+
+/* glibc 2.34 and later; declared only under _GNU_SOURCE. */
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
+
+static inline int scaled_add_close_from(posix_spawn_file_actions_t *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
 #endif

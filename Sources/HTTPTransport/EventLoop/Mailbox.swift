@@ -1,0 +1,75 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// Hands work to a loop from any thread.
+public final class Mailbox: Sendable {
+  private struct State {
+    var letters: [@Sendable () -> Void] = []
+    var closed = false
+  }
+
+  private let state = Mutex(State())
+  private let wakeup: Int32
+  /// The thread that runs the loop, as `pthread_self` names it.
+  private let owner: Atomic<UInt>
+
+  init() throws(TransportError) {
+    let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard descriptor >= 0 else { throw .system("eventfd", errno) }
+    wakeup = descriptor
+    owner = Atomic(UInt(pthread_self()))
+  }
+
+  deinit {
+    _ = close(wakeup)
+  }
+
+  /// Runs `body` on the loop, in the order of posting, in its next turn. Returns false, and drops
+  /// `body`, when the loop is gone.
+  @discardableResult
+  public func post(_ body: @escaping @Sendable () -> Void) -> Bool {
+    let (accepted, mustWake) = state.withLock { state in
+      guard !state.closed else { return (false, false) }
+      state.letters.append(body)
+      return (true, state.letters.count == 1)
+    }
+    if mustWake {
+      var one: UInt64 = 1
+      // A full counter means that the loop is awake already.
+      _ = write(wakeup, &one, 8)
+    }
+    return accepted
+  }
+
+  var descriptor: Int32 { wakeup }
+
+  var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  func adopt() {
+    owner.store(UInt(pthread_self()), ordering: .relaxed)
+  }
+
+  func take() -> [@Sendable () -> Void] {
+    var count: UInt64 = 0
+    _ = read(wakeup, &count, 8)
+    return state.withLock { state in
+      let letters = state.letters
+      state.letters = []
+      return letters
+    }
+  }
+
+  func close() {
+    let dropped = state.withLock { state in
+      state.closed = true
+      let letters = state.letters
+      state.letters = []
+      return letters
+    }
+    // Released outside the lock: a closure's captures may run code in their deinit.
+    _ = dropped.count
+  }
+
+  private func close(_ descriptor: Int32) -> Int32 { Glibc.close(descriptor) }
+}

@@ -1,0 +1,23 @@
+import Glibc
+
+extension UnsafeRawBufferPointer {
+  /// Byte-wise equality with a literal.
+  func equals(_ literal: StaticString) -> Bool {
+    guard count == literal.utf8CodeUnitCount else { return false }
+    guard let base = baseAddress else { return true }
+    return memcmp(base, literal.utf8Start, count) == 0
+  }
+
+  /// Equality that ignores the case of ASCII letters; `literal` is lower-case.
+  func equalsIgnoringCase(_ literal: StaticString) -> Bool {
+    guard count == literal.utf8CodeUnitCount else { return false }
+    let start = literal.utf8Start
+    for index in 0..<count where lowercased(self[index]) != start[index] { return false }
+    return true
+  }
+}
+
+/// The lower-case form of an ASCII letter; other bytes stay.
+func lowercased(_ byte: UInt8) -> UInt8 {
+  byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
+}
