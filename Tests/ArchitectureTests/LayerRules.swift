@@ -16,7 +16,7 @@ extension LayerRules {
       "Placement": [],
       "Storage": [],
       "RocksDBStorage": ["Storage", "CRocksDB"],
-      "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser"],
+      "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "ScaledStorage": ["Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage"],
       "Gateway": [
@@ -30,7 +30,7 @@ extension LayerRules {
       "scaled-storage": ["Commands"],
     ],
     everywhere: ["Glibc", "Synchronization"],
-    systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "CRocksDB"])
+    systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB"])
 
   /// The imports that no rule allows, and the targets that no rule knows.
   func violations(in files: [RepositoryFile]) -> [Violation] {

@@ -79,7 +79,7 @@ import Testing
     #expect(two.map(\.description) == ["Sources/CRocksDB: imported by several targets: A, B"])
   }
 
-  @Test(arguments: ["CLinux", "CNghttp2", "CHTTPParser", "CRocksDB"])
+  @Test(arguments: ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CRocksDB"])
   func theTableItselfGivesASystemModuleOneImporter(module: String) {
     #expect(rules.systemModules.contains(module))
     #expect(rules.allowed.values.filter { $0.contains(module) }.count == 1)
