@@ -26,6 +26,18 @@ struct ReferenceVectorTests {
     }
   }
 
+  @Test("each decoded value prints as the reference prints it")
+  func printing() throws {
+    let rows = try Vectors.load("vectors.json", of: Vectors.Encoding.self)
+    for row in rows {
+      let signature = try signature(row.defs, row.type)
+      let values = try CandidBinary.decode(bytes(row.hex), as: signature)
+      #expect(CandidText.print(values) == readable(row.rust_text), "\(row.type)")
+      let compact = CandidText.printCompact(values)
+      #expect(try CandidText.parseArguments(compact, as: signature) == values, "\(row.type)")
+    }
+  }
+
   @Test(
     "each message coerces to the reference's value, or is refused",
     arguments: ["coerce.json", "malformed.json"])
@@ -41,7 +53,7 @@ struct ReferenceVectorTests {
       case .success(let values):
         #expect(!row.rejected, "\(row.type) \(row.hex) was read as \(values)")
         guard let rust = row.rust else { continue }
-        let expected = try? CandidText.parseArguments(Array(rust.utf8), as: signature)
+        let expected = try? CandidText.parseArguments(Array(readable(rust).utf8), as: signature)
         guard let expected else { 
             Issue.record("cannot parse \(rust) as \(row.type)")
             continue }

@@ -47,3 +47,23 @@ func bytes(_ hex: String) -> [UInt8] {
     UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
   }
 }
+
+/// The reference prints the character zero as `\0`, which its own grammar does not read.
+func readable(_ rust: String) -> String {
+  var result = ""
+  var rest = Substring(rust)
+  while let quote = rest.firstIndex(of: "\"") {
+    let isBlob = rest[..<quote].hasSuffix("blob ")
+    result += rest[...quote]
+    rest = rest[rest.index(after: quote)...]
+    while let character = rest.first, character != "\"" {
+      let count = character == "\\" ? 2 : 1
+      let piece = rest.prefix(count)
+      result += piece == "\\0" && !isBlob ? "\\u{0}" : piece
+      rest = rest.dropFirst(count)
+    }
+    result += "\""
+    rest = rest.dropFirst()
+  }
+  return result + rest
+}

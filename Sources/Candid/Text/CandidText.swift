@@ -45,6 +45,21 @@ public enum CandidText {
     return values
   }
 
+  /// The values as an argument list on one line, numbers with their types.
+  public static func printCompact(_ values: [CandidValue]) -> [UInt8] {
+    var printer = TextPrinter(notesGroups: false)
+    printer.arguments(values)
+    return printer.bytes
+  }
+
+  /// The same, broken into lines of about 80 characters.
+  public static func print(_ values: [CandidValue]) -> String {
+    var printer = TextPrinter(notesGroups: true)
+    printer.arguments(values)
+    return String(
+      decoding: TextLayout.lines(printer.bytes, printer.groups), as: UTF8.self)
+  }
+
   /// Reads one type.
   /// - Throws: `syntax` with the offset.
   public static func parseType(_ source: String) throws(CandidError) -> CandidType {
