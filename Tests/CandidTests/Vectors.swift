@@ -48,13 +48,14 @@ func bytes(_ hex: String) -> [UInt8] {
   }
 }
 
-/// The reference prints the character zero as `\0`, which its own grammar does not read.
+/// The reference prints the character zero as `\0`, which its own grammar does not read, and gives
+/// up on spaces before braces below a certain depth.
 func readable(_ rust: String) -> String {
   var result = ""
   var rest = Substring(rust)
   while let quote = rest.firstIndex(of: "\"") {
     let isBlob = rest[..<quote].hasSuffix("blob ")
-    result += rest[...quote]
+    result += rest[...quote].replacing(";}", with: " }")
     rest = rest[rest.index(after: quote)...]
     while let character = rest.first, character != "\"" {
       let count = character == "\\" ? 2 : 1
@@ -65,5 +66,5 @@ func readable(_ rust: String) -> String {
     result += "\""
     rest = rest.dropFirst()
   }
-  return result + rest
+  return result + rest.replacing(";}", with: " }")
 }

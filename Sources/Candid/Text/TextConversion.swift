@@ -98,10 +98,10 @@ struct TextConversion {
   private func annotated(
     _ node: TextNode, _ stated: CandidType, as type: TypeReference
   ) throws(CandidError) -> CandidValue {
+    if type.code < 0, TypeCompiler.primitive(stated) == type { return try value(node, as: type) }
     let own = try CandidSignature([stated], in: signature.environment)
     guard let reference = own.arguments.first else { throw mismatch(node, type) }
     let value = try TextConversion(own).value(node, as: reference)
-    if reference.code < 0, reference == type { return value }
     var checker = SubtypeChecker(own.table, table)
     guard try checker.holds(reference, type) else {
       throw CandidError(
@@ -130,8 +130,12 @@ struct TextConversion {
   /// Nil when the number is malformed or out of the type's range.
   static func number(_ bytes: [UInt8], as type: TypeReference) -> CandidValue? {
     switch type {
-    case .float32: return Float(String(decoding: bytes, as: UTF8.self)).map { .float32($0) }
-    case .float64: return Double(String(decoding: bytes, as: UTF8.self)).map { .float64($0) }
+    case .float32:
+      guard let number = Float(String(decoding: bytes, as: UTF8.self)) else { return nil }
+      return isOverflow(number, bytes) ? nil : .float32(number)
+    case .float64:
+      guard let number = Double(String(decoding: bytes, as: UTF8.self)) else { return nil }
+      return isOverflow(number, bytes) ? nil : .float64(number)
     default: break
     }
     guard let integer = TextParser.integer(bytes) else { return nil }
@@ -140,6 +144,11 @@ struct TextConversion {
     case .int: return .int(integer)
     default: return integer.value(as: type)
     }
+  }
+
+  /// Whether digits too many for the type became infinity, which has a word of its own.
+  private static func isOverflow(_ number: some BinaryFloatingPoint, _ bytes: [UInt8]) -> Bool {
+    number.isInfinite && !bytes.contains(UInt8(ascii: "n"))
   }
 }
 
