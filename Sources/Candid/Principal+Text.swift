@@ -70,7 +70,7 @@ extension Principal: CustomStringConvertible, LosslessStringConvertible {
           "a principal is written in groups of five of a-z and 2-7 with dashes between them, as in "
             + "rrkah-fqaaa-aaaaa-aaaaq-cai", at: index)
       }
-      pending = (pending & 0x1f) << 5 | digit
+      pending = (pending & 0x7f) << 5 | digit
       pendingBits += 5
       if pendingBits >= 8 {
         pendingBits -= 8

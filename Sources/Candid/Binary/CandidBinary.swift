@@ -26,4 +26,36 @@ public enum CandidBinary {
   ) throws(CandidError) -> [UInt8] {
     try encode(values, as: CandidSignature(types, in: environment))
   }
+
+  /// The values of a message, each coerced to its type by the rules of subtyping: unknown fields and
+  /// further values are dropped, missing optional ones are null, and an optional value of another
+  /// type is null.
+  ///
+  /// Linear in the size of the message, within `limits`.
+  /// - Throws: `malformed` for bytes that are no message; `typeMismatch` when a value cannot be
+  ///   coerced; `limitExceeded`. The offset tells where.
+  public static func decode(
+    _ bytes: [UInt8], as signature: CandidSignature, limits: CandidLimits = .standard
+  ) throws(CandidError) -> [CandidValue] {
+    try bytes.withUnsafeBufferPointer { (buffer) throws(CandidError) in
+      try BinaryReader.read(UnsafeRawBufferPointer(buffer), as: signature, limits: limits)
+    }
+  }
+
+  public static func decode(
+    _ bytes: [UInt8], as types: [CandidType],
+    in environment: CandidTypeEnvironment = CandidTypeEnvironment()
+  ) throws(CandidError) -> [CandidValue] {
+    try decode(bytes, as: CandidSignature(types, in: environment))
+  }
+
+  /// The values of a message at the types that it states. Field labels are numbers only.
+  /// - Throws: `malformed` and `limitExceeded`, with the offset.
+  public static func decode(
+    _ bytes: [UInt8], limits: CandidLimits = .standard
+  ) throws(CandidError) -> [CandidValue] {
+    try bytes.withUnsafeBufferPointer { (buffer) throws(CandidError) in
+      try BinaryReader.read(UnsafeRawBufferPointer(buffer), as: nil, limits: limits)
+    }
+  }
 }

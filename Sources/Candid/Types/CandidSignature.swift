@@ -5,6 +5,7 @@
 public struct CandidSignature: Sendable {
   public let types: [CandidType]
 
+  let environment: CandidTypeEnvironment
   let table: TypeTable
   let arguments: [TypeReference]
   /// `DIDL`, the type table and the argument types.
@@ -19,6 +20,7 @@ public struct CandidSignature: Sendable {
     var arguments: [TypeReference] = []
     for type in types { arguments.append(try compiler.compile(type)) }
     self.types = types
+    self.environment = environment
     self.arguments = arguments
     table = compiler.table
     header = BinaryHeader.encode(table, arguments)
@@ -29,8 +31,18 @@ public struct CandidSignature: Sendable {
 
   private init() {
     types = []
+    environment = CandidTypeEnvironment()
     arguments = []
     table = TypeTable()
     header = BinaryHeader.encode(table, [])
+  }
+
+  /// One argument of a type of the other signature's table; `types` stays empty.
+  init(_ argument: TypeReference, of other: CandidSignature) {
+    types = []
+    environment = other.environment
+    arguments = [argument]
+    table = other.table
+    header = BinaryHeader.encode(table, arguments)
   }
 }

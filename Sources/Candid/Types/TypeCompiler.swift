@@ -94,7 +94,7 @@ struct TypeCompiler {
     left.utf8.lexicographicallyPrecedes(right.utf8)
   }
 
-  private static func primitive(_ type: CandidType) -> TypeReference? {
+  static func primitive(_ type: CandidType) -> TypeReference? {
     switch type {
     case .null: .null
     case .bool: .bool

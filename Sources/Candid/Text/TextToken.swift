@@ -1,0 +1,38 @@
+/// A word of Candid's text format or of a `.did` file.
+struct TextToken {
+  enum Kind: Equatable {
+    case identifier
+    /// Digits, underscores, letters, signs of exponents and points; checked when converted.
+    case number
+    case string
+    /// One of `(){};,:=.`.
+    case mark(UInt8)
+    case arrow
+    case end
+  }
+
+  var kind: Kind
+  /// Where it starts, in bytes.
+  var offset: Int
+  /// An identifier's name, else empty.
+  var name = ""
+  /// A string without quotes and escapes, or a number without underscores, else empty.
+  var bytes: [UInt8] = []
+
+  var description: String {
+    switch kind {
+    case .identifier: name
+    case .number: String(decoding: bytes, as: UTF8.self)
+    case .string: "a string"
+    case .mark(let mark): String(UnicodeScalar(mark))
+    case .arrow: "->"
+    case .end: "the end"
+    }
+  }
+}
+
+extension TextToken.Kind {
+  static func mark(_ character: Unicode.Scalar) -> TextToken.Kind {
+    .mark(UInt8(ascii: character))
+  }
+}
