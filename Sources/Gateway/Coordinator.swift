@@ -1,7 +1,7 @@
-public import Candid
+import Candid
 public import Cluster
 public import HTTPTransport
-import Logging
+public import Logging
 import Placement
 public import ScaledStorage
 public import Storage
@@ -93,6 +93,15 @@ public final class Coordinator {
       committer.close()
       done()
     }
+  }
+
+  /// Ends the coordinator and leaves the nodes as they are, for a later one to find.
+  public func detach() {
+    guard !isStopped else { return }
+    isStopped = true
+    if let ticker { loop.cancel(ticker) }
+    peers.shutdown()
+    committer.close()
   }
 
   // MARK: - What the gateway's interface asks
@@ -279,7 +288,7 @@ public final class Coordinator {
     for (node, view) in machine.nodes {
       guard let text = view.address, !pollsInFlight.contains(node),
         polledAt[node].map({ loop.now - $0 >= interval }) ?? true,
-        let address = try? SocketAddress(parsing: text)
+        let address = try? SocketAddress(text)
       else { continue }
       pollsInFlight.insert(node)
       polledAt[node] = loop.now

@@ -1,7 +1,7 @@
 public import Candid
 public import HTTPTransport
 import Glibc
-import Logging
+public import Logging
 import ScaledStorage
 
 /// Runs nodes as processes of this machine, each with a data directory of its own.
@@ -16,6 +16,8 @@ public final class ProcessLauncher: Launcher {
     public var executable: String
     /// Further arguments of `node`.
     public var arguments: [String]
+    /// The environment of the nodes, as `NAME=value`.
+    public var environment: [String] = []
     /// The host on which nodes listen.
     public var host: String
     /// How long a node may take until it answers.
@@ -98,7 +100,7 @@ public final class ProcessLauncher: Launcher {
     let instance = instances.removeValue(forKey: node)
     let running = ProcessTable.find(arguments: identifyingArguments(of: node))
     if let watcher = instance?.watcher {
-      watcher.send(signal: SIGKILL)
+      try? watcher.send(signal: SIGKILL)
     } else if let running {
       kill(running, SIGKILL)
     }
@@ -108,10 +110,10 @@ public final class ProcessLauncher: Launcher {
 
   public func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
     onEmpty = done
-    for instance in instances.values { instance.watcher?.send(signal: SIGTERM) }
+    for instance in instances.values { try? instance.watcher?.send(signal: SIGTERM) }
     loop.schedule(after: limit) { [weak self] in
       guard let self else { return }
-      for instance in instances.values { instance.watcher?.send(signal: SIGKILL) }
+      for instance in instances.values { try? instance.watcher?.send(signal: SIGKILL) }
     }
     finishStop()
   }
@@ -122,10 +124,11 @@ public final class ProcessLauncher: Launcher {
     let directory = directory(of: node)
     // The address of before is taken again if it is free; else the node takes any.
     let listen = address ?? "\(settings.host):0"
-    return try EventLoop.spawn(
+    let log = ProcessOutput.file(directory + "/log")
+    return try ProcessWatcher.spawn(
       executable: settings.executable,
       arguments: identifyingArguments(of: node) + ["--listen", listen] + settings.arguments,
-      output: directory + "/log")
+      environment: settings.environment, standardOutput: log, standardError: log)
   }
 
   private func awaitEndpoint(_ node: Principal, _ instance: Instance, process: pid_t) {
@@ -137,7 +140,7 @@ public final class ProcessLauncher: Launcher {
     }
     guard loop.now < instance.deadline else {
       logger.error("\(node.text) did not answer in time; see \(directory(of: node))/log")
-      instance.watcher?.send(signal: SIGKILL)
+      try? instance.watcher?.send(signal: SIGKILL)
       return
     }
     loop.schedule(after: ProcessLauncher.pollInterval) { [weak self, weak instance] in

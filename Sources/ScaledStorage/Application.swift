@@ -1,17 +1,18 @@
 package import Candid
-package import Cluster
+import Cluster
 
 /// A method that works on one key, at the key's owner.
-package struct KeyedMethod {
+package struct KeyedMethod: Sendable {
   package let name: String
   package let isQuery: Bool
   package let parameters: CandidSignature
   package let results: CandidSignature
   /// The key and the command that the arguments ask for.
-  let command: ([CandidValue]) throws(Problem) -> (key: [UInt8], command: KeyCommand)
+  let command: @Sendable ([CandidValue]) throws(Problem) -> (key: [UInt8], command: KeyCommand)
   /// The results of what became of the command.
-  let conclude: (_ reply: KeyReply, _ arguments: [CandidValue], _ node: Principal)
-    throws(Problem) -> [CandidValue]
+  let conclude:
+    @Sendable (_ reply: KeyReply, _ arguments: [CandidValue], _ node: Principal) throws(Problem)
+      -> [CandidValue]
 
   /// The key that the arguments name: where the call belongs.
   package func key(of arguments: [CandidValue]) throws(Problem) -> [UInt8] {
@@ -20,7 +21,7 @@ package struct KeyedMethod {
 }
 
 /// The methods that a node offers beside those of the cluster.
-package struct Application {
+package struct Application: Sendable {
   package let methods: [String: KeyedMethod]
 
   package init(methods: [KeyedMethod]) {

@@ -1,8 +1,8 @@
-public import Candid
+import Candid
 public import Cluster
 public import HTTPTransport
 import Glibc
-import Logging
+public import Logging
 import Placement
 public import Storage
 
@@ -18,10 +18,11 @@ public final class CanisterManager {
   private let meter: WorkMeter
   private let incarnation: UInt64
   private var isShuttingDown = false
+  /// The address by which clients and other nodes reach this node, as `host:port`. It is set once the
+  /// node listens.
+  public var address = ""
 
   public struct Settings: Sendable {
-    /// The address by which clients and other nodes reach this node, as `host:port`.
-    public var address: String
     public var durability = Durability.fsync
     public var maximumValueBytes = 1 << 20
     /// Whether requests for keys of other nodes are answered with a forward response or fetched.
@@ -30,9 +31,7 @@ public final class CanisterManager {
     public var capacity = 1_024
     public var version = scaledStorageVersion
 
-    public init(address: String) {
-      self.address = address
-    }
+    public init() {}
   }
 
   /// Opens the node that lives in `store`.
@@ -53,6 +52,12 @@ public final class CanisterManager {
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
     moduleDigest = try Module.storedDigest(node.stored)
+  }
+
+  /// Called when the node cannot go on, but can start again from what is stored.
+  public var onFailure: () -> Void {
+    get { node.onFailure }
+    set { node.onFailure = newValue }
   }
 
   /// Whether what is stored here has been claimed by a cluster.
@@ -91,7 +96,7 @@ public final class CanisterManager {
     let id = Principal.canister(number: 1)
     do throws(ClusterError) {
       let map = try ClusterMap.founding(
-        id, address: settings.address, hashKey: .random(), capacity: settings.capacity)
+        id, address: address, hashKey: .random(), capacity: settings.capacity)
       node.initialise(identity: id, map: map, completion)
     } catch {
       completion(.failure(error))

@@ -18,7 +18,7 @@ public struct Credential: Sendable {
     var generator = SystemRandomNumberGenerator()
     let digits = Array("0123456789abcdef".utf8)
     return Credential(
-      unchecked: (0..<64).map { _ in digits[Int(generator.next() as UInt64 & 15)] })
+      unchecked: (0..<64).map { _ in digits[Int((generator.next() as UInt64) & 15)] })
   }
 
   private init(unchecked bytes: [UInt8]) {

@@ -11,6 +11,11 @@ package struct EndpointFile {
   package struct Endpoint: Hashable, Sendable {
     package var address: String
     package var processID: Int32
+
+    package init(address: String, processID: Int32) {
+      self.address = address
+      self.processID = processID
+    }
   }
 
   /// Replaces the file in one step.

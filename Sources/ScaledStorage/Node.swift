@@ -1,7 +1,7 @@
 public import Candid
 public import Cluster
 public import HTTPTransport
-import Logging
+public import Logging
 import Placement
 public import Storage
 

@@ -59,7 +59,7 @@ package final class PeerClient {
       if let epoch { headers.append(("ss-epoch", String(epoch))) }
       let request = ClientRequest(
         method: .post, target: "/" + name, headers: headers, body: body)
-      client.send(request, to: try SocketAddress(parsing: address), deadline: PeerClient.deadline) {
+      client.send(request, to: try SocketAddress(address), deadline: PeerClient.deadline) {
         result in
         completion(PeerClient.outcome(result, node: node, method: name))
       }

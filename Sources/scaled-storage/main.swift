@@ -1,1 +1,2 @@
-print("scaled-storage")
+import Commands
+RootCommand.main()

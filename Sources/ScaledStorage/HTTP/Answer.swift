@@ -1,4 +1,5 @@
 package import Candid
+import Cluster
 package import HTTPTransport
 
 /// What goes back to a client, before it is written to its exchange.

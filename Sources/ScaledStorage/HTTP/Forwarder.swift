@@ -1,5 +1,5 @@
 package import Candid
-package import Cluster
+import Cluster
 package import HTTPTransport
 
 /// Fetches the answer for a key from the node that owns it.
@@ -60,20 +60,18 @@ package final class Forwarder {
     for name in Forwarder.passedOn {
       if let value = exchange.header(name) { headers.append(("\(name)", value)) }
     }
-    var target = String(decoding: exchange.path, as: UTF8.self)
-    if !exchange.query.isEmpty { target += "?" + String(decoding: exchange.query, as: UTF8.self) }
     let isCall = if case .method(let method, _) = keyed.kind { method.isQuery } else { false }
     attempt(
       Attempt(
         request: ClientRequest(
-          method: exchange.method, target: target, headers: headers, body: exchange.body),
+          method: exchange.method, target: exchange.target, headers: headers, body: exchange.body),
         isSafe: isCall || exchange.method == .get || exchange.method == .head,
         representation: keyed.representation, until: loop.now + Forwarder.patience,
         resolve: resolve, completion: completion))
   }
 
   private func attempt(_ attempt: Attempt) {
-    guard let route = attempt.resolve(), let address = try? SocketAddress(parsing: route.address)
+    guard let route = attempt.resolve(), let address = try? SocketAddress(route.address)
     else {
       return retry(
         attempt, or: Problem(503, "no_owner", "the owner of the key is not known yet; try again"))

@@ -81,7 +81,7 @@ package struct Problem: Error, Hashable, Sendable {
 
 extension CandidSignature {
   /// A signature of types that are written in this program, and so cannot fail to compile.
-  static func checked(_ types: [CandidType]) -> CandidSignature {
+  package static func checked(_ types: [CandidType]) -> CandidSignature {
     do throws(CandidError) {
       return try CandidSignature(types)
     } catch {

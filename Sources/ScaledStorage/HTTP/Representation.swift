@@ -92,7 +92,7 @@ package enum Representation: Hashable, Sendable {
       switch self {
       case .candid: return try CandidBinary.decode(body, as: signature)
       case .text: return try CandidText.parseArguments(body, as: signature)
-      case .json: return try CandidJSON.decode(body, as: signature)
+      case .json: return try CandidJSON.readArguments(body, as: signature)
       }
     } catch {
       throw Problem(400, "bad_arguments", "the arguments cannot be read: \(error.description)")
@@ -106,8 +106,8 @@ package enum Representation: Hashable, Sendable {
     do throws(CandidError) {
       switch self {
       case .candid: return try CandidBinary.encode(values, as: signature)
-      case .text: return Array((try CandidText.print(values, as: signature) + "\n").utf8)
-      case .json: return try CandidJSON.encode(values, as: signature) + [0x0a]
+      case .text: return CandidText.printCompact(values) + [0x0a]
+      case .json: return CandidJSON.writeResults(values) + [0x0a]
       }
     } catch {
       throw Problem(

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Gateway
+import HTTPTransport
+import Logging
+import RocksDBStorage
+import ScaledStorage
+import Storage
+
+/// A gateway with its coordinator and the nodes that it launches as processes.
+final class ClusterService {
+  private let settings: ServiceSettings
+  private let process: ServiceProcess
+  private let stopsNodes: Bool
+  private let store: RocksDBEngine
+  private let coordinator: Coordinator
+  private let server: GatewayServer
+  private var isReady = false
+
+  private static let drainTime = Duration.seconds(5)
+  private static let nodeTime = Duration.seconds(15)
+
+  static func run(_ options: ServiceOptions, _ scaling: ScalingOptions, stopsNodes: Bool) throws {
+    let configuration = try Configuration(
+      file: options.config, known: ServiceOptions.names + ScalingOptions.names)
+    let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8080")
+    let policy = try policy(scaling, configuration)
+    let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
+    var service: ClusterService?
+    try process.onStop { service?.stop() }
+    let running = try ClusterService(
+      settings, policy: policy, process: process, stopsNodes: stopsNodes)
+    service = running
+    try running.start()
+    process.loop.run()
+    running.store.close()
+    throw ExitCode(process.exitStatus)
+  }
+
+  private static func policy(
+    _ options: ScalingOptions, _ configuration: Configuration
+  ) throws -> ScalePolicy {
+    var policy = ScalePolicy.threshold(
+      keys: try configuration.value("scale-up-at", flag: options.scaleUpAt, default: 1_000_000),
+      bytes: try configuration.value(
+        "scale-up-at-bytes", flag: options.scaleUpAtBytes, default: 8 << 30))
+    policy.minimumNodes = try configuration.value("min-nodes", flag: options.minNodes, default: 1)
+    policy.maximumNodes = try configuration.value("max-nodes", flag: options.maxNodes, default: 64)
+    policy.cooldown = try configuration.value("cooldown", flag: options.cooldown, default: 100)
+    guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes else {
+      throw ConfigurationError(
+        message: "min-nodes is \(policy.minimumNodes) and max-nodes \(policy.maximumNodes); "
+          + "it must be 1 <= min-nodes <= max-nodes")
+    }
+    return policy
+  }
+
+  private init(
+    _ settings: ServiceSettings, policy: ScalePolicy, process: ServiceProcess, stopsNodes: Bool
+  ) throws {
+    self.settings = settings
+    self.process = process
+    self.stopsNodes = stopsNodes
+    let credential = try settings.credential()
+    store = try settings.openStore("coordinator")
+    let launcher = ProcessLauncher(
+      loop: process.loop, settings: try ClusterService.launcherSettings(settings),
+      logger: process.logger)
+    coordinator = try Coordinator(
+      loop: process.loop, store: store, launcher: launcher, credential: credential, policy: policy,
+      logger: process.logger)
+    server = GatewayServer(
+      coordinator: coordinator, credential: credential, forward: settings.forward,
+      maximumValueBytes: settings.maxValueBytes, loop: process.loop,
+      limits: ServiceProcess.limits(maxValueBytes: settings.maxValueBytes))
+  }
+
+  private static func launcherSettings(
+    _ settings: ServiceSettings
+  ) throws -> ProcessLauncher.Settings {
+    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var launcher = ProcessLauncher.Settings(
+      directory: settings.data + "/nodes", executable: executable,
+      arguments: [
+        "--credential-file", URL(fileURLWithPath: settings.credentialFile).path,
+        "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
+        "--max-value-bytes", String(settings.maxValueBytes),
+        "--log-level", settings.logLevel.rawValue, "--port-fallback",
+      ], host: "127.0.0.1")
+    // The gateway's own settings are not those of its nodes.
+    launcher.environment = ProcessInfo.processInfo.environment
+      .filter { !$0.key.hasPrefix("SCALED_STORAGE_") }
+      .map { "\($0.key)=\($0.value)" }
+    return launcher
+  }
+
+  private func start() throws {
+    let address = try ServiceProcess.plainTextAddress(
+      settings.listen, allowed: settings.allowPlaintext)
+    let bound = try server.listen(on: address)
+    process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
+    coordinator.start()
+    announce(bound)
+  }
+
+  /// Tells once, on standard output, that the cluster can be used.
+  private func announce(_ address: SocketAddress) {
+    guard !isReady else { return }
+    guard coordinator.machine.isSettled else {
+      process.loop.schedule(after: .milliseconds(10)) { [weak self] in self?.announce(address) }
+      return
+    }
+    isReady = true
+    let count = coordinator.map.members.count
+    let line =
+      "ScaledStorage is ready on http://\(address) with \(count) node\(count == 1 ? "" : "s")\n"
+    FileHandle.standardOutput.write(Data(line.utf8))
+  }
+
+  private func stop() {
+    isReady = true
+    process.logger.info(stopsNodes ? "the cluster stops" : "the gateway stops; its nodes go on")
+    server.shutdown(within: ClusterService.drainTime) { [self] in
+      guard stopsNodes else {
+        coordinator.detach()
+        return process.finish()
+      }
+      coordinator.stop(nodesWithin: ClusterService.nodeTime) { [process] in process.finish() }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Candid
+import Foundation
+import HTTPTransport
+import Logging
+import RocksDBStorage
+import ScaledStorage
+
+/// `scaled-storage node`: one node as a service.
+struct NodeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node",
+    abstract: "Run one node.",
+    discussion: """
+      A fresh node waits until a gateway makes it a member of its cluster. To use it by itself, \
+      found a cluster of one:
+
+        scaled-storage node --data ./node-1 --listen 127.0.0.1:8081
+        scaled-storage call init_canister_manager '(record { args = null })' \\
+          --url http://127.0.0.1:8081 --credential-file ./node-1/credential
+      """)
+
+  @OptionGroup var options: ServiceOptions
+
+  @Option(help: "The address that others are told to use, as HOST:PORT. (default: the one bound)")
+  var advertise: String?
+
+  @Flag(help: .hidden)
+  var portFallback = false
+
+  func run() throws {
+    let configuration = try Configuration(
+      file: options.config, known: ServiceOptions.names + ["advertise"])
+    let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8081")
+    let process = try ServiceProcess(label: "node", level: settings.logLevel)
+    let service = try NodeService(
+      settings, process: process,
+      advertise: try configuration.optional("advertise", flag: advertise),
+      portFallback: portFallback)
+    try process.onStop { service.stop() }
+    try service.start()
+    process.loop.run()
+    service.close()
+    throw ExitCode(process.exitStatus)
+  }
+}
+
+/// A node with its store and its interface.
+final class NodeService {
+  private let settings: ServiceSettings
+  private let process: ServiceProcess
+  private let advertise: String?
+  private let portFallback: Bool
+  private let endpoint: EndpointFile
+  private var store: RocksDBEngine?
+  private var server: NodeServer?
+
+  private static let drainTime = Duration.seconds(10)
+
+  init(
+    _ settings: ServiceSettings, process: ServiceProcess, advertise: String?, portFallback: Bool
+  ) throws {
+    self.settings = settings
+    self.process = process
+    self.advertise = advertise
+    self.portFallback = portFallback
+    endpoint = EndpointFile(directory: settings.data)
+  }
+
+  func start() throws {
+    let address = try ServiceProcess.plainTextAddress(
+      settings.listen, allowed: settings.allowPlaintext)
+    let store = try settings.openStore("store")
+    self.store = store
+    var node = CanisterManager.Settings()
+    node.durability = settings.durability
+    node.maximumValueBytes = settings.maxValueBytes
+    node.forward = settings.forward
+    let manager = try CanisterManager(
+      loop: process.loop, store: store, credential: try settings.credential(), settings: node,
+      logger: process.logger)
+    manager.onFailure = { [process] in process.finish(1) }
+    let server = NodeServer(
+      manager: manager, loop: process.loop,
+      limits: ServiceProcess.limits(maxValueBytes: settings.maxValueBytes))
+    self.server = server
+    let bound = try listen(server, on: address)
+    manager.address = advertise ?? bound.description
+    try endpoint.write(
+      EndpointFile.Endpoint(address: manager.address, processID: ProcessInfo.processInfo.processIdentifier))
+    process.logger.info("node \(manager.node.id?.text ?? "without a cluster") listens on \(bound)")
+  }
+
+  /// A node that a launcher starts again asks for its address of before; when another program has
+  /// taken that meanwhile, any port will do.
+  private func listen(_ server: NodeServer, on address: SocketAddress) throws -> SocketAddress {
+    do {
+      return try server.listen(on: address)
+    } catch let error where portFallback && address.port != 0 {
+      process.logger.warning("\(address) is taken (\(error)), so another port is used")
+      var any = address
+      any.port = 0
+      return try server.listen(on: any)
+    }
+  }
+
+  /// Answers what has come, then ends.
+  func stop() {
+    process.logger.info("the node stops")
+    endpoint.remove()
+    guard let server else { return process.finish() }
+    server.shutdown(within: NodeService.drainTime) { [process] in process.finish() }
+  }
+
+  func close() {
+    store?.close()
+  }
+}

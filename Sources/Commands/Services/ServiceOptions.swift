@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Logging
+import RocksDBStorage
+import ScaledStorage
+import Storage
+
+/// Settings that nodes and gateways share.
+struct ServiceOptions: ParsableArguments {
+  @Option(help: "A file of settings, one \"name = value\" a line, named like the flags.")
+  var config: String?
+
+  @Option(help: "The directory for all data. (default: ./scaled-storage-data)")
+  var data: String?
+
+  @Option(help: "The address to listen on, as HOST:PORT; port 0 takes a free one.")
+  var listen: String?
+
+  @Option(help: "The file with the cluster's credential; made when it is missing.")
+  var credentialFile: String?
+
+  @Option(help: "What to do with requests for keys of other nodes: return or proxy. (default: return)")
+  var forward: String?
+
+  @Option(help: "When a write is acknowledged: after fsync, or os (written). (default: fsync)")
+  var durability: String?
+
+  @Option(help: "The largest value in bytes. (default: 1048576)")
+  var maxValueBytes: Int?
+
+  @Option(help: "How much is logged: trace, debug, info, notice, warning, error. (default: info)")
+  var logLevel: String?
+
+  @Flag(help: "Listen in plain text on addresses that other machines reach.")
+  var allowPlaintext = false
+
+  static let names = [
+    "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
+    "allow-plaintext",
+  ]
+}
+
+/// The settings that are in force.
+struct ServiceSettings {
+  var data: String
+  var listen: String
+  var credentialFile: String
+  var forward: ForwardMode
+  var durability: Durability
+  var maxValueBytes: Int
+  var logLevel: Logger.Level
+  var allowPlaintext: Bool
+
+  static let largestValue = 16 << 20
+
+  init(
+    _ options: ServiceOptions, _ configuration: Configuration, listen defaultListen: String
+  ) throws {
+    let data = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
+    self.data = URL(fileURLWithPath: data).standardizedFileURL.path
+    listen = try configuration.value("listen", flag: options.listen, default: defaultListen)
+    credentialFile = try configuration.value(
+      "credential-file", flag: options.credentialFile, default: self.data + "/credential")
+    forward = try ServiceSettings.choice("forward", options.forward, configuration, .return)
+    durability = try ServiceSettings.choice("durability", options.durability, configuration, .fsync)
+    logLevel = try ServiceSettings.choice("log-level", options.logLevel, configuration, .info)
+    maxValueBytes = try configuration.value(
+      "max-value-bytes", flag: options.maxValueBytes, default: 1 << 20)
+    allowPlaintext = try configuration.value(
+      "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
+    guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
+      throw ConfigurationError(
+        message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
+          + "\(ServiceSettings.largestValue)")
+    }
+  }
+
+  private static func choice<Value: RawRepresentable & CaseIterable>(
+    _ name: String, _ flag: String?, _ configuration: Configuration, _ fallback: Value
+  ) throws -> Value where Value.RawValue == String {
+    let text = try configuration.value(name, flag: flag, default: fallback.rawValue)
+    guard let value = Value(rawValue: text) else {
+      let choices = Value.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ConfigurationError(message: "\(name) is \"\(text)\"; it can be \(choices)")
+    }
+    return value
+  }
+
+  /// The cluster's credential, made at the first start for the owner's eyes only.
+  func credential() throws -> Credential {
+    let manager = FileManager.default
+    if let text = try? String(contentsOfFile: credentialFile, encoding: .utf8) {
+      do throws(CredentialError) {
+        return try Credential(text.trimmingCharacters(in: .whitespacesAndNewlines))
+      } catch {
+        throw ConfigurationError(message: "\(credentialFile): \(error.message)")
+      }
+    }
+    let credential = Credential.random()
+    let directory = URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path
+    try manager.createDirectory(
+      atPath: directory, withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700])
+    guard
+      manager.createFile(
+        atPath: credentialFile, contents: Data((credential.text + "\n").utf8),
+        attributes: [.posixPermissions: 0o600])
+    else {
+      throw ConfigurationError(message: "the credential cannot be written to \(credentialFile)")
+    }
+    return credential
+  }
+
+  /// A store in a directory below the data directory.
+  func openStore(_ name: String) throws -> RocksDBEngine {
+    try FileManager.default.createDirectory(
+      atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    var options = RocksDBOptions()
+    options.durability = durability
+    return try RocksDBEngine(path: data + "/" + name, options: options)
+  }
+}

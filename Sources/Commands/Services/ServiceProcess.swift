@@ -1,0 +1,54 @@
+import Foundation
+import HTTPTransport
+import Logging
+import ScaledStorage
+
+/// What the services have in common: a loop on the main thread, signals, an orderly end.
+final class ServiceProcess {
+  let loop: EventLoop
+  let logger: Logger
+  private var stopping = false
+  private(set) var exitStatus: Int32 = 0
+
+  /// Ctrl-C and SIGTERM call `stop` once; a second one ends the process at once.
+  init(label: String, level: Logger.Level) throws {
+    var logger = Logger(label: label, factory: StreamLogHandler.standardError(label:))
+    logger.logLevel = level
+    self.logger = logger
+    loop = try EventLoop()
+  }
+
+  /// Runs until `finish` is called. Signals are taken before any other thread starts.
+  func onStop(_ stop: @escaping () -> Void) throws {
+    try loop.onSignals([SIGINT, SIGTERM]) { [self] _ in
+      guard !stopping else { exit(1) }
+      stopping = true
+      stop()
+    }
+  }
+
+  func finish(_ status: Int32 = 0) {
+    exitStatus = status
+    loop.stop()
+  }
+
+  /// An address to listen on in plain text.
+  /// - Throws: `ConfigurationError` when other machines could reach it and that was not allowed.
+  static func plainTextAddress(_ text: String, allowed: Bool) throws -> SocketAddress {
+    let address = try SocketAddress(resolving: text)
+    guard address.isLoopback || allowed else {
+      throw ConfigurationError(
+        message: "\(text) is reached from other machines, in plain text; listen on a loopback "
+          + "address, or say --allow-plaintext")
+    }
+    return address
+  }
+
+  /// Bounds of a server whose values have at most this many bytes.
+  static func limits(maxValueBytes: Int) -> ServerLimits {
+    var limits = ServerLimits()
+    // Room for a value in Candid text, where each byte may take four, and for a module's chunk.
+    limits.maxBodyBytes = max(4 * maxValueBytes, 2 << 20) + (64 << 10)
+    return limits
+  }
+}
