@@ -5,15 +5,17 @@ import Testing
 @testable import Storage
 
 @Suite(.serialized) struct FullDiskTests {
-  @Test(.timeLimit(.minutes(1)))
-  func `after a full disk the engine recovers once there is room, and lost nothing`() throws {
-    guard let disk = try SmallFileSystem(megabytes: 24) else {
+  @Test(.timeLimit(.minutes(1)), arguments: [1 << 20, 64 << 20])
+  func `after a full disk the engine recovers once there is room, and lost nothing`(
+    writeBuffer: Int
+  ) throws {
+    guard let disk = try SmallFileSystem(megabytes: 48) else {
       print("skipped: mounting a tmpfs is not permitted here")
       return
     }
-    let options = RocksDBOptions(writeBufferByteCount: 1 << 20)
+    let options = RocksDBOptions(writeBufferByteCount: writeBuffer)
     let ballast = disk.path + "/ballast"
-    try Data(count: 8 << 20).write(to: URL(fileURLWithPath: ballast))
+    try Data(count: 30 << 20).write(to: URL(fileURLWithPath: ballast))
     let engine = try RocksDBEngine(path: disk.path + "/db", options: options)
     var generator = SystemRandomNumberGenerator()
     let value = (0..<50_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
