@@ -89,7 +89,7 @@ extension Database {
     }
   }
 
-  /// - Parameter batch: of a ``BatchHandle`` that outlives the call.
+  /// Writes the batch of a ``BatchHandle`` that outlives the call.
   func write(
     _ batch: OpaquePointer?, _ options: borrowing WriteOptionsHandle
   ) throws(StorageError) {

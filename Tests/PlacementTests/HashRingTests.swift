@@ -96,6 +96,7 @@ struct HashRingTests {
     ring = try ring.joining(id("a"), epoch: 13)
     #expect(ring.members == ["b", "c", "d", "a"].map(id))
     #expect(ring.slots == ["d", "b", "c", "a"].map(id))
+    #expect(["b", "d", "a", "e"].map { ring.index(of: id($0)) } == [1, 0, 3, nil])
     #expect(ring.contains(id("a")) && !ring.contains(id("e")))
     #expect(ring.epoch == 13)
     let index = try #require(ring.ownerIndex(of: [1, 2, 3]))

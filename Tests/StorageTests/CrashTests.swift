@@ -58,6 +58,8 @@ private let childVariable = "STORAGE_TESTS_CRASH_DIRECTORY"
         acknowledged = Int(line.dropFirst("acknowledged ".count)) ?? acknowledged
       }
     }
+    let locked = #expect(throws: StorageError.self) { try RocksDBEngine(path: path) }
+    #expect(locked?.code == .locked)
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     try #require(acknowledged >= 1_000, "the child did not get far: \(rest)")
