@@ -21,9 +21,9 @@ final class Database: @unchecked Sendable {
 
   deinit { close() }
 
-  /// Calls `body` with the open database.
+  /// Calls `body` with the open database. `body` must not call `use` again.
   ///
-  /// - Throws: `closed`, `snapshotLost` after ``close(toReopen:)``, and what `body` throws. `body` must not call `use` again.
+  /// - Throws: `closed`, `snapshotLost` after ``close(toReopen:)``, and what `body` throws.
   func use<R>(_ body: (OpaquePointer) throws(StorageError) -> R) throws(StorageError) -> R {
     try lock.read { () throws(StorageError) -> R in
       if let raw { return try body(raw) }
