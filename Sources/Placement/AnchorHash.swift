@@ -86,12 +86,13 @@ public struct AnchorHash: Sendable {
     count > 0 && removedAt.indices.contains(bucket) && removedAt[bucket] == 0
   }
 
-  /// The working bucket of a key, or nil when no bucket works.
+  /// Finds the working bucket of a key.
   ///
   /// Expected O(1 + ln²(capacity / count)), allocation-free. It always ends: A of the bucket at
   /// hand falls with every turn of the outer loop, and along K within the inner one.
   ///
   /// - Parameter key: a hash of the key; the reference variant reads its low 32 bits.
+  /// - Returns: nil when no bucket works.
   public func lookup(_ key: UInt64) -> Int? {
     guard count > 0 else { return nil }
     switch variant {

@@ -85,6 +85,12 @@ public struct HashRing: Sendable {
     slotOfMember[member] != nil
   }
 
+  /// The index of `member` in ``slots``, to compare with ``ownerIndex(of:)-([UInt8])``: a node asks
+  /// once for its own, and then knows for each key whether it is its. O(1).
+  public func index(of member: MemberID) -> Int? {
+    slotOfMember[member]
+  }
+
   /// The index into ``slots`` of the member that owns `key`, or nil on an empty ring.
   /// Allocation-free with the production variant.
   public func ownerIndex(of key: UnsafeRawBufferPointer) -> Int? {

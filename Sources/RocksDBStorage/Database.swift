@@ -9,6 +9,7 @@ final class Database: @unchecked Sendable {
   // under the write lock.
   private let lock = ReadWriteLock()
   private var raw: OpaquePointer?
+  private var isReplaced = false
   private let snapshots = Mutex<Set<UInt>>([])
   let path: String
 
@@ -20,19 +21,23 @@ final class Database: @unchecked Sendable {
 
   deinit { close() }
 
-  /// Calls `body` with the open database.
+  /// Calls `body` with the open database. `body` must not call `use` again.
   ///
-  /// - Throws: `closed`, and what `body` throws. `body` must not call `use` again.
+  /// - Throws: `closed`, `snapshotLost` after ``close(toReopen:)``, and what `body` throws.
   func use<R>(_ body: (OpaquePointer) throws(StorageError) -> R) throws(StorageError) -> R {
     try lock.read { () throws(StorageError) -> R in
-      guard let raw else { throw StorageError(.closed, "the engine was closed", path: path) }
-      return try body(raw)
+      if let raw { return try body(raw) }
+      guard isReplaced else { throw StorageError(.closed, "the engine was closed", path: path) }
+      throw StorageError(
+        .snapshotLost, "the database was reopened after a full disk; take a new snapshot",
+        path: path)
     }
   }
 
   /// Waits for the calls that run, ends every snapshot, and frees the directory.
-  func close() {
+  func close(toReopen: Bool = false) {
     lock.write {
+      isReplaced = toReopen
       guard let raw else { return }
       snapshots.withLock { snapshots in
         for snapshot in snapshots {
@@ -84,10 +89,11 @@ extension Database {
     }
   }
 
+  /// Writes the batch of a ``BatchHandle`` that outlives the call.
   func write(
-    _ batch: borrowing BatchHandle, _ options: borrowing WriteOptionsHandle
+    _ batch: OpaquePointer?, _ options: borrowing WriteOptionsHandle
   ) throws(StorageError) {
-    let (batch, options) = (batch.raw, options.raw)
+    let options = options.raw
     try use { (raw) throws(StorageError) in
       try checked(path: path) { rocksdb_write(raw, options, batch, $0) }
     }
@@ -136,7 +142,10 @@ extension Database {
     return page
   }
 
-  func property(_ name: String) -> UInt64 {
+  var tableByteCount: UInt64 { property("rocksdb.total-sst-files-size") }
+  var memtableByteCount: UInt64 { property("rocksdb.cur-size-all-mem-tables") }
+
+  private func property(_ name: String) -> UInt64 {
     let value = try? use { (raw) throws(StorageError) -> UInt64 in
       var value: UInt64 = 0
       return rocksdb_property_int(raw, name, &value) == 0 ? value : 0

@@ -39,6 +39,7 @@ enum FormatMarker {
     for shift: UInt32 in [0, 8, 16, 24] { marker.append(UInt8((version >> shift) & 0xff)) }
     var batch = WriteBatch()
     batch.put(Keys.marker, marker)
-    try database.write(BatchHandle(batch), WriteOptionsHandle(durability: .fsync))
+    let handle = BatchHandle(batch)
+    try database.write(handle.raw, WriteOptionsHandle(durability: .fsync))
   }
 }

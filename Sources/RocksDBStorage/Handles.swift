@@ -32,9 +32,10 @@ struct OptionsHandle: ~Copyable {
     let tables = rocksdb_block_based_options_create()
     let cache = rocksdb_cache_create_lru(options.blockCacheByteCount)
     rocksdb_block_based_options_set_block_cache(tables, cache)
-    // Indexes and filters count against the cache too, so that its size bounds the memory.
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1)
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(tables, 1)
+    // Indexes and filters stay outside of the cache, in the table files' readers: about 2% of the
+    // data, bounded by the number of open files. In a cache this small they would push each other
+    // out, and a get would read 100 KiB to find one key.
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 0)
     rocksdb_block_based_options_set_filter_policy(
       tables, rocksdb_filterpolicy_create_bloom_full(10))
     rocksdb_options_set_block_based_table_factory(raw, tables)

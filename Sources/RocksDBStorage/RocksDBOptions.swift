@@ -8,9 +8,10 @@ public struct RocksDBOptions: Sendable, Hashable {
   /// Bytes of one memtable, at least 64 KiB; two may exist at once, and the log files that back
   /// them take about as much again.
   public var writeBufferByteCount: Int
-  /// Bytes of the cache of uncompressed blocks, indexes and filters included.
+  /// Bytes of the cache of uncompressed blocks, at least 64 KiB.
   public var blockCacheByteCount: Int
-  /// Table files that are held open, at least 16.
+  /// Table files that are held open, at least 16; each keeps its index and filter in memory, about
+  /// 2% of its size.
   public var maximumOpenFiles: Int
 
   public init(

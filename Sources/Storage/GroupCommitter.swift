@@ -40,6 +40,7 @@ public final class GroupCommitter: Sendable {
   /// - Parameters:
   ///   - engine: where batches go; the committer does not close it.
   ///   - name: the thread's name, cut at 15 bytes.
+  ///   - limits: what may wait.
   ///   - onCommitted: called on the committer's thread, in order, once for each sequence; it must
   ///     be quick, and may call ``submit(_:sequence:)``, ``resume()`` and ``close()``.
   /// - Throws: `resourceExhausted` when the system gives no thread.
@@ -57,7 +58,9 @@ public final class GroupCommitter: Sendable {
 
   /// Queues `batch`. `onCommitted` reports it, unless this throws.
   ///
-  /// - Parameter sequence: the owner's number, greater than any submitted before.
+  /// - Parameters:
+  ///   - batch: what to commit; its bytes are shared, not copied.
+  ///   - sequence: the owner's number, greater than any submitted before.
   /// - Throws: `overloaded` when the queue is full, `suspended` after a failure, `closed`,
   ///   `invalidArgument` for a sequence out of order, and what ``WriteBatch/validate()`` throws.
   public func submit(_ batch: WriteBatch, sequence: UInt64) throws(StorageError) {

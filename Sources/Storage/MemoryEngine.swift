@@ -8,7 +8,10 @@ public final class MemoryEngine: StorageEngine {
   public init() {}
 
   public func get(_ key: [UInt8]) throws(StorageError) -> [UInt8]? {
-    try current().get(key)
+    // Under the lock: a copy of the table would make the next commit copy its list of chunks.
+    let found = table.withLock { table in table.map { $0.get(key) } }
+    guard let found else { throw Self.closedError }
+    return found
   }
 
   public func scan(

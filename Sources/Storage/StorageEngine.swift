@@ -4,8 +4,8 @@ public protocol StorageEngine: StorageReader, AnyObject {
   /// Applies `batch` as a whole and makes it durable before it returns, as the engine's
   /// ``Durability`` says. An empty batch does nothing.
   ///
-  /// After `ioError` or `noSpace` it is unknown whether the batch will be there after a restart;
-  /// it is never there in part. Commits that returned before are safe.
+  /// After `ioError` or `noSpace` the outcome is open until a later commit or a reopening
+  /// succeeds: then the batch is there as a whole, or not at all. Commits that returned are safe.
   ///
   /// - Throws: `invalidArgument`, `tooLarge`, `noSpace`, `ioError`, `corruption`, `closed`.
   func commit(_ batch: WriteBatch) throws(StorageError)

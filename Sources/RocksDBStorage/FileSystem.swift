@@ -1,9 +1,19 @@
 internal import Glibc
 internal import Storage
 
-enum Directory {
+enum FileSystem {
+  /// Bytes that an unprivileged writer may still take on the file system of `path`; 0 when it
+  /// does not say.
+  static func freeByteCount(_ path: String) -> UInt64 {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { return 0 }
+    let (bytes, overflow) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : bytes
+  }
+
   /// Creates `path` and its missing parents with mode 0700 and makes the entries durable.
-  static func create(_ path: String) throws(StorageError) {
+  static func createDirectory(_ path: String) throws(StorageError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw StorageError(.invalidArgument, "the directory's path is empty or has a zero byte")
     }
