@@ -23,6 +23,9 @@ extension NodeMachine {
     }
   }
 
+  /// Whether something waits that only time or a peer's answer brings forward.
+  public var isBusy: Bool { handover != nil || purge != nil || !held.isEmpty }
+
   // MARK: - Handover, at the source
 
   private mutating func advanceHandover(now: Moment) throws(ClusterError) -> Bool {

@@ -1,7 +1,14 @@
-public import ArgumentParser
+import ArgumentParser
 
-public struct RootCommand: ParsableCommand {
-  public static let configuration = CommandConfiguration(
+struct RootCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
     commandName: "scaled-storage", abstract: "x", subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self])
-  public init() {}
+}
+
+/// The program.
+public enum Program {
+  /// Runs the command that the arguments name, and ends the process.
+  public static func main() {
+    RootCommand.main()
+  }
 }

@@ -29,7 +29,10 @@ public final class Node {
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
 
-  private static let tick = Duration.milliseconds(20)
+  /// How often waiting requests and chunks are looked after, and how often an idle node looks for
+  /// what has expired.
+  private static let busyTick = Duration.milliseconds(20)
+  private static let idleTick = Duration.milliseconds(250)
 
   /// Opens a node on `store`, as it was when it stopped last.
   ///
@@ -191,7 +194,8 @@ public final class Node {
   }
 
   private func scheduleTick() {
-    ticker = loop.schedule(after: Node.tick) { [weak self] in
+    let tick = machine.isBusy ? Node.busyTick : Node.idleTick
+    ticker = loop.schedule(after: tick) { [weak self] in
       guard let self, !isStopped else { return }
       scheduleFlush()
       scheduleTick()

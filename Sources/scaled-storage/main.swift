@@ -1,2 +1,3 @@
 import Commands
-RootCommand.main()
+
+Program.main()

@@ -94,9 +94,10 @@ final class NodeService {
   /// A node that a launcher starts again asks for its address of before; when another program has
   /// taken that meanwhile, any port will do.
   private func listen(_ server: NodeServer, on address: SocketAddress) throws -> SocketAddress {
-    do {
+    do throws(TransportError) {
       return try server.listen(on: address)
-    } catch let error where portFallback && address.port != 0 {
+    } catch {
+      guard portFallback, address.port != 0 else { throw error }
       process.logger.warning("\(address) is taken (\(error)), so another port is used")
       var any = address
       any.port = 0
