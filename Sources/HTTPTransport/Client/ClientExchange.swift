@@ -1,0 +1,205 @@
+/// One request and the response to it, while outstanding. Pooled: objects live as long as their
+/// table and are found by slot, so nghttp2's user data is a slot number and never a pointer to
+/// something freed.
+final class ClientExchange {
+  enum State {
+    case free
+    /// In the peer's queue: certainly not sent.
+    case waiting
+    /// Submitted to a connection's session.
+    case open
+    /// The result stands; the completion is about to be called.
+    case finished
+  }
+
+  let slot: Int32
+  var generation: UInt32 = 0
+  var state = State.free
+  /// Neighbours in the one list it is in: free list, peer's queue or connection's streams.
+  var next: Int32 = -1
+  var previous: Int32 = -1
+
+  var deadline: UInt64 = 0
+  var bucket: Int32 = -1
+  var nextInBucket: Int32 = -1
+  var previousInBucket: Int32 = -1
+
+  var request = ClientExchange.emptyRequest
+  var completion: ((Result<ClientResponse, TransportError>) -> Void)?
+  var result: Result<ClientResponse, TransportError>?
+  /// Set from `send` until finished.
+  unowned var peer: ClientPeer?
+  /// Set while `.open`.
+  unowned var connection: ClientConnection?
+
+  var streamID: Int32 = 0
+  var bodyOffset = 0
+  /// When the request was submitted to the session, on the monotonic clock.
+  var submittedAt: UInt64 = 0
+  /// The HEADERS frame was serialised: the peer may have seen the request.
+  var headersSent = false
+  /// The request's END_STREAM was serialised.
+  var requestSent = false
+  var resetByPeer = false
+
+  var status = 0
+  var inTrailers = false
+  /// Fields and bytes of all header sections received.
+  var headerCount = 0
+  var headerBytes = 0
+  /// Fields of the current section, in the layout of ``HeaderBlock``; reused.
+  var fields: [UInt8] = []
+  var fieldCount = 0
+  var body: [UInt8] = []
+
+  static let emptyRequest = ClientRequest(target: "/")
+
+  init(slot: Int32) {
+    self.slot = slot
+  }
+
+  var id: RequestID { RequestID(slot: slot, generation: generation) }
+
+  /// Forgets everything of the last request but the reusable buffer.
+  func reset() {
+    state = .free
+    generation &+= 1
+    request = Self.emptyRequest
+    completion = nil
+    result = nil
+    peer = nil
+    connection = nil
+    streamID = 0
+    bodyOffset = 0
+    submittedAt = 0
+    headersSent = false
+    requestSent = false
+    resetByPeer = false
+    status = 0
+    inTrailers = false
+    headerCount = 0
+    headerBytes = 0
+    // A single peer's large header section must not stay allocated in the pool.
+    fields.removeAll(keepingCapacity: fields.capacity <= 4_096)
+    fieldCount = 0
+    body = []
+  }
+}
+
+/// A list of exchanges linked through their slots: constant-time append and removal, no allocation.
+struct SlotList {
+  fileprivate(set) var head: Int32 = -1
+  fileprivate(set) var tail: Int32 = -1
+  fileprivate(set) var count = 0
+
+  var isEmpty: Bool { count == 0 }
+}
+
+/// The pool of a client's exchanges.
+final class ExchangeTable {
+  fileprivate var exchanges: [ClientExchange] = []
+  private var free = SlotList()
+  let capacity: Int
+  /// Bytes of response bodies held by exchanges that are not delivered.
+  var bufferedBytes = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  /// Exchanges outstanding.
+  var count: Int { exchanges.count - free.count }
+
+  subscript(slot: Int32) -> ClientExchange? {
+    guard slot >= 0, Int(slot) < exchanges.count else { return nil }
+    return exchanges[Int(slot)]
+  }
+
+  /// The exchange an identifier names, nil when it completed.
+  func find(_ id: RequestID) -> ClientExchange? {
+    guard let exchange = self[id.slot], exchange.generation == id.generation else { return nil }
+    return exchange.state == .free ? nil : exchange
+  }
+
+  /// A free exchange, nil when the table is full.
+  func take() -> ClientExchange? {
+    if let exchange = self[free.head] {
+      remove(exchange, from: &free)
+      return exchange
+    }
+    guard exchanges.count < capacity, let slot = Int32(exactly: exchanges.count) else {
+      return nil
+    }
+    let exchange = ClientExchange(slot: slot)
+    exchanges.append(exchange)
+    return exchange
+  }
+
+  func recycle(_ exchange: ClientExchange) {
+    exchange.reset()
+    append(exchange, to: &free)
+  }
+
+  /// Slots of all exchanges that are outstanding. Linear; for shutting down.
+  func outstanding() -> [Int32] {
+    exchanges.lazy.filter { $0.state == .waiting || $0.state == .open }.map(\.slot)
+  }
+
+  func append(_ exchange: ClientExchange, to list: inout SlotList) {
+    exchange.next = -1
+    exchange.previous = list.tail
+    if let last = self[list.tail] {
+      last.next = exchange.slot
+    } else {
+      list.head = exchange.slot
+    }
+    list.tail = exchange.slot
+    list.count += 1
+  }
+
+  func prepend(_ exchange: ClientExchange, to list: inout SlotList) {
+    exchange.previous = -1
+    exchange.next = list.head
+    if let first = self[list.head] {
+      first.previous = exchange.slot
+    } else {
+      list.tail = exchange.slot
+    }
+    list.head = exchange.slot
+    list.count += 1
+  }
+
+  func remove(_ exchange: ClientExchange, from list: inout SlotList) {
+    if let previous = self[exchange.previous] {
+      previous.next = exchange.next
+    } else {
+      list.head = exchange.next
+    }
+    if let next = self[exchange.next] {
+      next.previous = exchange.previous
+    } else {
+      list.tail = exchange.previous
+    }
+    exchange.next = -1
+    exchange.previous = -1
+    list.count -= 1
+  }
+}
+
+extension ExchangeTable {
+  /// Takes the completions of all exchanges, with the results they have or `.cancelled`.
+  func drain(
+    _ take: (
+      @escaping (Result<ClientResponse, TransportError>) -> Void,
+      Result<ClientResponse, TransportError>
+    ) -> Void
+  ) {
+    let gone = TransportError(.cancelled, "the client was released before the request completed")
+    for exchange in exchanges {
+      guard let completion = exchange.completion else { continue }
+      let result = exchange.result ?? .failure(gone)
+      exchange.reset()
+      take(completion, result)
+    }
+  }
+}
