@@ -5,24 +5,24 @@ package import HTTPTransport
 /// What goes back to a client, before it is written to its exchange.
 package struct Answer {
   package var status: Int
-  package var contentType: String?
-  package var headers: [(name: String, value: String)] = []
+  package var contentType: StaticString?
+  package var headers: [(name: StaticString, value: String)] = []
   package var body: [UInt8]
 
-  package init(status: Int, contentType: String? = nil, body: [UInt8] = []) {
+  package init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
     self.status = status
     self.contentType = contentType
     self.body = body
   }
 
   package init(status: Int, _ representation: Representation, body: [UInt8]) {
-    self.init(status: status, contentType: "\(representation.contentType)", body: body)
+    self.init(status: status, contentType: representation.contentType, body: body)
   }
 
   /// A problem as its reader asked for it; JSON is what RFC 9457 names.
   package init(_ problem: Problem, as representation: Representation = .json) {
-    let contentType =
-      representation == .json ? "application/problem+json" : "\(representation.contentType)"
+    let contentType: StaticString =
+      representation == .json ? "application/problem+json" : representation.contentType
     self.init(
       status: problem.status, contentType: contentType, body: problem.body(representation))
     headers.append(("ss-error", problem.code))
@@ -32,7 +32,7 @@ package struct Answer {
   /// Fills the exchange's answer.
   package func write(to exchange: Exchange) {
     exchange.status = status
-    if let contentType { exchange.setHeader("content-type", contentType) }
+    if let contentType { exchange.setHeader("content-type", static: contentType) }
     for header in headers { exchange.setHeader(header.name, header.value) }
     exchange.setBody(body)
   }

@@ -24,7 +24,7 @@ package final class Forwarder {
   private static let passedOn: [StaticString] = [
     "accept", "content-type", "if-match", "if-none-match", "traceparent",
   ]
-  private static let passedBack = [
+  private static let passedBack: [StaticString] = [
     "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
   ]
 
