@@ -8,6 +8,8 @@ public struct ClusterMap: Hashable, Sendable {
   public var revision: UInt64
   /// `host:port` of each member.
   public var addresses: [Principal: String]
+  /// `host:port` of the gateway that hosts the coordinator, where a node fetches a newer map.
+  public var coordinator: String?
 
   /// The owners by the ring's slots.
   private let slots: [Principal?]
@@ -16,9 +18,10 @@ public struct ClusterMap: Hashable, Sendable {
 
   /// - Throws: `ClusterError` with code `.malformed` when a member's id is not a principal.
   public init(
-    ring: HashRing, revision: UInt64, addresses: [Principal: String]
+    ring: HashRing, revision: UInt64, addresses: [Principal: String], coordinator: String? = nil
   ) throws(ClusterError) {
     self.ring = ring
+    self.coordinator = coordinator
     self.revision = revision
     self.addresses = addresses
     slots = try ring.slots.map { slot throws(ClusterError) in
@@ -63,7 +66,8 @@ public struct ClusterMap: Hashable, Sendable {
     }
     var addresses = addresses
     addresses[node] = address
-    return try ClusterMap(ring: next, revision: revision + 1, addresses: addresses)
+    return try ClusterMap(
+      ring: next, revision: revision + 1, addresses: addresses, coordinator: coordinator)
   }
 
   /// The member that owns `key`; nil on an empty ring. Without allocation.
@@ -111,6 +115,7 @@ extension ClusterMap: CandidConvertible {
   public static let candidType = CandidType.record(fields: [
     "format": .nat8, "epoch": .nat64, "revision": .nat64, "hash_key": .blob,
     "capacity": .nat32, "log": .vec(operationType), "addresses": .vec(addressType),
+    "coordinator": .opt(.text),
   ])
 
   public var candidValue: CandidValue {
@@ -127,7 +132,7 @@ extension ClusterMap: CandidConvertible {
       "format": .nat8(ClusterMap.format), "epoch": .nat64(ring.epoch),
       "revision": .nat64(revision), "hash_key": .blob(ring.hashKey.bytes),
       "capacity": .nat32(UInt32(clamping: ring.capacity)), "log": .vec(log),
-      "addresses": .vec(addresses),
+      "addresses": .vec(addresses), "coordinator": coordinator.candidValue,
     ])
   }
 
@@ -151,7 +156,8 @@ extension ClusterMap: CandidConvertible {
       try self.init(
         ring: ring, revision: record.field("revision"),
         addresses: Dictionary(
-          addresses.map { ($0.node, $0.address) }, uniquingKeysWith: { $1 }))
+          addresses.map { ($0.node, $0.address) }, uniquingKeysWith: { $1 }),
+        coordinator: record.field("coordinator"))
     } catch let error as PlacementError {
       throw CandidError(.typeMismatch, "the ring cannot be rebuilt: \(error.message)")
     } catch let error as ClusterError {

@@ -181,6 +181,7 @@ extension CoordinatorMachine {
       var next = next
       next.revision = max(next.revision, state.map.revision + 1)
       for (node, address) in state.map.addresses { next.addresses[node] = address }
+      next.coordinator = state.map.coordinator
       previousMap = state.map
       state.map = next
       state.change?.isDecided = true

@@ -100,6 +100,14 @@ public struct CoordinatorMachine {
 
   // MARK: - What the driver reports
 
+  /// The gateway answers at `address`: nodes that hear of a newer epoch ask there.
+  public mutating func gatewayListens(at address: String) {
+    guard state.map.coordinator != address else { return }
+    state.map.coordinator = address
+    state.map.revision += 1
+    persist()
+  }
+
   /// A node's process was found or launched, and answers at `address`.
   public mutating func nodeRunning(_ node: Principal, address: String, now: UInt64) {
     guard nodes[node] != nil else { return }

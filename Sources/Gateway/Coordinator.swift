@@ -77,8 +77,9 @@ public final class Coordinator {
     return CoordinatorMachine(state: state, settings: settings)
   }
 
-  /// Begins to work.
-  public func start() {
+  /// Begins to work, for a gateway that answers at `address`.
+  public func start(gatewayAddress address: String) {
+    machine.gatewayListens(at: address)
     scheduleTick()
     scheduleAdvance()
   }

@@ -37,6 +37,15 @@ extension GatewayServer {
     return .done
   }
 
+  /// `cluster_map`: the whole map with the cluster's hash key, for its nodes.
+  func clusterMap(_ exchange: Exchange) throws(Problem) -> Disposition {
+    try ControlCall.authorise(credential, exchange, "cluster_map")
+    try QueryAnswer.make(
+      [coordinator.map.candidValue], as: PeerClient.mapSignature, to: exchange
+    ).write(to: exchange)
+    return .done
+  }
+
   /// `scale`: grows the cluster by hand, or tells what that would move.
   func scale(_ exchange: Exchange) throws(Problem) -> Disposition {
     let call = try ControlCall(

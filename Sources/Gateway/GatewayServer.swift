@@ -69,6 +69,7 @@ public final class GatewayServer: RequestHandler {
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)
+    case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
     case "scale": return try scale(exchange)
     case "handle_event", "init_canister_manager":

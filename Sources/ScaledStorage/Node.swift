@@ -26,6 +26,7 @@ public final class Node {
   private var isFlushScheduled = false
   private var ticker: TimerID?
   private var isStopped = false
+  private var isFetchingMap = false
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
 
@@ -142,6 +143,19 @@ public final class Node {
   ) {
     machine.handle(event, ticket: acknowledgement(completion))
     scheduleFlush()
+  }
+
+  /// Someone works by a ring of this epoch: a newer one than ours is fetched from the coordinator.
+  func noticeEpoch(_ epoch: UInt64) {
+    guard let map = machine.map, epoch > map.ring.epoch, !isFetchingMap,
+      let coordinator = map.coordinator
+    else { return }
+    isFetchingMap = true
+    peers.fetchMap(from: coordinator) { [weak self] map in
+      guard let self else { return }
+      isFetchingMap = false
+      if let map { handle(.ringChanged(map)) { _ in } }
+    }
   }
 
   /// Stores state of the layers above, durably; nil removes a name.

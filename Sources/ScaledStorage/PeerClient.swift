@@ -45,6 +45,24 @@ package final class PeerClient {
     call(.initWasm, [chunk.candidValue], to: node, at: address, epoch: nil, completion)
   }
 
+  /// Fetches the map in force from the gateway that hosts the coordinator.
+  package func fetchMap(
+    from address: String, _ completion: @escaping (ClusterMap?) -> Void
+  ) {
+    guard let address = try? SocketAddress(address) else { return completion(nil) }
+    let request = ClientRequest(
+      method: .get, target: "/cluster_map",
+      headers: [("accept", "application/candid"), ("authorization", credential.headerValue)])
+    client.send(request, to: address, deadline: PeerClient.deadline) { result in
+      guard case .success(let response) = result, response.status == 200,
+        let value = try? CandidBinary.decode(response.body, as: PeerClient.mapSignature).first
+      else { return completion(nil) }
+      completion(try? ClusterMap(candidValue: value))
+    }
+  }
+
+  package static let mapSignature = CandidSignature.checked([ClusterMap.candidType])
+
   private func call(
     _ method: ControlMethod, _ values: [CandidValue], to node: Principal, at address: String,
     epoch: UInt64?, _ completion: @escaping Completion

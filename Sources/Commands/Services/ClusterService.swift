@@ -100,7 +100,7 @@ final class ClusterService {
       settings.listen, allowed: settings.allowPlaintext)
     let bound = try server.listen(on: address)
     process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
-    coordinator.start()
+    coordinator.start(gatewayAddress: bound.description)
     announce(bound)
   }
 

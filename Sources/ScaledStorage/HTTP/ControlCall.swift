@@ -30,7 +30,8 @@ package struct ControlCall {
       method.rawValue, parameters: method.parameters, exchange, credential: credential)
   }
 
-  private static func authorise(
+  /// - Throws: `Problem` 401 without a credential, 403 with another one.
+  package static func authorise(
     _ credential: Credential, _ exchange: Exchange, _ name: String
   ) throws(Problem) {
     guard let header = exchange.header("authorization") else {
