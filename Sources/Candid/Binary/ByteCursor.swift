@@ -87,7 +87,8 @@ struct ByteCursor {
     }
     guard count <= CandidLimits.integerBytes else {
       throw CandidError(
-        .limitExceeded, "the number has \(count) bytes, at most \(CandidLimits.integerBytes) are read",
+        .limitExceeded,
+        "the number has \(count) bytes, at most \(CandidLimits.integerBytes) are read",
         at: start)
     }
     position = end + 1

@@ -33,8 +33,9 @@ public enum CandidJSON {
       do {
         return try list([node], as: signature, at: source.count)
       } catch let second {
-        if elements.count == 1, case .array = elements[0].content { throw error }
-        throw second
+        // The reading that came further is the one that was meant.
+        let isList = elements.count == 1 && error.offset ?? 0 >= second.offset ?? 0
+        throw isList ? error : second
       }
     }
   }

@@ -34,7 +34,8 @@ struct TextPrinter {
     let padding = closing == "}"
     let start = bytes.count
     write(opening)
-    open?.append(Group(start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) }))
+    open?.append(
+      Group(start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) }))
     var isFirst = true
     for item in items {
       if !isFirst, let separator { bytes.append(UInt8(ascii: separator)) }
