@@ -1,4 +1,5 @@
-/// Writes values as text on one line, and notes the groups that a layout on several lines may break.
+/// Writes values as text on one line, and notes the groups that a layout on several lines may
+/// break.
 struct TextPrinter {
   /// Something in braces or parentheses: positions in `bytes`.
   struct Group {
