@@ -1,6 +1,6 @@
 /// A Candid value. Each number keeps its type, so that it is printed and encoded as it was meant.
 ///
-/// Only what is recursive or large is behind a reference: numbers and short texts need no allocation.
+/// Only what is recursive or large is behind a reference: numbers and short texts are not allocated.
 public enum CandidValue: Hashable, Sendable {
   case null
   case reserved
@@ -81,6 +81,15 @@ extension CandidValue {
       .variant([CandidField(label: chosen.label, type: chosen.value.inferredType)])
     case .function: .function(CandidFunction([], []))
     case .service: .service([])
+    }
+  }
+
+  /// How many bytes a text or blob has by itself, else a rough guess.
+  var outerByteCount: Int {
+    switch self {
+    case .text(let text): text.utf8.count + 4
+    case .blob(let blob): blob.count + 4
+    default: 32
     }
   }
 

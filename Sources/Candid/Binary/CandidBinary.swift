@@ -13,7 +13,11 @@ public enum CandidBinary {
       throw CandidError(
         .typeMismatch, "expected \(signature.arguments.count) values, not \(values.count)")
     }
-    var writer = BinaryWriter(table: signature.table, bytes: signature.header)
+    var writer = BinaryWriter(table: signature.table, bytes: [])
+    // Room for the texts and blobs that most messages consist of, so that the bytes move once.
+    let size = values.reduce(signature.header.count + 32) { $0 + $1.outerByteCount }
+    writer.bytes.reserveCapacity(size)
+    writer.bytes.append(contentsOf: signature.header)
     for (value, type) in zip(values, signature.arguments) {
       try writer.write(value, as: type, depth: CandidLimits.standard.depth)
     }

@@ -60,6 +60,7 @@ public enum CandidJSON {
   /// The arguments as an array.
   public static func writeArguments(_ values: [CandidValue]) -> [UInt8] {
     var writer = JSONWriter()
+    writer.bytes.reserveCapacity(values.reduce(16) { $0 + $1.outerByteCount })
     writer.array(values)
     return writer.bytes
   }
@@ -67,6 +68,7 @@ public enum CandidJSON {
   /// Results: null for none, a single one by itself, several as an array.
   public static func writeResults(_ values: [CandidValue]) -> [UInt8] {
     var writer = JSONWriter()
+    writer.bytes.reserveCapacity(values.reduce(16) { $0 + $1.outerByteCount })
     if values.count == 1 {
       writer.value(values[0])
     } else if values.isEmpty {

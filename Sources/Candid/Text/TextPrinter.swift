@@ -18,7 +18,9 @@ struct TextPrinter {
   /// Nil when no layout is wanted.
   private var open: [Group]?
 
-  init(notesGroups: Bool) {
+  /// Makes room for `byteCount` bytes, more or less.
+  init(notesGroups: Bool, byteCount: Int) {
+    bytes.reserveCapacity(byteCount)
     open = notesGroups ? [Group(start: 0, opened: 0, separator: nil)] : nil
   }
 
