@@ -1,7 +1,8 @@
 /// What one message may cost its reader. The bytes come from a peer, so each bound is checked
 /// before the work it bounds.
 public struct CandidLimits: Hashable, Sendable {
-  /// Nesting of values and of types.
+  /// Nesting of values and of types. The standard 256 needs under 512 KiB of stack in a release
+  /// build, and a few MiB in a debug build.
   public var depth: Int
   /// Entries of a message's type table.
   public var typeTableEntries: Int

@@ -1,6 +1,6 @@
 /// A Candid value. Each number keeps its type, so that it is printed and encoded as it was meant.
 ///
-/// Only what is recursive or large is behind a reference: numbers and short texts are not allocated.
+/// Only what is recursive or large is behind a reference: numbers and short texts are not boxed.
 public enum CandidValue: Hashable, Sendable {
   case null
   case reserved
