@@ -58,16 +58,6 @@ public struct CandidInteger: Hashable, Sendable, ExpressibleByIntegerLiteral {
       return Integer(exactly: UInt64(limbs[1]) << 32 | UInt64(limbs[0]))
     }
   }
-
-  /// The nearest value of that type, roughly.
-  var approximate: Double {
-    switch storage {
-    case .small(let value): return Double(value)
-    case .large(let isNegative, let limbs):
-      let magnitude = limbs.reversed().reduce(0.0) { $0 * 4_294_967_296 + Double($1) }
-      return isNegative ? -magnitude : magnitude
-    }
-  }
 }
 
 extension CandidInteger: Comparable {

@@ -1,5 +1,7 @@
 /// A Candid value. Each number keeps its type, so that it is printed and encoded as it was meant.
-public indirect enum CandidValue: Hashable, Sendable {
+///
+/// Only what is recursive or large is behind a reference: numbers and short texts are not boxed.
+public enum CandidValue: Hashable, Sendable {
   case null
   case reserved
   case bool(Bool)
@@ -10,16 +12,16 @@ public indirect enum CandidValue: Hashable, Sendable {
   case int8(Int8), int16(Int16), int32(Int32), int64(Int64)
   case float32(Float), float64(Double)
   case text(String)
-  case principal(Principal)
+  indirect case principal(Principal)
   /// `vec nat8`, always in this case and never in `vec`.
   case blob([UInt8])
-  case opt(CandidValue?)
+  indirect case opt(CandidValue?)
   case vec([CandidValue])
   /// In ascending order of ids. `record(fields:)` sorts.
   case record([CandidFieldValue])
-  case variant(CandidFieldValue)
-  case function(Principal, method: String)
-  case service(Principal)
+  indirect case variant(CandidFieldValue)
+  indirect case function(Principal, method: String)
+  indirect case service(Principal)
 
   /// A record with named fields, in any order.
   public static func record(fields: KeyValuePairs<String, CandidValue>) -> CandidValue {
@@ -49,6 +51,48 @@ public struct CandidFieldValue: Hashable, Sendable {
 }
 
 extension CandidValue {
+  /// The smallest type that the value has by itself: an absent value is `opt empty`, and all
+  /// elements of a `vec` are taken to have the type of the first.
+  public var inferredType: CandidType {
+    switch self {
+    case .null: .null
+    case .reserved: .reserved
+    case .bool: .bool
+    case .nat: .nat
+    case .int: .int
+    case .nat8: .nat8
+    case .nat16: .nat16
+    case .nat32: .nat32
+    case .nat64: .nat64
+    case .int8: .int8
+    case .int16: .int16
+    case .int32: .int32
+    case .int64: .int64
+    case .float32: .float32
+    case .float64: .float64
+    case .text: .text
+    case .principal: .principal
+    case .blob: .blob
+    case .opt(let inner): .opt(inner?.inferredType ?? .empty)
+    case .vec(let elements): .vec(elements.first?.inferredType ?? .empty)
+    case .record(let fields):
+      .record(fields.map { CandidField(label: $0.label, type: $0.value.inferredType) })
+    case .variant(let chosen):
+      .variant([CandidField(label: chosen.label, type: chosen.value.inferredType)])
+    case .function: .function(CandidFunction([], []))
+    case .service: .service([])
+    }
+  }
+
+  /// How many bytes a text or blob has by itself, else a rough guess.
+  var outerByteCount: Int {
+    switch self {
+    case .text(let text): text.utf8.count + 4
+    case .blob(let blob): blob.count + 4
+    default: 32
+    }
+  }
+
   /// The name of the value's kind, for messages.
   var kind: String {
     switch self {

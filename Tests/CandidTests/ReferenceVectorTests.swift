@@ -54,9 +54,10 @@ struct ReferenceVectorTests {
         #expect(!row.rejected, "\(row.type) \(row.hex) was read as \(values)")
         guard let rust = row.rust else { continue }
         let expected = try? CandidText.parseArguments(Array(readable(rust).utf8), as: signature)
-        guard let expected else { 
-            Issue.record("cannot parse \(rust) as \(row.type)")
-            continue }
+        guard let expected else {
+          Issue.record("cannot parse \(rust) as \(row.type)")
+          continue
+        }
         #expect(values == expected, "\(row.type) \(row.hex) rust \(rust)")
       case .failure(let error):
         #expect(row.rejected, "\(row.type) \(row.hex): \(error) instead of \(row.rust ?? "")")

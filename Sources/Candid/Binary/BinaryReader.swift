@@ -23,7 +23,7 @@ struct BinaryReader {
     }
     var reader = BinaryReader(
       cursor: cursor, wire: wire.table, expected: signature?.table ?? wire.table, limits: limits,
-      stepsLeft: limits.steps)
+      stepsLeft: limits.steps + bytes.count)
     return try reader.values(wire.arguments, as: signature?.arguments ?? wire.arguments)
   }
 
@@ -53,7 +53,7 @@ struct BinaryReader {
       throw CandidError(
         .limitExceeded,
         depth > 0
-          ? "the message takes more than \(limits.steps) steps to read"
+          ? "the message has too many values for its size"
           : "the message nests values more than \(limits.depth) deep", at: cursor.position)
     }
   }

@@ -4,26 +4,27 @@ struct BinaryWriter {
   var bytes: [UInt8]
 
   mutating func write(
-    _ value: borrowing CandidValue, as type: TypeReference, depth: Int
+    _ value: CandidValue, as type: TypeReference, depth: Int
   ) throws(CandidError) {
-    switch (copy value, type) {
-    case (.null, .null), (_, .reserved): break
-    case (.bool(let flag), .bool): bytes.append(flag ? 1 : 0)
-    case (.text(let text), .text): write(text)
-    case (.nat(let number), .nat) where !number.isNegative: bytes.appendLEB128(number)
-    case (.int(let number), .int): bytes.appendSLEB128(number)
-    case (.nat(let number), .int) where !number.isNegative: bytes.appendSLEB128(number)
-    case (.nat8(let number), .nat8): bytes.append(number)
-    case (.nat16(let number), .nat16): write(number)
-    case (.nat32(let number), .nat32): write(number)
-    case (.nat64(let number), .nat64): write(number)
-    case (.int8(let number), .int8): bytes.append(UInt8(bitPattern: number))
-    case (.int16(let number), .int16): write(number)
-    case (.int32(let number), .int32): write(number)
-    case (.int64(let number), .int64): write(number)
-    case (.float32(let number), .float32): write(number.bitPattern)
-    case (.float64(let number), .float64): write(number.bitPattern)
-    case (.principal(let principal), .principal): write(principal)
+    if type == .reserved { return }
+    switch value {
+    case .null where type == .null: break
+    case .bool(let flag) where type == .bool: bytes.append(flag ? 1 : 0)
+    case .text(let text) where type == .text: write(text)
+    case .nat(let number) where type == .nat && !number.isNegative: bytes.appendLEB128(number)
+    case .int(let number) where type == .int: bytes.appendSLEB128(number)
+    case .nat(let number) where type == .int && !number.isNegative: bytes.appendSLEB128(number)
+    case .nat8(let number) where type == .nat8: bytes.append(number)
+    case .nat16(let number) where type == .nat16: write(number)
+    case .nat32(let number) where type == .nat32: write(number)
+    case .nat64(let number) where type == .nat64: write(number)
+    case .int8(let number) where type == .int8: bytes.append(UInt8(bitPattern: number))
+    case .int16(let number) where type == .int16: write(number)
+    case .int32(let number) where type == .int32: write(number)
+    case .int64(let number) where type == .int64: write(number)
+    case .float32(let number) where type == .float32: write(number.bitPattern)
+    case .float64(let number) where type == .float64: write(number.bitPattern)
+    case .principal(let principal) where type == .principal: write(principal)
     default:
       guard let entry = table.entry(type) else {
         throw CandidError(
@@ -37,9 +38,9 @@ struct BinaryWriter {
   }
 
   private mutating func write(
-    _ value: borrowing CandidValue, as entry: TypeTable.Entry, of type: TypeReference, depth: Int
+    _ value: CandidValue, as entry: TypeTable.Entry, of type: TypeReference, depth: Int
   ) throws(CandidError) {
-    switch (entry, copy value) {
+    switch (entry, value) {
     case (.record(let types), .record(let fields)):
       try write(fields, as: types, depth: depth)
     case (.variant(let cases), .variant(let chosen)):

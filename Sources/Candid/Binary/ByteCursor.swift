@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A position in a message's bytes. Each read checks that the bytes are there.
 struct ByteCursor {
   private let bytes: UnsafeRawBufferPointer
@@ -14,7 +16,11 @@ struct ByteCursor {
 
   func starts(with prefix: [UInt8]) -> Bool {
     guard remaining >= prefix.count else { return false }
-    return bytes[position..<(position + prefix.count)].elementsEqual(prefix)
+    guard let start = bytes.baseAddress else { return prefix.isEmpty }
+    return prefix.withUnsafeBytes { prefix in
+      guard let other = prefix.baseAddress else { return true }
+      return memcmp(start + position, other, prefix.count) == 0
+    }
   }
 
   mutating func byte() throws(CandidError) -> UInt8 {
@@ -87,7 +93,8 @@ struct ByteCursor {
     }
     guard count <= CandidLimits.integerBytes else {
       throw CandidError(
-        .limitExceeded, "the number has \(count) bytes, at most \(CandidLimits.integerBytes) are read",
+        .limitExceeded,
+        "the number has \(count) bytes, at most \(CandidLimits.integerBytes) are read",
         at: start)
     }
     position = end + 1
@@ -99,7 +106,7 @@ struct ByteCursor {
     let count = try leb128()
     let start = position
     let utf8 = try take(count)
-    guard let text = String(validating: utf8, as: UTF8.self) else {
+    guard let text = String(utf8: utf8) else {
       throw CandidError(.malformed, "the text is not UTF-8", at: start)
     }
     return text

@@ -13,7 +13,11 @@ public enum CandidBinary {
       throw CandidError(
         .typeMismatch, "expected \(signature.arguments.count) values, not \(values.count)")
     }
-    var writer = BinaryWriter(table: signature.table, bytes: signature.header)
+    var writer = BinaryWriter(table: signature.table, bytes: [])
+    // Room for the texts and blobs that most messages consist of, so that the bytes move once.
+    let size = values.reduce(signature.header.count + 32) { $0 + $1.outerByteCount }
+    writer.bytes.reserveCapacity(size)
+    writer.bytes.append(contentsOf: signature.header)
     for (value, type) in zip(values, signature.arguments) {
       try writer.write(value, as: type, depth: CandidLimits.standard.depth)
     }
@@ -27,9 +31,9 @@ public enum CandidBinary {
     try encode(values, as: CandidSignature(types, in: environment))
   }
 
-  /// The values of a message, each coerced to its type by the rules of subtyping: unknown fields and
-  /// further values are dropped, missing optional ones are null, and an optional value of another
-  /// type is null.
+  /// The values of a message, each coerced to its type by the rules of subtyping: unknown fields
+  /// and further values are dropped, missing optional ones are null, and an optional value of
+  /// another type is null.
   ///
   /// Linear in the size of the message, within `limits`.
   /// - Throws: `malformed` for bytes that are no message; `typeMismatch` when a value cannot be
@@ -47,6 +51,12 @@ public enum CandidBinary {
     in environment: CandidTypeEnvironment = CandidTypeEnvironment()
   ) throws(CandidError) -> [CandidValue] {
     try decode(bytes, as: CandidSignature(types, in: environment))
+  }
+
+  /// The message with these values at the types that they have by themselves.
+  /// - Throws: `typeMismatch` when the elements of a `vec` have different types.
+  public static func encode(_ values: [CandidValue]) throws(CandidError) -> [UInt8] {
+    try encode(values, as: CandidSignature(values.map(\.inferredType)))
   }
 
   /// The values of a message at the types that it states. Field labels are numbers only.

@@ -60,11 +60,11 @@ public struct CandidRecord: Sendable {
 
 /// The chosen case of a variant value.
 public struct CandidVariant: Sendable {
-  /// Compare with `==` or in a `switch` by `id`; a decoded label has the name its type gave it.
   public let label: CandidLabel
-  /// The name that the label was decoded or written with, else its number.
+  /// The name that the case has in the type it was decoded at, to switch on.
   public var tag: String { label.description }
-  private let value: CandidValue
+  /// What the case holds, `null` for a case without a value.
+  public let value: CandidValue
 
   /// - Throws: `typeMismatch` when the value is no variant.
   public init(_ value: CandidValue) throws(CandidError) {

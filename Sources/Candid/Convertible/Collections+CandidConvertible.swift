@@ -16,7 +16,8 @@ extension Array: CandidConvertible where Element: CandidConvertible {
   public static var candidType: CandidType { .vec(Element.candidType) }
 
   public var candidValue: CandidValue {
-    if let bytes = self as? [UInt8] { return .blob(bytes) }
+    // The types are compared first, for an empty array can be cast to an array of anything.
+    if Element.self == UInt8.self, let bytes = self as? [UInt8] { return .blob(bytes) }
     return .vec(map(\.candidValue))
   }
 
@@ -27,7 +28,9 @@ extension Array: CandidConvertible where Element: CandidConvertible {
       reserveCapacity(values.count)
       for value in values { append(try Element(candidValue: value)) }
     case .blob(let bytes):
-      guard let elements = bytes as? [Element] else { throw .mismatch(candidValue, "vec") }
+      guard Element.self == UInt8.self, let elements = bytes as? [Element] else {
+        throw .mismatch(candidValue, "vec")
+      }
       self = elements
     default:
       throw .mismatch(candidValue, "vec")

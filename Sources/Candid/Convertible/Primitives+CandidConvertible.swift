@@ -125,7 +125,9 @@ extension Principal: CandidConvertible {
   public var candidValue: CandidValue { .principal(self) }
 
   public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .principal(let value) = candidValue else { throw .mismatch(candidValue, "principal") }
+    guard case .principal(let value) = candidValue else {
+      throw .mismatch(candidValue, "principal")
+    }
     self = value
   }
 }

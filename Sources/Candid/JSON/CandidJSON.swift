@@ -33,8 +33,9 @@ public enum CandidJSON {
       do {
         return try list([node], as: signature, at: source.count)
       } catch let second {
-        if elements.count == 1, case .array = elements[0].content { throw error }
-        throw second
+        // The reading that came further is the one that was meant.
+        let isList = elements.count == 1 && error.offset ?? 0 >= second.offset ?? 0
+        throw isList ? error : second
       }
     }
   }
@@ -59,6 +60,7 @@ public enum CandidJSON {
   /// The arguments as an array.
   public static func writeArguments(_ values: [CandidValue]) -> [UInt8] {
     var writer = JSONWriter()
+    writer.bytes.reserveCapacity(values.reduce(16) { $0 + $1.outerByteCount })
     writer.array(values)
     return writer.bytes
   }
@@ -66,6 +68,7 @@ public enum CandidJSON {
   /// Results: null for none, a single one by itself, several as an array.
   public static func writeResults(_ values: [CandidValue]) -> [UInt8] {
     var writer = JSONWriter()
+    writer.bytes.reserveCapacity(values.reduce(16) { $0 + $1.outerByteCount })
     if values.count == 1 {
       writer.value(values[0])
     } else if values.isEmpty {

@@ -96,15 +96,18 @@ struct JSONConversion {
   private func record(
     _ members: [(name: String, value: JSONNode)], as types: [TypeTable.Field], at offset: Int
   ) throws(CandidError) -> [CandidFieldValue] {
-    var found: [UInt32: JSONNode] = [:]
+    var found: [(id: UInt32, value: JSONNode)] = []
     found.reserveCapacity(members.count)
-    for member in members { found[Self.id(member.name, in: types)] = member.value }
+    for member in members { found.append((Self.id(member.name, in: types), member.value)) }
+    found.sort { $0.id < $1.id }
     var fields: [CandidFieldValue] = []
     fields.reserveCapacity(types.count)
+    var next = 0
     for type in types {
+      while next < found.count, found[next].id < type.label.id { next += 1 }
       let content: CandidValue
-      if let node = found[type.label.id] {
-        content = try value(node, as: type.type)
+      if next < found.count, found[next].id == type.label.id {
+        content = try value(found[next].value, as: type.type)
       } else if table.hasDefault(type.type) {
         content = try value(JSONNode(offset: offset, content: .null), as: type.type)
       } else {
@@ -131,7 +134,9 @@ struct JSONConversion {
   /// A number names the field with that id, unless a field really has it as its name.
   private static func id(_ name: String, in fields: [TypeTable.Field]) -> UInt32 {
     let hash = CandidLabel.hash(name)
-    guard let id = UInt32(name), !fields.contains(where: { $0.label.id == hash }) else {
+    guard let first = name.utf8.first, (48...57).contains(first), let id = UInt32(name),
+      !fields.contains(where: { $0.label.id == hash })
+    else {
       return hash
     }
     return id

@@ -87,12 +87,18 @@ struct JSONParser {
     position += 1
     var members: [(name: String, value: JSONNode)] = []
     var names: Set<String> = []
+    func isKnown(_ name: String) -> Bool {
+      // Most objects are small enough to be searched faster than hashed.
+      if members.count < 16 { return members.contains { $0.name == name } }
+      if names.isEmpty { names.formUnion(members.map(\.name)) }
+      return !names.insert(name).inserted
+    }
     if accept("}") { return members }
     repeat {
       guard peek() == UInt8(ascii: "\"") else { throw unexpected("a name in quotation marks") }
       let offset = position
       let name = try string()
-      guard names.insert(name).inserted else {
+      guard !isKnown(name) else {
         throw CandidError(.malformed, "the name \(name) appears twice", at: offset)
       }
       guard accept(":") else { throw unexpected(":") }
@@ -138,12 +144,14 @@ struct JSONParser {
       let run = source[runStart..<position]
       if current == UInt8(ascii: "\""), bytes.isEmpty {
         position += 1
-        return try text(run, start)
+        return try text(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: run)), start)
       }
       bytes.append(contentsOf: run)
       if current == UInt8(ascii: "\"") {
         position += 1
-        return try text(bytes, start)
+        return try bytes.withUnsafeBufferPointer { (buffer) throws(CandidError) in
+          try text(UnsafeRawBufferPointer(buffer), start)
+        }
       }
       guard current == UInt8(ascii: "\\") else {
         throw unexpected("a quotation mark; control characters must be escaped")
@@ -153,8 +161,8 @@ struct JSONParser {
     }
   }
 
-  private func text(_ bytes: some Collection<UInt8>, _ start: Int) throws(CandidError) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+  private func text(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(CandidError) -> String {
+    guard let text = String(utf8: bytes) else {
       throw CandidError(.malformed, "the string is not UTF-8", at: start)
     }
     return text

@@ -32,7 +32,8 @@ public struct CandidInterface: Sendable {
     if try parser.acceptKeyword("service") { try readService(&parser) }
     try parser.expectEnd()
     _ = try CandidSignature(
-      environment.definitions.keys.map { .named($0) } + initArguments + (service.map { [$0] } ?? []),
+      environment.definitions.keys.map { .named($0) } + initArguments
+        + (service.map { [$0] } ?? []),
       in: environment)
   }
 

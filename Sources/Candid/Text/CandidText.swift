@@ -47,17 +47,21 @@ public enum CandidText {
 
   /// The values as an argument list on one line, numbers with their types.
   public static func printCompact(_ values: [CandidValue]) -> [UInt8] {
-    var printer = TextPrinter(notesGroups: false)
+    var printer = TextPrinter(notesGroups: false, byteCount: Self.byteCount(values))
     printer.arguments(values)
     return printer.bytes
   }
 
   /// The same, broken into lines of about 80 characters.
   public static func print(_ values: [CandidValue]) -> String {
-    var printer = TextPrinter(notesGroups: true)
+    var printer = TextPrinter(notesGroups: true, byteCount: Self.byteCount(values))
     printer.arguments(values)
     return String(
       decoding: TextLayout.lines(printer.bytes, printer.groups), as: UTF8.self)
+  }
+
+  private static func byteCount(_ values: [CandidValue]) -> Int {
+    values.reduce(16) { $0 + $1.outerByteCount }
   }
 
   /// Reads one type.

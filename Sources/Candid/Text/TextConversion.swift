@@ -120,7 +120,7 @@ struct TextConversion {
   }
 
   static func text(_ bytes: [UInt8], _ offset: Int) throws(CandidError) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+    guard let text = String(utf8: bytes) else {
       throw CandidError(
         .syntax, "the string is not UTF-8; bytes are written as blob \"…\"", at: offset)
     }

@@ -111,13 +111,16 @@ struct TextLexer {
     let start = position
     position += 1
     var bytes: [UInt8] = []
-    while let byte = current {
-      position += 1
-      switch byte {
-      case UInt8(ascii: "\""): return bytes
-      case UInt8(ascii: "\\"): try escape(into: &bytes)
-      default: bytes.append(byte)
+    while true {
+      let runStart = position
+      while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+        position += 1
       }
+      bytes.append(contentsOf: source[runStart..<position])
+      guard let byte = current else { break }
+      position += 1
+      if byte == UInt8(ascii: "\"") { return bytes }
+      try escape(into: &bytes)
     }
     throw CandidError(.syntax, "the string is not closed with a quotation mark", at: start)
   }

@@ -60,7 +60,7 @@ struct TextParser {
   }
 
   static func text(_ token: TextToken) throws(CandidError) -> String {
-    guard let text = String(validating: token.bytes, as: UTF8.self) else {
+    guard let text = String(utf8: token.bytes) else {
       throw CandidError(.syntax, "the string is not UTF-8", at: token.offset)
     }
     return text

@@ -1,4 +1,5 @@
-/// Writes values as text on one line, and notes the groups that a layout on several lines may break.
+/// Writes values as text on one line, and notes the groups that a layout on several lines may
+/// break.
 struct TextPrinter {
   /// Something in braces or parentheses: positions in `bytes`.
   struct Group {
@@ -17,7 +18,9 @@ struct TextPrinter {
   /// Nil when no layout is wanted.
   private var open: [Group]?
 
-  init(notesGroups: Bool) {
+  /// Makes room for `byteCount` bytes, more or less.
+  init(notesGroups: Bool, byteCount: Int) {
+    bytes.reserveCapacity(byteCount)
     open = notesGroups ? [Group(start: 0, opened: 0, separator: nil)] : nil
   }
 
@@ -34,7 +37,8 @@ struct TextPrinter {
     let padding = closing == "}"
     let start = bytes.count
     write(opening)
-    open?.append(Group(start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) }))
+    open?.append(
+      Group(start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) }))
     var isFirst = true
     for item in items {
       if !isFirst, let separator { bytes.append(UInt8(ascii: separator)) }

@@ -36,6 +36,22 @@ extension [UInt8] {
 
   mutating func appendQuoted(_ text: String) {
     append(UInt8(ascii: "\""))
+    var text = text
+    let isPlain = text.withUTF8 { utf8 in
+      let isPlain = utf8.allSatisfy(Self.needsNoEscape)
+      if isPlain { append(contentsOf: utf8) }
+      return isPlain
+    }
+    if !isPlain { appendEscaped(text) }
+    append(UInt8(ascii: "\""))
+  }
+
+  private static func needsNoEscape(_ byte: UInt8) -> Bool {
+    byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+      && byte != UInt8(ascii: "'")
+  }
+
+  private mutating func appendEscaped(_ text: String) {
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\n": append(contentsOf: "\\n".utf8)
@@ -53,7 +69,6 @@ extension [UInt8] {
         }
       }
     }
-    append(UInt8(ascii: "\""))
   }
 
   /// As text when every byte is printable ASCII, else each byte in hexadecimal.

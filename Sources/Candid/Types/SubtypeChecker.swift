@@ -126,8 +126,8 @@ struct SubtypeChecker {
     }
   }
 
-  /// Argument lists are compared like records: the longer may be passed for the shorter, and what is
-  /// missing must have a default.
+  /// Argument lists are compared like records: the longer may be passed for the shorter, and what
+  /// is missing must have a default.
   private mutating func holdsTuple(
     _ a: [TypeReference], _ b: [TypeReference], _ isSwapped: Bool, _ depth: Int
   ) throws(CandidError) -> Bool {
