@@ -87,6 +87,7 @@ let package = Package(
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
       ]),
+    tests("EndToEndTests", ["HTTPTransport", "scaled-storage"]),
     tests("CommandsTests", ["Candid", "Commands", "Placement"]),
   ],
   swiftLanguageModes: [.v6]

@@ -10,6 +10,10 @@ extension NodeMachine {
   public mutating func advance(now: Moment) -> Bool {
     lastMoment = now
     expireHeld(now: now)
+    if failure != nil {
+      probe(now: now)
+      return false
+    }
     do throws(ClusterError) {
       var more = try advanceHandover(now: now)
       if try advancePurge() { more = true }
@@ -24,7 +28,31 @@ extension NodeMachine {
   }
 
   /// Whether something waits that only time or a peer's answer brings forward.
-  public var isBusy: Bool { handover != nil || purge != nil || !held.isEmpty }
+  public var isBusy: Bool {
+    handover != nil || purge != nil || !held.isEmpty || failure != nil
+  }
+
+  // MARK: - A store that failed
+
+  /// Tries whether the store takes commits again.
+  private mutating func probe(now: Moment) {
+    guard inFlight.isEmpty, openTurn.isEmpty, probeAt <= now.monotonic else { return }
+    probeAt = now.monotonic &+ NodeMachine.probePause
+    openTurn.batch.put(StoreLayout.probe, [])
+    openTurn.transitions.append(.recovered)
+  }
+
+  /// The store takes commits again, and so shows what became of the failed ones: some of what was
+  /// refused may have been written after all, and unnoticed by a copy under way.
+  mutating func recover() {
+    failure = nil
+    do throws(ClusterError) {
+      try restoreCounters()
+    } catch {
+      actions.append(.alarm("the store cannot be read after a failed commit: \(error.message)"))
+    }
+    if handover?.isOutgoing == true, handover?.phase != .fenced { handover?.phase = .failed }
+  }
 
   // MARK: - Handover, at the source
 

@@ -17,6 +17,7 @@ extension NodeMachine {
       handle(.ringChanged(map), ticket: ticket)
       return
     }
+    if let writeRefusal { return actions.append(.respond(ticket, .failure(writeRefusal))) }
     openTurn.batch.put(StoreLayout.identity, identity.bytes)
     openTurn.batch.put(StoreLayout.map, map.encoded)
     openTurn.transitions.append(.initialised(identity, map))
@@ -29,6 +30,7 @@ extension NodeMachine {
       refuse(ticket, .notInitialised, "initialise this node first, by init_canister_manager")
       return
     }
+    if let writeRefusal { return actions.append(.respond(ticket, .failure(writeRefusal))) }
     switch event {
     case .nodeCreated(let text): announce(text, joined: true, map: map, ticket: ticket)
     case .nodeDeleted(let text): announce(text, joined: false, map: map, ticket: ticket)
@@ -95,10 +97,6 @@ extension NodeMachine {
         ticket, .staleEpoch,
         "no keys are expected here"
           + (migration.epoch.map { " for epoch \($0)" } ?? " without an epoch"))
-      return
-    }
-    guard !isOverloaded else {
-      actions.append(.respond(ticket, .failure(NodeMachine.overload)))
       return
     }
     do throws(ClusterError) {
@@ -205,6 +203,8 @@ extension NodeMachine {
 
   private mutating func apply(_ transition: Transition) {
     switch transition {
+    case .recovered:
+      recover()
     case .initialised(let identity, let map):
       self.identity = identity
       self.map = map
@@ -245,7 +245,7 @@ extension NodeMachine {
       handover?.isFencePersisting = false
     case .purgePageDone, .purgeFinished:
       purge?.barrier = 0
-    case .initialised, .mapChanged, .handoverPrepared, .handoverAborted:
+    case .initialised, .mapChanged, .handoverPrepared, .handoverAborted, .recovered:
       break
     }
   }

@@ -21,7 +21,7 @@ extension NodeMachine {
           }
           return .value(record)
         }
-        guard !isOverloaded else { return .refused(NodeMachine.overload) }
+        if let writeRefusal { return .refused(writeRefusal) }
         return try write(command, key: key, ticket: ticket, now: now)
       } catch {
         return .refused(error)

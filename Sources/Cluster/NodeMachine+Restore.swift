@@ -32,6 +32,7 @@ extension NodeMachine {
 
   /// Stores state of the layers above, under names of theirs; nil removes. Answered by `.respond`.
   public mutating func store(_ entries: [(name: String, value: [UInt8]?)], ticket: UInt64) {
+    if let writeRefusal { return actions.append(.respond(ticket, .failure(writeRefusal))) }
     for entry in entries {
       let key = StoreLayout.extraKey(entry.name)
       if let value = entry.value {

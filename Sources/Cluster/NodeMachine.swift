@@ -57,6 +57,11 @@ public struct NodeMachine {
   var lastVersion = Version(0)
   var reservedVersion = Version(0)
 
+  /// Why the last commit failed, until a commit succeeds again. What a failed commit left behind is
+  /// not known before that, so nothing is written on top of it.
+  var failure: ClusterError?
+  var probeAt: UInt64 = 0
+
   var held: [HeldRequest] = []
   var actions: [NodeAction] = []
   var nextMessage: UInt64 = 0
@@ -116,7 +121,7 @@ public struct NodeMachine {
       reserve.appendBigEndian(reservedVersion.rawValue)
       openTurn.batch.put(StoreLayout.versionReserve, reserve)
     }
-    openTurn.batch.put(StoreLayout.statistics, statistics.encoded)
+    if failure == nil { openTurn.batch.put(StoreLayout.statistics, statistics.encoded) }
     lastSequence += 1
     openTurn.sequence = lastSequence
     inFlight.append(openTurn)
@@ -147,11 +152,8 @@ public struct NodeMachine {
     inFlightBytes = 0
     openTurn = Turn()
     pending = [:]
-    do throws(ClusterError) {
-      try restoreCounters()
-    } catch {
-      actions.append(.alarm("the store cannot be read after a failed commit: \(error.message)"))
-    }
+    failure = refusal
+    probeAt = lastMoment.monotonic &+ NodeMachine.probePause
     for turn in failed {
       for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(refusal))) }
       for ticket in turn.controls { actions.append(.respond(ticket, .failure(refusal))) }
@@ -165,13 +167,16 @@ public struct NodeMachine {
     return sequence <= lastSequence
   }
 
-  /// Whether the disk is so far behind that nothing more may be written for now.
-  var isOverloaded: Bool {
-    inFlightBytes + openTurn.batch.byteCount > limits.uncommittedBytes
+  /// Why nothing may be written now: the last commit failed, or the disk is far behind.
+  var writeRefusal: ClusterError? {
+    if let failure { return failure }
+    guard inFlightBytes + openTurn.batch.byteCount > limits.uncommittedBytes else { return nil }
+    return ClusterError(
+      .overloaded, "the disk is behind with the writes before this one; try again shortly")
   }
 
-  static let overload = ClusterError(
-    .overloaded, "the disk is behind with the writes before this one; try again shortly")
+  /// Milliseconds between two attempts to write after a failure.
+  static let probePause: UInt64 = 250
 
   // MARK: - Versions
 
@@ -243,6 +248,8 @@ struct Turn {
 
 /// What changes in the machine once a turn is durable.
 enum Transition {
+  /// The store takes commits again.
+  case recovered
   case initialised(Principal, ClusterMap)
   case mapChanged(ClusterMap)
   case handoverPrepared(Handover)

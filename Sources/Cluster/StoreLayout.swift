@@ -11,6 +11,7 @@ enum StoreLayout {
   static let handover = name("handover")
   static let purge = name("purge")
   static let statistics = name("statistics")
+  static let probe = name("probe")
   static let versionReserve = name("version")
 
   static let dataRange = (from: [data], upTo: [data + 1])

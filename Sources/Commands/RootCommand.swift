@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scaled-storage", abstract: "x", subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self])
+    commandName: "scaled-storage", abstract: "x",
+    subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self])
 }
 
 /// The program.

@@ -46,7 +46,8 @@ enum Directory {
     for part in path.split(separator: "/") {
       partial += part + "/"
       if mkdir(partial, 0o700) != 0, errno != EEXIST {
-        throw LaunchError("cannot create the directory \(partial): " + String(cString: strerror(errno)))
+        throw LaunchError(
+          "cannot create the directory \(partial): " + String(cString: strerror(errno)))
       }
     }
   }

@@ -14,7 +14,8 @@ extension NodeInfo {
   package var report: NodeReport {
     NodeReport(
       identity: node, status: status, keys: size, bytes: bytes, epoch: epoch, revision: revision,
-      handover: handover, isPurging: isPurging, moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes)
+      handover: handover, isPurging: isPurging,
+      moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes)
     )
   }
 }

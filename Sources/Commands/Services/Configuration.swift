@@ -32,7 +32,8 @@ struct Configuration {
     _ text: String, path: String, known: [String]
   ) throws -> [String: String] {
     var settings: [String: String] = [:]
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
       let content = line.prefix { $0 != "#" }.trimmingCharacters(in: .whitespaces)
       guard !content.isEmpty else { continue }
       let parts = content.split(separator: "=", maxSplits: 1).map {

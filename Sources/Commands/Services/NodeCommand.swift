@@ -87,7 +87,8 @@ final class NodeService {
     let bound = try listen(server, on: address)
     manager.address = advertise ?? bound.description
     try endpoint.write(
-      EndpointFile.Endpoint(address: manager.address, processID: ProcessInfo.processInfo.processIdentifier))
+      EndpointFile.Endpoint(
+        address: manager.address, processID: ProcessInfo.processInfo.processIdentifier))
     process.logger.info("node \(manager.node.id?.text ?? "without a cluster") listens on \(bound)")
   }
 

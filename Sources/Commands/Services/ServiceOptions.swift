@@ -19,7 +19,8 @@ struct ServiceOptions: ParsableArguments {
   @Option(help: "The file with the cluster's credential; made when it is missing.")
   var credentialFile: String?
 
-  @Option(help: "What to do with requests for keys of other nodes: return or proxy. (default: return)")
+  @Option(
+    help: "What to do with requests for keys of other nodes: return or proxy. (default: return)")
   var forward: String?
 
   @Option(help: "When a write is acknowledged: after fsync, or os (written). (default: fsync)")
