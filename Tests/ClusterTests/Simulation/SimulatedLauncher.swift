@@ -1,0 +1,112 @@
+import Candid
+
+@testable import Cluster
+
+/// The machines that nodes run on: their disks, the processes, and whoever watches these.
+///
+/// As with the real one, nodes outlive the coordinator, and a launch finds what runs already.
+final class SimulatedLauncher {
+  enum Event {
+    case running(address: String)
+    case stopped
+  }
+
+  private final class Slot {
+    var disk = SimulatedDisk()
+    var process: SimulatedNode?
+    /// Tells the start under way from those that were given up.
+    var starts = 0
+    var isStarting = false
+    var addressCount = 0
+    var watcher: ((Event) -> Void)?
+  }
+
+  private unowned let cluster: SimulatedCluster
+  private let simulator: Simulator
+  private var slots: [Principal: Slot] = [:]
+  private var byAddress: [String: SimulatedNode] = [:]
+
+  init(cluster: SimulatedCluster) {
+    self.cluster = cluster
+    simulator = cluster.simulator
+  }
+
+  /// The nodes that run, in the order of their ids.
+  var running: [SimulatedNode] {
+    slots.sorted { $0.key < $1.key }.compactMap { $0.value.process }
+  }
+
+  func process(at address: String) -> SimulatedNode? { byAddress[address] }
+
+  func launch(_ node: Principal, previousAddress: String?, _ report: @escaping (Event) -> Void) {
+    let slot = slots[node] ?? Slot()
+    slots[node] = slot
+    slot.watcher = report
+    if let process = slot.process {
+      return tell(slot, .running(address: process.address))
+    }
+    guard !slot.isStarting else { return }
+    slot.isStarting = true
+    slot.starts += 1
+    let start = slot.starts
+    simulator.after(1_000 + simulator.random.below(100_000)) { [self] in
+      guard slots[node] === slot, slot.isStarting, slot.starts == start else { return }
+      slot.isStarting = false
+      if simulator.random.chance(simulator.faults.launchFailure) { return tell(slot, .stopped) }
+      // The address of before may be taken by then.
+      var address = previousAddress ?? ""
+      if address.isEmpty || byAddress[address] != nil || simulator.random.chance(0.5) {
+        slot.addressCount += 1
+        address = "\(node.canisterNumber ?? 0):\(slot.addressCount)"
+      }
+      boot(node, slot, address: address)
+    }
+  }
+
+  private func boot(_ node: Principal, _ slot: Slot, address: String) {
+    do throws(ClusterError) {
+      let process = try SimulatedNode(
+        id: node, address: address, disk: slot.disk, cluster: cluster)
+      slot.process = process
+      byAddress[address] = process
+      cluster.checkServing(process)
+      tell(slot, .running(address: address))
+    } catch {
+      simulator.violated("\(node.text) cannot start on its disk: \(error.message)")
+    }
+  }
+
+  /// kill -9 of a node's process.
+  func kill(_ node: SimulatedNode) {
+    guard let slot = slots[node.id], slot.process === node else { return }
+    end(slot)
+    tell(slot, .stopped)
+  }
+
+  func destroy(_ node: Principal) {
+    guard let slot = slots.removeValue(forKey: node) else { return }
+    slot.watcher = nil
+    end(slot)
+    cluster.forget(node)
+  }
+
+  /// The coordinator is gone, and with it whoever watched.
+  func forgetWatchers() {
+    for slot in slots.values { slot.watcher = nil }
+  }
+
+  private func end(_ slot: Slot) {
+    slot.isStarting = false
+    guard let process = slot.process else { return }
+    slot.process = nil
+    byAddress[process.address] = nil
+    process.kill()
+    cluster.stopped(process)
+  }
+
+  private func tell(_ slot: Slot, _ event: Event) {
+    let watcher = slot.watcher
+    if case .stopped = event { slot.watcher = nil }
+    simulator.after(100 + simulator.random.below(5_000)) { watcher?(event) }
+  }
+}

@@ -1,0 +1,153 @@
+@testable import Cluster
+
+/// Virtual time, chance, and what is to happen: everything else in a simulation hangs on it.
+///
+/// Time is in microseconds. Events of equal time happen in the order in which they were scheduled,
+/// so a run is a function of its seed.
+final class Simulator {
+  /// How often things go wrong, and how long they take. Probabilities from 0 to 1.
+  struct Faults {
+    var drop = 0.0
+    var duplicate = 0.0
+    /// Messages that take up to a hundred times as long as the others.
+    var straggle = 0.0
+    var commitFailure = 0.0
+    /// Commits that take up to a hundred times as long as the others.
+    var commitStall = 0.0
+    var launchFailure = 0.0
+    var longestDelay: UInt64 = 2_000
+    var longestCommit: UInt64 = 3_000
+
+    static let none = Faults()
+
+    static func random(_ random: inout SplitMix64) -> Faults {
+      var faults = Faults()
+      // A rate that is often zero lets a run concentrate on the other faults.
+      func rate(_ most: Double) -> Double {
+        random.chance(0.3) ? 0 : most * Double(random.below(1_000)) / 1_000
+      }
+      faults.drop = rate(0.08)
+      faults.duplicate = rate(0.08)
+      faults.straggle = rate(0.05)
+      faults.commitFailure = rate(0.02)
+      faults.commitStall = rate(0.05)
+      faults.launchFailure = rate(0.3)
+      faults.longestDelay = 200 + random.below(8_000)
+      faults.longestCommit = 200 + random.below(8_000)
+      return faults
+    }
+  }
+
+  private(set) var time: UInt64 = 0
+  var random: SplitMix64
+  var faults: Faults
+  private(set) var violation: String?
+  private(set) var eventCount = 0
+  /// A digest of the times of all events: equal runs have equal ones.
+  private(set) var fingerprint: UInt64 = 0
+
+  private var events = EventQueue()
+
+  init(seed: UInt64) {
+    random = SplitMix64(seed: seed)
+    faults = Faults.random(&random)
+  }
+
+  /// The time as machines see it.
+  var moment: Moment { Moment(wall: 1_700_000_000_000 + time / 1_000, monotonic: time / 1_000) }
+
+  func after(_ delay: UInt64, _ event: @escaping () -> Void) {
+    events.push(time: time + delay, event)
+  }
+
+  /// The first broken promise ends the run.
+  func violated(_ promise: @autoclosure () -> String) {
+    if violation == nil { violation = "at \(time) µs: \(promise())" }
+  }
+
+  /// Lets events happen until `end`, until there are none, or until `isDone`, or a violation.
+  func run(until end: UInt64, isDone: () -> Bool = { false }) {
+    while violation == nil, let next = events.firstTime, next <= end, !isDone() {
+      guard let event = events.pop() else { return }
+      time = next
+      eventCount += 1
+      fingerprint = (fingerprint ^ next) &* 0x100_0000_01b3
+      event()
+    }
+    if violation == nil, !isDone() { time = max(time, end) }
+  }
+
+  /// Forgets what was to happen, and with it whatever the events hold on to.
+  func end() { events = EventQueue() }
+
+  // MARK: - Network
+
+  func networkDelay() -> UInt64 {
+    let delay = 20 + random.below(faults.longestDelay)
+    return random.chance(faults.straggle) ? delay * (1 + random.below(100)) : delay
+  }
+
+  /// A request and its answer over a network that delays, reorders, drops and duplicates both.
+  ///
+  /// - Parameters:
+  ///   - serve: runs at the receiver, perhaps twice or never; it answers through its argument.
+  ///   - completion: called once: with the first answer, or with `timeout` when none came in time.
+  func call<Answer>(
+    deadline: UInt64, timeout: Answer, serve: @escaping (@escaping (Answer) -> Void) -> Void,
+    completion: @escaping (Answer) -> Void
+  ) {
+    var isDone = false
+    func finish(_ answer: Answer) {
+      guard !isDone else { return }
+      isDone = true
+      completion(answer)
+    }
+    let copies = random.chance(faults.duplicate) ? 2 : 1
+    for _ in 0..<copies where !random.chance(faults.drop) {
+      after(networkDelay()) { [self] in
+        serve { [self] answer in
+          if random.chance(faults.drop) { return }
+          after(networkDelay()) { finish(answer) }
+        }
+      }
+    }
+    after(deadline) { finish(timeout) }
+  }
+}
+
+/// A binary heap of events by time, then by order of arrival.
+private struct EventQueue {
+  private var heap: [(time: UInt64, order: UInt64, event: () -> Void)] = []
+  private var nextOrder: UInt64 = 0
+
+  var firstTime: UInt64? { heap.first?.time }
+
+  mutating func push(time: UInt64, _ event: @escaping () -> Void) {
+    heap.append((time, nextOrder, event))
+    nextOrder += 1
+    var child = heap.count - 1
+    while child > 0, precedes(child, (child - 1) / 2) {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  mutating func pop() -> (() -> Void)? {
+    guard !heap.isEmpty else { return nil }
+    heap.swapAt(0, heap.count - 1)
+    let event = heap.removeLast().event
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < heap.count && precedes(child, least) { least = child }
+      guard least != parent else { return event }
+      heap.swapAt(parent, least)
+      parent = least
+    }
+  }
+
+  private func precedes(_ a: Int, _ b: Int) -> Bool {
+    (heap[a].time, heap[a].order) < (heap[b].time, heap[b].order)
+  }
+}
