@@ -1,0 +1,42 @@
+import ArgumentParser
+import Candid
+import HTTPTransport
+
+/// `scaled-storage ring`.
+struct RingCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ring", abstract: "Show the ring: its epoch, digest and members.",
+    discussion: """
+      Ends with status 1 when a member does not serve.
+
+        scaled-storage ring
+        scaled-storage ring --json
+      """)
+
+  @Flag(help: "Print JSON, as GET /ring answers it.")
+  var json = false
+
+  @OptionGroup var cluster: ClusterOptions
+
+  func run() throws {
+    let connection = try cluster.connect()
+    let ring = try connection.ring()
+    if json {
+      let request = ClusterRequest(target: "/ring", headers: [("accept", "application/json")])
+      try StandardStreams.write(try connection.perform(request).checked().body)
+    } else {
+      try StandardStreams.write(RingCommand.text(ring))
+    }
+    if !ring.isReady { throw ExitCode.failure }
+  }
+
+  static func text(_ ring: RingListing) -> String {
+    var table = TextTable("#", "ID", "ADDRESS", "STATE")
+    for (index, member) in ring.members.enumerated() {
+      table.add(String(index + 1), member.id.text, member.address ?? "-", member.state)
+    }
+    let change =
+      ring.joining.map { "\($0.text) is joining" } ?? (ring.isSettled ? "settled" : "not settled")
+    return "epoch \(ring.epoch), digest \(ring.digest), \(change)\n" + table.text
+  }
+}
