@@ -139,7 +139,8 @@ extension NodeMachine {
         handover = current
       }
     case .fencing where current.isDrained && isDurable(current.fenceBarrier):
-      guard !current.isFencePersisting else { return }
+      // An abort on its way to the disk must not be followed by a stored fence.
+      guard !current.isFencePersisting, isDurable(structureBarrier) else { return }
       current.isFencePersisting = true
       handover = current
       openTurn.batch.put(
