@@ -42,6 +42,8 @@ public struct CoordinatorMachine {
   var requests: [UInt64: PendingRequest] = [:]
   var nextRequest: UInt64 = 0
   var persistedSequence: UInt64 = 0
+  /// The state that carries the map as it is: nobody is told of a map that a crash could take back.
+  var mapSequence: UInt64 = 0
   var lastPersist: UInt64 = 0
   var actions: [CoordinatorAction] = []
 
@@ -110,6 +112,7 @@ public struct CoordinatorMachine {
     state.map.addresses[node] = address
     state.map.revision += 1
     persist()
+    mapSequence = lastPersist
     note("\(node.text) is at \(address)")
   }
 
@@ -231,6 +234,7 @@ public struct CoordinatorMachine {
     progress = ChangeProgress(step: .launching, since: now)
     nodes[node] = NodeView()
     persist()
+    progress?.plan = lastPersist
     note("\(node.text) is to join at epoch \(epoch): \(reason)")
     return node
   }
