@@ -8,7 +8,7 @@ import Testing
 /// A `NodeMachine` whose commits wait until the test lets them happen.
 final class NodeBench {
   let engine: MemoryEngine
-  private(set) var machine: NodeMachine
+  var machine: NodeMachine
   var now = Moment(wall: 1_000_000, monotonic: 1_000)
 
   private(set) var commits: [(sequence: UInt64, batch: WriteBatch)] = []
@@ -82,6 +82,15 @@ final class NodeBench {
     return lastTicket
   }
 
+  func store(_ name: String, _ value: [UInt8]?) -> UInt64 {
+    lastTicket += 1
+    machine.store([(name, value)], ticket: lastTicket)
+    return lastTicket
+  }
+
+  /// As if the node had given out this version.
+  func setLastVersion(_ version: Version) { machine.lastVersion = version }
+
   func peerReplied(_ message: UInt64, _ result: Result<Void, ClusterError> = .success(())) {
     machine.peerReplied(message, result)
     collect()
@@ -113,6 +122,7 @@ final class NodeBench {
 
   /// The disk refuses the commits that wait.
   func failCommits(_ code: StorageError.Code = .noSpace) {
+    collect()
     commits = []
     machine.commitFailed(StorageError(code, "refused by the test"))
     collect()
