@@ -142,10 +142,13 @@ public struct CoordinatorMachine {
     guard nodes[node]?.address != nil else { return }
     nodes[node]?.report = report
     nodes[node]?.reportedAt = now
-    if !state.isBootstrapped, report.identity == node {
-      state.isBootstrapped = true
-      persist()
-    }
+    if report.identity == node { noteIdentity(of: node) }
+  }
+
+  private mutating func noteIdentity(of node: Principal) {
+    guard !state.isBootstrapped, state.map.contains(node) else { return }
+    state.isBootstrapped = true
+    persist()
   }
 
   /// A node did not answer `node_info`.
@@ -162,6 +165,12 @@ public struct CoordinatorMachine {
     switch result {
     case .success:
       progress?.answered(pending.message, by: pending.node)
+      if case .initialise(let node, let map) = pending.message {
+        noteIdentity(of: node)
+        nodes[node]?.report?.identity = node
+        nodes[node]?.report?.epoch = map.ring.epoch
+        nodes[node]?.report?.revision = map.revision
+      }
       if case .ringChanged(let map) = pending.message {
         nodes[pending.node]?.report?.epoch = map.ring.epoch
         nodes[pending.node]?.report?.revision = map.revision
