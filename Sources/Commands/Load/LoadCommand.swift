@@ -45,7 +45,8 @@ struct LoadCommand: ParsableCommand {
   }
 
   func run() throws {
-    let resume = ResumeFile(path: resumeFile ?? URL(fileURLWithPath: file).lastPathComponent + ".loaded")
+    let name = URL(fileURLWithPath: file).lastPathComponent
+    let resume = ResumeFile(path: resumeFile ?? name + ".loaded")
     var reader = try LineReader(path: file)
     let begun = try resume.read()
     if let begun {
