@@ -43,15 +43,18 @@ extension NodeMachine {
   }
 
   /// The store takes commits again, and so shows what became of the failed ones: some of what was
-  /// refused may have been written after all, and unnoticed by a copy under way.
+  /// refused may have been written after all.
   mutating func recover() {
     failure = nil
+    rereadCounters()
+  }
+
+  mutating func rereadCounters() {
     do throws(ClusterError) {
       try restoreCounters()
     } catch {
       actions.append(.alarm("the store cannot be read after a failed commit: \(error.message)"))
     }
-    if handover?.isOutgoing == true, handover?.phase != .fenced { handover?.phase = .failed }
   }
 
   // MARK: - Handover, at the source

@@ -207,17 +207,22 @@ extension NodeMachine {
   // MARK: - Once durable
 
   mutating func complete(_ turn: Turn) {
-    for (key, version) in turn.touched {
-      if pending[key]?.sequence == turn.sequence { pending[key] = nil }
-      if let handover, handover.isOutgoing, let identity,
-        map?.owner(of: key) == identity, handover.next.owner(of: key) != identity
-      {
-        self.handover?.markDirty(key, version)
-      }
+    for (key, _) in turn.touched where pending[key]?.sequence == turn.sequence {
+      pending[key] = nil
     }
+    noteMovingChanges(turn)
     for transition in turn.transitions { apply(transition) }
     for answer in turn.replies { actions.append(.reply(answer.ticket, answer.reply)) }
     for ticket in turn.controls { actions.append(.respond(ticket, .success(()))) }
+  }
+
+  /// A copy under way has to send again what changed, or may have.
+  mutating func noteMovingChanges(_ turn: Turn) {
+    guard let identity, let current = handover, current.isOutgoing else { return }
+    for (key, version) in turn.touched
+    where map?.owner(of: key) == identity && current.next.owner(of: key) != identity {
+      handover?.markDirty(key, version)
+    }
   }
 
   private mutating func apply(_ transition: Transition) {

@@ -161,7 +161,9 @@ public struct NodeMachine {
     sweepBarrier = 0
     structureBarrier = 0
     handover?.fenceBarrier = 0
+    rereadCounters()
     for turn in failed {
+      noteMovingChanges(turn)
       for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(refusal))) }
       for ticket in turn.controls { actions.append(.respond(ticket, .failure(refusal))) }
       for transition in turn.transitions { revert(transition) }

@@ -207,7 +207,7 @@ import Testing
       for isFlushed in [false, true] {
         let ticket = bench.handle(event)
         if isFlushed { bench.flush() }
-        bench.failCommits()
+        try bench.failCommits()
         #expect(bench.response(ticket)?.code == .noSpace)
       }
       #expect(bench.ask(event).succeeded)
@@ -215,7 +215,7 @@ import Testing
     #expect(bench.ask(.fence(epoch: 2)).succeeded)
     let flip = bench.handle(.ringChanged(next))
     bench.flush()
-    bench.failCommits()
+    try bench.failCommits()
     #expect(bench.response(flip)?.code == .noSpace)
     #expect(bench.machine.map?.ring.epoch == 1 && bench.machine.handoverStatus?.phase == "fenced")
     #expect(bench.ask(.ringChanged(next)).succeeded)
@@ -247,7 +247,7 @@ import Testing
     for round in 0..<200 where bench.machine.isPurging {
       bench.advance()
       bench.flush()
-      if round % 3 == 1 { bench.failCommits() } else { try bench.commit() }
+      if round % 3 == 1 { try bench.failCommits() } else { try bench.commit() }
       if round % 7 == 6, round < 50 { bench = try bench.restarted(limits: limits) }
     }
     #expect(!bench.machine.isPurging)

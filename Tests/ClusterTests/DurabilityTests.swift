@@ -46,11 +46,11 @@ import Testing
     let bench = try NodeBench()
     _ = bench.startInitialise(.canister(number: 1), try NodeBench.ring(1))
     bench.flush()
-    bench.failCommits()
+    try bench.failCommits()
     #expect(bench.initialise(.canister(number: 1), try NodeBench.ring(1)).succeeded)
     bench.execute(put("refused"), key)
     bench.flush()
-    bench.failCommits()
+    try bench.failCommits()
     let version = try bench.put("kept", key)
     #expect(try bench.run(.delete(condition: .none), key).version == version.next)
     #expect(try bench.restarted().put("again", key) > version.next)
@@ -94,7 +94,7 @@ import Testing
     tickets.append(bench.execute(.delete(condition: .none), key))
     let control = bench.handle(.nodeCreated("nobody"))
     let stored = bench.store("name", [1])
-    bench.failCommits(code)
+    try bench.failCommits(code)
     for ticket in tickets { #expect(bench.reply(ticket)?.refusal == answer) }
     #expect(bench.response(stored)?.code == answer)
     #expect(bench.response(control)?.code == .malformed)
@@ -111,6 +111,29 @@ import Testing
     #expect(try bench.machine.statistics == bench.recount())
   }
 
+  @Test("After a failed commit nothing is written before the store has taken a probe")
+  func probe() throws {
+    let bench = try NodeBench.member()
+    _ = try bench.put("old", key)
+    bench.execute(put("lost"), key)
+    bench.flush()
+    try bench.failCommits(staysBroken: true)
+    let refused = bench.execute(put("early"), key)
+    #expect(bench.reply(refused)?.refusal == .noSpace)
+    #expect(bench.response(bench.handle(.fence(epoch: 2))) == nil)
+    #expect(try bench.get(key)?.value == Array("old".utf8))
+    // A probe that fails leaves it so; one that is taken ends it.
+    bench.now.monotonic += NodeMachine.probePause
+    bench.advance()
+    bench.flush()
+    #expect(bench.commits.count == 1)
+    try bench.failCommits(staysBroken: true)
+    #expect(bench.reply(bench.execute(put("early"), key))?.refusal == .noSpace)
+    try bench.recover()
+    #expect(try bench.put("late", key) > Version(0))
+    #expect(try bench.machine.statistics == bench.recount())
+  }
+
   @Test("What was durable before a failed commit stays acknowledged")
   func failureAfterSuccess() throws {
     let bench = try NodeBench.member()
@@ -119,7 +142,7 @@ import Testing
     let second = bench.execute(put("two"), [2])
     bench.flush()
     try bench.commit(1)
-    bench.failCommits()
+    try bench.failCommits()
     #expect(bench.reply(first)?.created == true)
     #expect(bench.reply(second)?.refusal == .noSpace)
     #expect(try bench.machine.statistics == bench.recount())
@@ -133,7 +156,7 @@ import Testing
     bench.now.wall += 10
     bench.now.monotonic += 1_000
     bench.advance()
-    bench.failCommits()
+    try bench.failCommits()
     bench.now.monotonic += 1_000
     try bench.settle()
     #expect(try bench.recount().keys == 0)

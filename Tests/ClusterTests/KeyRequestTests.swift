@@ -235,7 +235,7 @@ import Testing
       switch random.below(8) {
       case 0: try bench.commit(1)
       case 1: try bench.commit()
-      case 2: bench.failCommits()
+      case 2: try bench.failCommits()
       case 3 where step % 5 == 0: bench = try bench.restarted()
       default: break
       }

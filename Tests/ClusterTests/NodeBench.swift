@@ -120,12 +120,21 @@ final class NodeBench {
     collect()
   }
 
-  /// The disk refuses the commits that wait.
-  func failCommits(_ code: StorageError.Code = .noSpace) {
+  /// The disk refuses the commits that wait, and then, unless told otherwise, works again.
+  func failCommits(_ code: StorageError.Code = .noSpace, staysBroken: Bool = false) throws {
     collect()
     commits = []
     machine.commitFailed(StorageError(code, "refused by the test"))
     collect()
+    if !staysBroken { try recover() }
+  }
+
+  /// The machine tries the disk, which takes the commit.
+  func recover() throws {
+    now.monotonic += NodeMachine.probePause
+    advance()
+    flush()
+    try commit()
   }
 
   /// Turns until nothing is left to do but what peers must answer.

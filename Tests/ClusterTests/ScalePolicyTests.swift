@@ -17,8 +17,8 @@ import Testing
   }
 
   @Test(
-    "A cluster grows when a node reaches the threshold of keys or bytes, not before",
-    arguments: [(9, 0, false), (10, 0, true), (0, 99, false), (0, 100, true), (11, 101, true)]
+    "A cluster grows when a node exceeds the threshold of keys or bytes, not before",
+    arguments: [(10, 0, false), (11, 0, true), (0, 100, false), (0, 101, true), (11, 101, true)]
       as [(UInt64, UInt64, Bool)])
   func threshold(keys: UInt64, bytes: UInt64, expected: Bool) throws {
     let policy = ScalePolicy.threshold(keys: 10, bytes: 100)
