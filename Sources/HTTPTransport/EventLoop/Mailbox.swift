@@ -10,19 +10,15 @@ public final class Mailbox: Sendable {
   }
 
   private let state = Mutex(State())
-  private let wakeup: Int32
+  private let wakeup: Descriptor
   /// The thread that runs the loop, as `pthread_self` names it.
   private let owner: Atomic<UInt>
 
   init() throws(TransportError) {
     let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     guard descriptor >= 0 else { throw .system("eventfd", errno) }
-    wakeup = descriptor
+    wakeup = Descriptor(owning: descriptor)
     owner = Atomic(UInt(pthread_self()))
-  }
-
-  deinit {
-    _ = close(wakeup)
   }
 
   /// Runs `body` on the loop, in the order of posting, in its next turn. Returns false, and drops
@@ -37,12 +33,12 @@ public final class Mailbox: Sendable {
     if mustWake {
       var one: UInt64 = 1
       // A full counter means that the loop is awake already.
-      _ = write(wakeup, &one, 8)
+      _ = write(wakeup.rawValue, &one, 8)
     }
     return accepted
   }
 
-  var descriptor: Int32 { wakeup }
+  var descriptor: Int32 { wakeup.rawValue }
 
   var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
@@ -52,7 +48,7 @@ public final class Mailbox: Sendable {
 
   func take() -> [@Sendable () -> Void] {
     var count: UInt64 = 0
-    _ = read(wakeup, &count, 8)
+    _ = read(wakeup.rawValue, &count, 8)
     return state.withLock { state in
       let letters = state.letters
       state.letters = []
@@ -70,6 +66,4 @@ public final class Mailbox: Sendable {
     // Released outside the lock: a closure's captures may run code in their deinit.
     _ = dropped.count
   }
-
-  private func close(_ descriptor: Int32) -> Int32 { Glibc.close(descriptor) }
 }

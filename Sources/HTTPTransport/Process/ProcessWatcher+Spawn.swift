@@ -14,14 +14,12 @@ public enum ProcessOutput: Hashable, Sendable {
 extension ProcessWatcher {
   /// Starts a program and returns its process number.
   ///
-  /// It reads from `/dev/null`, has no descriptor but the three standard ones, no blocked signals,
-  /// and default handlers. With `newSession` it has its own session: it outlives the terminal and
-  /// does not receive its Ctrl-C.
-  /// - Parameters:
-  ///   - executable: a path; the search path is not consulted.
-  ///   - arguments: without the program's own name, which is `executable`.
-  ///   - environment: the whole environment, as `NAME=value`.
-  /// - Throws: `.system` when the program cannot be started.
+  /// `executable` is a path: the search path is not consulted. `arguments` come without the
+  /// program's own name. `environment` is the whole environment, as `NAME=value`.
+  ///
+  /// The program reads from `/dev/null`, has no descriptor but the three standard ones, no blocked
+  /// signals, and default handlers. With `newSession` it has its own session: it outlives the
+  /// terminal and does not receive its Ctrl-C. Throws `.system` when it cannot be started.
   public static func spawn(
     executable: String, arguments: [String], environment: [String],
     standardOutput: ProcessOutput = .discard, standardError: ProcessOutput = .discard,

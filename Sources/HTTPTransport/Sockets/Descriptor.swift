@@ -1,7 +1,7 @@
 import Glibc
 
 /// Owns a file descriptor and closes it when it goes out of scope.
-public struct Descriptor: ~Copyable {
+public struct Descriptor: ~Copyable, Sendable {
   /// The number, valid as long as this value lives.
   public let rawValue: Int32
 

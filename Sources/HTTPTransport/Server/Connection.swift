@@ -1,0 +1,441 @@
+import Glibc
+
+/// One accepted socket: reads it, feeds its protocol, and writes what the protocol produces.
+///
+/// The server owns it; it never outlives the server while it is open. A connection that is closed
+/// touches neither the socket nor the server again.
+final class Connection: ReadinessHandler, TurnFlushable {
+  enum Phase: Equatable {
+    case open
+    /// The last answer is sent and the write side shut down; input is read and dropped until the
+    /// peer ends or the deadline passes, because closing with unread input would send a reset
+    /// that can overtake the answer.
+    case lingering(MonotonicTime)
+    case closed
+  }
+
+  enum Driver {
+    /// Too few bytes came to tell the protocols apart.
+    case undetermined([UInt8])
+    case http1(HTTP1Driver)
+    case http2(HTTP2Driver)
+  }
+
+  /// Bytes that one connection may write in one turn before others get theirs.
+  private static let turnBudget = 1_048_576
+
+  unowned(unsafe) let server: HTTPServer
+  let slot: UInt32
+  let generation: UInt32
+  let peer: SocketAddress
+  private let descriptor: Descriptor
+  private var registration: WatchID?
+  private var interest = Readiness.readable
+  private(set) var phase = Phase.open
+  var driver = Driver.undetermined([])
+  /// Output that the kernel did not take.
+  private var unsent = ByteArena()
+  private var isDirty = false
+  /// The connection has used up its turn and goes on in the next.
+  private var yieldsTurn = false
+  /// A close asked for by a callback of the protocol waits until the protocol has returned.
+  private var isBusy = false
+  private var closesWhenIdle = false
+  private var inputEnded = false
+
+  /// Every exchange of this connection.
+  private(set) var exchanges: [Exchange] = []
+  /// Answers' bytes that the peer has not taken yet.
+  var pendingResponseBytes = 0
+  /// When a request or a frame last arrived.
+  var lastActivity: MonotonicTime
+  /// When the peer last took output, or output began to wait.
+  var lastProgress: MonotonicTime
+  var hasReceived = false
+
+  init(
+    _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
+    server: HTTPServer
+  ) throws(TransportError) {
+    self.descriptor = descriptor
+    self.peer = peer
+    self.slot = slot
+    self.generation = generation
+    self.server = server
+    lastActivity = server.loop.now
+    lastProgress = server.loop.now
+    registration = try server.loop.watch(self.descriptor.rawValue, for: .readable, self)
+  }
+
+  // MARK: Input
+
+  func ready(_ readiness: Readiness) {
+    guard phase != .closed else { return }
+    // A handler may drop the last reference to the server.
+    let server = server
+    defer { withExtendedLifetime(server) {} }
+    if !readiness.isDisjoint(with: [.failed, .hangUp]) {
+      close()
+      return
+    }
+    if readiness.contains(.writable) { markDirty() }
+    if readiness.contains(.readable), interest.contains(.readable) { read() }
+  }
+
+  private func read() {
+    let buffer = server.loop.readBuffer
+    switch Socket.receive(descriptor.rawValue, into: buffer) {
+    case .bytes(let count):
+      guard phase == .open else { return }
+      guardingClose {
+        receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      }
+    case .wouldBlock:
+      break
+    case .ended:
+      guard phase == .open else {
+        close()
+        return
+      }
+      inputEnded = true
+      guardingClose {
+        switch driver {
+        case .undetermined: closesWhenIdle = true
+        case .http1(let driver): driver.endOfInput()
+        case .http2: closesWhenIdle = true
+        }
+      }
+      refreshInterest()
+    case .failed:
+      close()
+    }
+  }
+
+  private func receive(_ bytes: UnsafeRawBufferPointer) {
+    hasReceived = true
+    switch driver {
+    case .http1(let driver): driver.receive(bytes)
+    case .http2(let driver): driver.receive(bytes)
+    case .undetermined(var early):
+      early.append(contentsOf: bytes)
+      determine(early)
+    }
+  }
+
+  /// The preface of HTTP/2 starts with a method that HTTP/1.1 has not (RFC 9113 section 3.4).
+  private func determine(_ early: [UInt8]) {
+    let isPreface = zip(early, "PRI".utf8).allSatisfy { $0 == $1 }
+    if isPreface, early.count < 3 {
+      driver = .undetermined(early)
+      return
+    }
+    if isPreface {
+      guard let http2 = HTTP2Driver(self) else {
+        closesWhenIdle = true
+        return
+      }
+      driver = .http2(http2)
+    } else {
+      driver = .http1(HTTP1Driver(self))
+    }
+    early.withUnsafeBytes { receive($0) }
+  }
+
+  /// Runs protocol code; a close that it asks for happens after it.
+  private func guardingClose(_ body: () -> Void) {
+    isBusy = true
+    body()
+    isBusy = false
+    if closesWhenIdle { close() }
+  }
+
+  // MARK: Exchanges
+
+  func open(stream: UInt32, version: HTTPVersion) -> Exchange {
+    let exchange = server.takeExchange()
+    exchange.begin(on: self, stream: stream, version: version)
+    exchange.openIndex = exchanges.count
+    exchanges.append(exchange)
+    return exchange
+  }
+
+  /// Detaches an exchange: its token is stale from here on.
+  func detach(_ exchange: Exchange) {
+    let index = exchange.openIndex
+    guard index < exchanges.count, exchanges[index] === exchange else { return }
+    let last = exchanges.count - 1
+    if index != last {
+      exchanges[index] = exchanges[last]
+      exchanges[index].openIndex = index
+    }
+    exchanges.removeLast()
+    if exchange.phase == .answering {
+      pendingResponseBytes -= exchange.responseBody.count - exchange.bodySent
+    }
+    exchange.phase = .free
+    server.refund(exchange)
+    lastActivity = server.loop.now
+  }
+
+  /// Hands a complete request to the application, or answers for it.
+  func dispatch(_ exchange: Exchange) {
+    if let rejection = exchange.rejection {
+      rejection.fill(exchange)
+      exchange.phase = .answering
+      answer(exchange)
+      return
+    }
+    exchange.phase = .handling
+    switch server.handler.handle(exchange) {
+    case .done:
+      exchange.finish()
+    case .later:
+      if exchange.phase == .handling { exchange.phase = .awaiting }
+    }
+  }
+
+  /// Queues the answer that is in the exchange.
+  func answer(_ exchange: Exchange) {
+    if exchanges.count == 1 { lastProgress = server.loop.now }
+    if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
+    pendingResponseBytes += exchange.responseBody.count - exchange.bodySent
+    if !exchange.responseBody.isEmpty { server.chargeResponse(exchange) }
+    switch driver {
+    case .undetermined: break
+    case .http1(let driver): driver.submit(exchange)
+    case .http2(let driver): driver.submit(exchange)
+    }
+    markDirty()
+  }
+
+  func find(stream: UInt32) -> Exchange? {
+    let found: Exchange? =
+      switch driver {
+      case .undetermined: nil
+      case .http1(let driver): driver.find(stream: stream)
+      case .http2(let driver): driver.find(stream: stream)
+      }
+    guard let found, found.phase == .awaiting else { return nil }
+    return found
+  }
+
+  // MARK: Output
+
+  func markDirty() {
+    guard !isDirty, phase != .closed else { return }
+    isDirty = true
+    server.loop.flushAtEndOfTurn(self)
+  }
+
+  func flush() {
+    isDirty = false
+    guard phase == .open else { return }
+    let server = server
+    defer { withExtendedLifetime(server) {} }
+    isBusy = true
+    let drained = writeOutput()
+    isBusy = false
+    if closesWhenIdle {
+      close()
+      return
+    }
+    refreshInterest()
+    if drained { afterDrain() }
+  }
+
+  /// Returns whether the protocol has nothing more to send now.
+  private func writeOutput() -> Bool {
+    var written = 0
+    while !closesWhenIdle {
+      if !unsent.isEmpty {
+        guard let count = write(unsent.bytes) else { return false }
+        unsent.removeFirst(count)
+        guard unsent.isEmpty else { return false }
+        unsent.reset()
+      }
+      guard written < Connection.turnBudget else {
+        // Level-triggered writability calls the connection again in the next turn.
+        yieldsTurn = true
+        return false
+      }
+      var output = OutputCursor(server.loop.writeBuffer)
+      switch driver {
+      case .undetermined: return true
+      case .http1(let driver): driver.produce(&output)
+      case .http2(let driver): driver.produce(&output)
+      }
+      guard output.count > 0 else { return true }
+      guard let count = write(output.bytes) else { return false }
+      written += count
+      if count < output.count {
+        unsent.append(UnsafeRawBufferPointer(rebasing: output.bytes[count...]))
+        return false
+      }
+    }
+    return false
+  }
+
+  /// The bytes taken, or nil when the connection failed and is to be closed.
+  private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    switch Socket.send(descriptor.rawValue, bytes) {
+    case .bytes(let count):
+      if count > 0 { lastProgress = server.loop.now }
+      return count
+    case .wouldBlock:
+      return 0
+    case .ended, .failed:
+      closesWhenIdle = true
+      return nil
+    }
+  }
+
+  /// A peer that does not read its answers is not read from.
+  func refreshInterest() {
+    guard phase == .open, let registration else { return }
+    var wanted: Readiness = []
+    if !unsent.isEmpty {
+      wanted = .writable
+    } else {
+      if yieldsTurn { wanted.insert(.writable) }
+      if wantsInput { wanted.insert(.readable) }
+    }
+    yieldsTurn = false
+    guard wanted != interest else { return }
+    interest = wanted
+    server.loop.update(registration, descriptor: descriptor.rawValue, for: wanted)
+  }
+
+  private var wantsInput: Bool {
+    guard !inputEnded else { return false }
+    return switch driver {
+    case .undetermined, .http2: true
+    case .http1(let driver): driver.wantsInput
+    }
+  }
+
+  private func afterDrain() {
+    switch driver {
+    case .undetermined: break
+    case .http1(let driver):
+      if driver.isFinished {
+        linger()
+        return
+      }
+      guardingClose { driver.resume() }
+      refreshInterest()
+    case .http2(let driver):
+      if driver.isFinished { linger() }
+    }
+  }
+
+  // MARK: The end
+
+  private func linger() {
+    if inputEnded {
+      close()
+      return
+    }
+    phase = .lingering(server.loop.now + server.limits.lingerTimeout)
+    releaseExchanges()
+    _ = shutdown(descriptor.rawValue, Int32(SHUT_WR))
+    guard let registration, interest != .readable else { return }
+    interest = .readable
+    server.loop.update(registration, descriptor: descriptor.rawValue, for: .readable)
+  }
+
+  /// Ends the connection at once; inside protocol code, as soon as that has returned.
+  func close() {
+    guard phase != .closed else { return }
+    if isBusy {
+      closesWhenIdle = true
+      return
+    }
+    phase = .closed
+    if let registration {
+      server.loop.unwatch(registration, descriptor: descriptor.rawValue)
+      self.registration = nil
+    }
+    releaseExchanges()
+    driver = .undetermined([])
+    _ = shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
+    server.remove(self)
+  }
+
+  private func releaseExchanges() {
+    if case .http2(let driver) = driver { driver.abandon() }
+    while let exchange = exchanges.last {
+      detach(exchange)
+      server.give(exchange)
+    }
+  }
+
+  /// Stops taking requests, and ends when those that came are answered.
+  func drain() {
+    guard phase == .open else { return }
+    switch driver {
+    case .undetermined: close()
+    case .http1(let driver): driver.drain()
+    case .http2(let driver): driver.drain()
+    }
+    markDirty()
+  }
+
+  // MARK: Time
+
+  /// Enforces the time limits; called a few times in the shortest of them.
+  func sweep(now: MonotonicTime) {
+    switch phase {
+    case .closed: return
+    case .lingering(let deadline):
+      if now >= deadline { close() }
+      return
+    case .open: break
+    }
+    let limits = server.limits
+    if !unsent.isEmpty || pendingResponseBytes > 0, now - lastProgress > limits.sendTimeout {
+      close()
+      return
+    }
+    switch driver {
+    case .undetermined:
+      if now - lastActivity > limits.headerTimeout { close() }
+    case .http1(let driver):
+      driver.sweep(now: now)
+    case .http2(let driver):
+      driver.sweep(now: now)
+    }
+  }
+
+  /// Answers a connection beyond the limit and ends it.
+  func refuse() {
+    let driver = HTTP1Driver(self)
+    self.driver = .http1(driver)
+    driver.fail(.tooManyConnections)
+    markDirty()
+  }
+}
+
+/// The part of the write buffer that one flush has filled.
+struct OutputCursor {
+  private let buffer: UnsafeMutableRawBufferPointer
+  private(set) var count = 0
+
+  init(_ buffer: UnsafeMutableRawBufferPointer) {
+    self.buffer = buffer
+  }
+
+  var remaining: Int { buffer.count - count }
+
+  var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: buffer[..<count])
+  }
+
+  /// Copies as much of `source` as fits and returns how much that was.
+  mutating func append(_ source: UnsafeRawBufferPointer) -> Int {
+    let amount = min(source.count, remaining)
+    guard amount > 0, let from = source.baseAddress else { return 0 }
+    buffer.baseAddress?.advanced(by: count).copyMemory(from: from, byteCount: amount)
+    count += amount
+    return amount
+  }
+}

@@ -1,0 +1,97 @@
+extension Exchange {
+  /// Prepares a pooled exchange for a new request.
+  func begin(on connection: Connection, stream: UInt32, version: HTTPVersion) {
+    self.connection = connection
+    self.stream = stream
+    self.version = version
+    phase = .receiving
+  }
+
+  /// Forgets everything and keeps modest buffers.
+  func recycle() {
+    phase = .free
+    connection = nil
+    method = .get
+    status = 200
+    body.removeAll(keepingCapacity: body.capacity <= 65_536)
+    target.removeAll(keepingCapacity: true)
+    queryStart = nil
+    requestBytes.reset()
+    requestFields.removeAll(keepingCapacity: true)
+    responseBody = []
+    responseBytes.reset()
+    responseFields.removeAll(keepingCapacity: true)
+    rejection = nil
+    headersComplete = false
+    requestComplete = false
+    headerBytes = 0
+    contentLength = nil
+    progressDeadline = MonotonicTime(nanoseconds: .max)
+    progressMark = 0
+    charged = 0
+    bodySent = 0
+    head.reset()
+    headSent = 0
+    keepAlive = true
+    submittedEpoch = 0
+  }
+
+  /// Stores a field; the name is put in lower case.
+  func addField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    let nameStart = requestBytes.append(name)
+    let nameEnd = requestBytes.count
+    requestBytes.append(value)
+    requestFields.append(
+      FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
+  }
+
+  /// Finds where the query begins, once the target is whole.
+  func indexTarget() {
+    queryStart = target.firstIndex(of: 0x3F).map { $0 + 1 }
+  }
+
+  /// How many fields have this lower-case name.
+  func fieldCount(_ name: StaticString) -> Int {
+    var count = 0
+    for field in requestFields where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
+      count += 1
+    }
+    return count
+  }
+
+  /// Appends a piece of the body, or sets the reason why it is refused.
+  func receive(_ bytes: UnsafeRawBufferPointer, server: HTTPServer) {
+    guard rejection == nil else { return }
+    guard bytes.count <= server.limits.maxBodyBytes - body.count else {
+      rejection = .bodyTooLarge(server.limits.maxBodyBytes)
+      return
+    }
+    guard server.charge(self, bytes.count) else {
+      rejection = .overloaded
+      return
+    }
+    body.append(contentsOf: bytes)
+    if body.count - progressMark >= server.limits.minBodyProgress {
+      progressMark = body.count
+      progressDeadline = server.loop.now + server.limits.bodyTimeout
+    }
+  }
+}
+
+extension Exchange {
+  /// The `content-length` field's value; nil when it is absent or no number.
+  var declaredLength: Int? {
+    withHeader("content-length") { value -> Int? in
+      var length = 0
+      for byte in value {
+        guard byte >= 0x30, byte <= 0x39 else { return nil }
+        let (product, overflow) = length.multipliedReportingOverflow(by: 10)
+        let (sum, carry) = product.addingReportingOverflow(Int(byte - 0x30))
+        // Anything that large exceeds every limit.
+        guard !overflow, !carry else { return .max }
+        length = sum
+      }
+      return value.isEmpty ? nil : length
+    } ?? nil
+  }
+}

@@ -1,0 +1,123 @@
+extension Exchange {
+  /// Adds a field to the answer. `name` is lower-case. Control characters in the value become
+  /// spaces, so that a value cannot end the field. Fields that belong to the transport
+  /// (`content-length`, `connection`, `transfer-encoding`, `date`, and the like) are ignored.
+  public func setHeader(_ name: StaticString, _ value: String) {
+    var value = value
+    value.withUTF8 { setHeader(name, bytes: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The same with the value's bytes.
+  public func setHeader(_ name: StaticString, _ value: [UInt8]) {
+    value.withUnsafeBytes { setHeader(name, bytes: $0) }
+  }
+
+  /// The same with a value that is never copied.
+  public func setHeader(_ name: StaticString, static value: StaticString) {
+    guard !isTransportField(bytes(of: name)) else { return }
+    responseFields.append(ResponseField(staticName: name, staticValue: value))
+  }
+
+  /// The same with a name that is known at run time only. A name that is not a token
+  /// (RFC 9110 section 5.6.2) is ignored; upper case becomes lower case.
+  public func setHeader(name: String, _ value: String) {
+    var name = name.lowercased()
+    var value = value
+    name.withUTF8 { name in
+      let name = UnsafeRawBufferPointer(name)
+      guard isToken(name), !isTransportField(name) else { return }
+      var field = ResponseField()
+      field.nameStart = responseBytes.append(name)
+      field.nameEnd = responseBytes.count
+      value.withUTF8 { addValue(UnsafeRawBufferPointer($0), to: &field) }
+    }
+  }
+
+  /// The answer's body. It is sent straight from this array, with its length; a HEAD request gets
+  /// the length only, and the statuses 204 and 304 neither.
+  public func setBody(_ body: consuming [UInt8]) {
+    responseBody = body
+  }
+
+  /// Answers with `application/problem+json` (RFC 9457). `code` is a stable word; `detail` tells
+  /// what was wrong and how to mend it.
+  public func setProblem(
+    status: Int, title: String, code: String, detail: String, retryable: Bool = false
+  ) {
+    self.status = status
+    responseFields.removeAll(keepingCapacity: true)
+    responseBytes.reset()
+    setHeader("content-type", static: "application/problem+json")
+    responseBody = ProblemDocument.encode(
+      status: status, title: title, code: code, detail: detail, retryable: retryable)
+  }
+
+  /// The status that goes on the wire.
+  var validStatus: Int { (200..<600).contains(status) ? status : 500 }
+
+  /// Whether the answer has a body on the wire.
+  var sendsBody: Bool {
+    !responseBody.isEmpty && method != .head && status != 204 && status != 304
+  }
+
+  /// Whether the answer tells the length of its body. A 304 would have to tell the length of what
+  /// it does not send (RFC 9110 section 8.6).
+  var sendsLength: Bool { status != 204 && status != 304 }
+
+  private func setHeader(_ name: StaticString, bytes value: UnsafeRawBufferPointer) {
+    guard !isTransportField(bytes(of: name)) else { return }
+    var field = ResponseField(staticName: name)
+    addValue(value, to: &field)
+  }
+
+  private func addValue(_ value: UnsafeRawBufferPointer, to field: inout ResponseField) {
+    field.valueStart = responseBytes.append(value)
+    field.valueEnd = responseBytes.count
+    for (offset, byte) in value.enumerated() where (byte < 0x20 && byte != 0x09) || byte == 0x7F {
+      responseBytes.replace(at: field.valueStart + offset, with: 0x20)
+    }
+    responseFields.append(field)
+  }
+
+  private func bytes(of literal: StaticString) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+  }
+
+  private func isToken(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard !name.isEmpty else { return false }
+    return name.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x61...0x7A, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C,
+        0x7E:
+        true
+      default: false
+      }
+    }
+  }
+
+  private func isTransportField(_ name: UnsafeRawBufferPointer) -> Bool {
+    switch name.count {
+    case 4: name.equals("date")
+    case 7: name.equals("upgrade") || name.equals("trailer")
+    case 10: name.equals("connection") || name.equals("keep-alive")
+    case 14: name.equals("content-length")
+    case 16: name.equals("proxy-connection")
+    case 17: name.equals("transfer-encoding")
+    default: false
+    }
+  }
+}
+
+extension Exchange.ResponseField {
+  func name(in arena: borrowing ByteArena) -> UnsafeRawBufferPointer {
+    guard let staticName else { return arena[nameStart..<nameEnd] }
+    return UnsafeRawBufferPointer(
+      start: staticName.utf8Start, count: staticName.utf8CodeUnitCount)
+  }
+
+  func value(in arena: borrowing ByteArena) -> UnsafeRawBufferPointer {
+    guard let staticValue else { return arena[valueStart..<valueEnd] }
+    return UnsafeRawBufferPointer(
+      start: staticValue.utf8Start, count: staticValue.utf8CodeUnitCount)
+  }
+}

@@ -1,0 +1,134 @@
+/// One request and its answer.
+///
+/// Exchanges are pooled: the object and its buffers serve other requests later, so nothing but the
+/// ``token`` may be kept when the handler returns.
+public final class Exchange {
+  enum Phase {
+    case receiving, handling, awaiting, answering, free
+  }
+
+  /// Where a field lies in the arena of request fields.
+  struct FieldRange {
+    var nameStart: Int
+    var nameEnd: Int
+    var valueEnd: Int
+  }
+
+  /// A field of the answer. Static names and values are not copied.
+  struct ResponseField {
+    var staticName: StaticString?
+    var nameStart = 0
+    var nameEnd = 0
+    var staticValue: StaticString?
+    var valueStart = 0
+    var valueEnd = 0
+  }
+
+  // MARK: The request
+
+  public internal(set) var method = HTTPMethod.get
+  public internal(set) var version = HTTPVersion.http1
+  /// The request's body, empty when it had none.
+  public internal(set) var body: [UInt8] = []
+
+  /// The raw target, such as `/kv/a%20b?ttl=5`.
+  var target: [UInt8] = []
+  var queryStart: Int?
+  var requestBytes = ByteArena()
+  var requestFields: [FieldRange] = []
+
+  // MARK: The answer
+
+  /// The status to answer with, 200 to 599; anything else is sent as 500.
+  public var status = 200
+  var responseBody: [UInt8] = []
+  var responseBytes = ByteArena()
+  var responseFields: [ResponseField] = []
+
+  // MARK: The transport's own state
+
+  var phase = Phase.free
+  var connection: Connection?
+  /// HTTP/2's stream id, or the request's number on an HTTP/1.1 connection.
+  var stream: UInt32 = 0
+  /// Where the connection keeps this exchange.
+  var openIndex = 0
+  /// Why the transport answers by itself.
+  var rejection: Rejection?
+  var headersComplete = false
+  var requestComplete = false
+  var headerBytes = 0
+  var contentLength: Int?
+  var progressDeadline = MonotonicTime(nanoseconds: .max)
+  var progressMark = 0
+  /// Bytes that this exchange takes of the server's budget.
+  var charged = 0
+  /// Bytes of `responseBody` handed to the connection.
+  var bodySent = 0
+  /// The HTTP/1.1 head, and how much of it was handed over.
+  var head = ByteArena()
+  var headSent = 0
+  var keepAlive = true
+  /// The connection's flush in which the answer was queued.
+  var submittedEpoch: UInt64 = 0
+
+  init() {}
+
+  /// Names this exchange for ``HTTPServer/exchange(_:)``.
+  public var token: ExchangeToken {
+    ExchangeToken(
+      slot: connection?.slot ?? .max, generation: connection?.generation ?? 0, stream: stream)
+  }
+
+  /// Who sent the request.
+  public var peer: SocketAddress { connection?.peer ?? SocketAddress(ipv4: 0, port: 0) }
+
+  /// The target before the `?`, still percent-encoded. It starts with `/`, or is `*`.
+  public var path: ArraySlice<UInt8> { target[..<(queryStart.map { $0 - 1 } ?? target.count)] }
+
+  /// The target after the first `?`, still percent-encoded; empty without one.
+  public var query: ArraySlice<UInt8> { queryStart.map { target[$0...] } ?? [] }
+
+  /// The whole target, still percent-encoded.
+  public var rawTarget: [UInt8] { target }
+
+  /// The first value of a field, nil when it is absent. `name` is lower-case; HTTP/2's
+  /// `:authority` is found as `host`.
+  public func header(_ name: StaticString) -> String? {
+    withHeader(name) { value in String(decoding: value, as: UTF8.self) }
+  }
+
+  /// The first value's bytes. `name` is lower-case.
+  public func headerBytes(_ name: StaticString) -> [UInt8]? {
+    withHeader(name) { value in [UInt8](value) }
+  }
+
+  /// Hands the first value to `body` without copying it, or returns nil when the field is absent.
+  public func withHeader<Result>(
+    _ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result? {
+    for field in requestFields where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
+      return body(requestBytes[field.nameEnd..<field.valueEnd])
+    }
+    return nil
+  }
+
+  /// Hands every field to `body`, names in lower case, in the order of arrival.
+  public func forEachHeader(
+    _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+  ) {
+    for field in requestFields {
+      body(
+        requestBytes[field.nameStart..<field.nameEnd],
+        requestBytes[field.nameEnd..<field.valueEnd])
+    }
+  }
+
+  /// Sends the answer of an exchange whose handler returned `.later`. Without effect when it was
+  /// answered already.
+  public func finish() {
+    guard phase == .awaiting || phase == .handling, let connection else { return }
+    phase = .answering
+    connection.answer(self)
+  }
+}

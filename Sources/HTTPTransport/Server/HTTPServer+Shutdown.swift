@@ -1,0 +1,35 @@
+extension HTTPServer {
+  /// Ends the server with grace: stops accepting, tells every peer (GOAWAY in two steps, RFC 9113
+  /// section 6.8; `connection: close` on HTTP/1.1), answers what is in flight, and calls `done`
+  /// once when the last connection is closed. What is not done within `bound` is cut off.
+  public func shutdown(within bound: Duration, _ done: @escaping () -> Void) {
+    let earlier = onDrained
+    onDrained = {
+      earlier?()
+      done()
+    }
+    guard !isDraining else { return }
+    isDraining = true
+    for listener in listeners { listener.close() }
+    listeners = []
+    for index in slots.indices { slots[index].connection?.drain() }
+    guard connectionCount > 0 else {
+      // Never within the call.
+      loop.atEndOfTurn { [weak self] in self?.finishDraining() }
+      return
+    }
+    drainTimer = loop.schedule(after: bound) { [weak self] in
+      guard let self else { return }
+      self.drainTimer = nil
+      self.closeAll()
+    }
+  }
+
+  func finishDraining() {
+    guard let done = onDrained else { return }
+    onDrained = nil
+    closeAll()
+    // Outside the connection that was closed last: `done` may drop the server.
+    loop.atEndOfTurn(done)
+  }
+}

@@ -1,0 +1,174 @@
+import Glibc
+
+/// An HTTP/2 and HTTP/1.1 server on one loop.
+///
+/// The server keeps its handler; a handler that needs the server refers to it weakly or without
+/// owning. Dropping the server closes everything at once.
+public final class HTTPServer {
+  struct Slot {
+    var generation: UInt32 = 0
+    var connection: Connection?
+  }
+
+  public let loop: EventLoop
+  /// The limits in force, within the ranges that the protocols allow.
+  public let limits: ServerLimits
+  let handler: any RequestHandler
+  let http2Options: HTTP2Options
+  /// Where answers' `nghttp2_nv` arrays are put together.
+  let fieldScratch = HTTP2FieldScratch()
+  var slots: [Slot] = []
+  private var freeSlots: [UInt32] = []
+  var listeners: [Listener] = []
+  private var pool: [Exchange] = []
+  /// Bytes of bodies held for all connections.
+  public private(set) var bufferedBytes = 0
+  /// Open connections, those that are being refused or end included.
+  public private(set) var connectionCount = 0
+  private var sweepTimer: TimerID?
+  var drainTimer: TimerID?
+  var onDrained: (() -> Void)?
+  var isDraining = false
+  private let date = DateField()
+
+  /// Exchanges kept for reuse.
+  private static let poolCapacity = 1_024
+  /// Connections beyond the limit that are told so; the rest are closed without a word.
+  private static let refusalCapacity = 128
+
+  public init(loop: EventLoop, limits: ServerLimits = ServerLimits(), handler: any RequestHandler) {
+    self.loop = loop
+    self.limits = limits.normalized
+    self.handler = handler
+    http2Options = HTTP2Options()
+  }
+
+  deinit {
+    closeAll()
+  }
+
+  /// Starts to accept connections; may be called for several addresses. Returns the bound address,
+  /// in which port 0 has become the one the system chose.
+  /// - Throws: `.system` when the address cannot be had.
+  @discardableResult
+  public func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
+    let listener = try Listener(server: self, address: address)
+    listeners.append(listener)
+    scheduleSweep()
+    return listener.address
+  }
+
+  /// The exchange that waits for its answer, nil when the stream or the connection is gone or the
+  /// answer was given.
+  public func exchange(_ token: ExchangeToken) -> Exchange? {
+    let index = Int(token.slot)
+    guard index < slots.count, slots[index].generation == token.generation else { return nil }
+    return slots[index].connection?.find(stream: token.stream)
+  }
+
+  // MARK: Connections
+
+  func admit(_ descriptor: consuming Descriptor) {
+    guard connectionCount < limits.maxConnections + HTTPServer.refusalCapacity,
+      let peer = Socket.peerAddress(descriptor.rawValue)
+    else { return }
+    Socket.disableDelay(descriptor.rawValue)
+    let isBeyondLimit = connectionCount >= limits.maxConnections
+    let slot: UInt32
+    if let reused = freeSlots.popLast() {
+      slot = reused
+    } else {
+      slot = UInt32(truncatingIfNeeded: slots.count)
+      slots.append(Slot())
+    }
+    let index = Int(slot)
+    do {
+      slots[index].connection = try Connection(
+        descriptor, peer: peer, slot: slot, generation: slots[index].generation, server: self)
+    } catch {
+      // Without a registration the connection cannot be served; dropping it closes it.
+      freeSlots.append(slot)
+      return
+    }
+    connectionCount += 1
+    if isBeyondLimit { slots[index].connection?.refuse() }
+  }
+
+  func remove(_ connection: Connection) {
+    let index = Int(connection.slot)
+    guard index < slots.count, slots[index].connection === connection else { return }
+    slots[index].connection = nil
+    slots[index].generation &+= 1
+    freeSlots.append(connection.slot)
+    connectionCount -= 1
+    if isDraining, connectionCount == 0 { finishDraining() }
+  }
+
+  func closeAll() {
+    for listener in listeners { listener.close() }
+    listeners = []
+    for index in slots.indices { slots[index].connection?.close() }
+    if let sweepTimer { loop.cancel(sweepTimer) }
+    if let drainTimer { loop.cancel(drainTimer) }
+    sweepTimer = nil
+    drainTimer = nil
+  }
+
+  // MARK: Exchanges and the budget of bytes
+
+  func takeExchange() -> Exchange { pool.popLast() ?? Exchange() }
+
+  func give(_ exchange: Exchange) {
+    guard pool.count < HTTPServer.poolCapacity else {
+      exchange.connection = nil
+      return
+    }
+    exchange.recycle()
+    pool.append(exchange)
+  }
+
+  /// Whether new requests can be taken.
+  var isWithinBudget: Bool { bufferedBytes <= limits.maxBufferedBytes }
+
+  /// Takes `count` bytes for a request's body unless the budget is used up.
+  func charge(_ exchange: Exchange, _ count: Int) -> Bool {
+    guard count <= limits.maxBufferedBytes - bufferedBytes else { return false }
+    bufferedBytes += count
+    exchange.charged += count
+    return true
+  }
+
+  /// Takes the bytes of an answer, which exists already and so is never refused.
+  func chargeResponse(_ exchange: Exchange) {
+    bufferedBytes += exchange.responseBody.count
+    exchange.charged += exchange.responseBody.count
+  }
+
+  func refund(_ exchange: Exchange) {
+    bufferedBytes -= exchange.charged
+    exchange.charged = 0
+  }
+
+  /// The 29 bytes of the `date` field, at a place that never moves.
+  var dateBytes: UnsafeRawBufferPointer { date.bytes(now: loop.now) }
+
+  // MARK: Time
+
+  private var sweepInterval: Duration {
+    let shortest = min(
+      limits.headerTimeout, limits.bodyTimeout, limits.sendTimeout, limits.idleTimeout,
+      limits.lingerTimeout)
+    return min(max(shortest / 4, .milliseconds(5)), .seconds(1))
+  }
+
+  private func scheduleSweep() {
+    guard sweepTimer == nil else { return }
+    sweepTimer = loop.schedule(after: sweepInterval) { [weak self] in
+      guard let self else { return }
+      self.sweepTimer = nil
+      let now = self.loop.now
+      for index in self.slots.indices { self.slots[index].connection?.sweep(now: now) }
+      if !self.listeners.isEmpty || self.connectionCount > 0 { self.scheduleSweep() }
+    }
+  }
+}

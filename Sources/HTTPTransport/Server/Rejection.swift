@@ -1,0 +1,109 @@
+/// An answer that the transport gives by itself, in words that tell how to mend the request.
+struct Rejection {
+  let status: Int
+  let code: String
+  let detail: String
+  var retryable = false
+  var retryAfter = false
+
+  func fill(_ exchange: Exchange) {
+    exchange.setProblem(
+      status: status, title: StatusLine.reason(status), code: code, detail: detail,
+      retryable: retryable)
+    if retryAfter { exchange.setHeader("retry-after", static: "1") }
+  }
+
+  static func malformed(_ detail: String) -> Rejection {
+    Rejection(status: 400, code: "malformed_request", detail: detail)
+  }
+
+  static func timeout(_ detail: String) -> Rejection {
+    Rejection(status: 408, code: "request_timeout", detail: detail, retryable: true)
+  }
+
+  static func bodyTooLarge(_ limit: Int) -> Rejection {
+    Rejection(
+      status: 413, code: "body_too_large",
+      detail: "The body exceeds \(limit) bytes; send it in smaller requests.")
+  }
+
+  static func targetTooLong(_ limit: Int) -> Rejection {
+    Rejection(
+      status: 414, code: "target_too_long",
+      detail: "The request target exceeds \(limit) bytes; send the arguments in the body.")
+  }
+
+  static let expectation = Rejection(
+    status: 417, code: "expectation_failed",
+    detail: "Only the expectation 100-continue is known; send the request without 'expect'.")
+
+  static func tooManyHeaders(_ limit: Int) -> Rejection {
+    Rejection(
+      status: 431, code: "headers_too_large",
+      detail: "The request has more than \(limit) header fields; send fewer.")
+  }
+
+  static func headersTooLarge(_ limit: Int) -> Rejection {
+    Rejection(
+      status: 431, code: "headers_too_large",
+      detail: "The header fields exceed \(limit) bytes; send fewer or shorter ones.")
+  }
+
+  static func notImplemented(_ detail: String) -> Rejection {
+    Rejection(status: 501, code: "not_implemented", detail: detail)
+  }
+
+  static let overloaded = Rejection(
+    status: 503, code: "overloaded",
+    detail: "The server holds as much data as it may; repeat the request in a second.",
+    retryable: true, retryAfter: true)
+
+  static let pendingResponses = Rejection(
+    status: 503, code: "responses_pending",
+    detail: "Too many answers wait on this connection; read them before asking for more.",
+    retryable: true, retryAfter: true)
+
+  static let tooManyConnections = Rejection(
+    status: 503, code: "too_many_connections",
+    detail: "The server has as many connections as it may; connect again in a second.",
+    retryable: true, retryAfter: true)
+
+  static let version = Rejection(
+    status: 505, code: "version_not_supported",
+    detail: "The server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.")
+}
+
+/// Writes RFC 9457's JSON by hand: the transport has no JSON library.
+enum ProblemDocument {
+  static func encode(
+    status: Int, title: String, code: String, detail: String, retryable: Bool
+  ) -> [UInt8] {
+    var text: [UInt8] = []
+    text.append(contentsOf: "{\"type\":\"about:blank\",\"title\":\"".utf8)
+    escape(title, into: &text)
+    text.append(contentsOf: "\",\"status\":\(status),\"detail\":\"".utf8)
+    escape(detail, into: &text)
+    text.append(contentsOf: "\",\"code\":\"".utf8)
+    escape(code, into: &text)
+    text.append(contentsOf: "\",\"retryable\":\(retryable)}\n".utf8)
+    return text
+  }
+
+  /// RFC 8259 section 7.
+  private static func escape(_ string: String, into text: inout [UInt8]) {
+    for byte in string.utf8 {
+      switch byte {
+      case 0x22, 0x5C:
+        text.append(0x5C)
+        text.append(byte)
+      case 0..<0x20:
+        let digits = Array("0123456789abcdef".utf8)
+        text.append(contentsOf: "\\u00".utf8)
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+      default:
+        text.append(byte)
+      }
+    }
+  }
+}
