@@ -20,9 +20,11 @@ final class ClientConnection: ReadinessHandler {
   let address: SocketAddress
   let limits: ClientLimits
   let table: ExchangeTable
-  unowned let client: HTTPClient
-  unowned let peer: ClientPeer
-  unowned let loop: EventLoop
+  /// These outlive a connection that is not `.closed`, and a closed one does not use them: the
+  /// peer owns its connections, and the client marks them closed when it is dropped.
+  unowned(unsafe) let client: HTTPClient
+  unowned(unsafe) let peer: ClientPeer
+  unowned(unsafe) let loop: EventLoop
 
   var state = State.connecting
   private var socket: Descriptor?

@@ -6,7 +6,8 @@ final class ClientPeer {
   let address: SocketAddress
   /// What `:authority` says by default.
   let authority: [UInt8]
-  unowned let client: HTTPClient
+  /// Owns this peer.
+  unowned(unsafe) let client: HTTPClient
   private(set) var connections: [ClientConnection] = []
   private var waiting = SlotList()
   /// In the client's list of peers to be pumped.

@@ -34,6 +34,12 @@ public final class HTTPClient: TurnFlushable {
   private var deliveryScheduled = false
   private var isSweeping = false
   private var isShutDown = false
+  /// Timers refer to the client through this: a weak reference would slow down every other one.
+  private let anchor = Anchor()
+
+  private final class Anchor {
+    unowned(unsafe) var client: HTTPClient?
+  }
 
   public init(loop: EventLoop, limits: ClientLimits = .init()) {
     self.loop = loop
@@ -41,9 +47,11 @@ public final class HTTPClient: TurnFlushable {
     table = ExchangeTable(capacity: self.limits.maxOutstanding)
     encoder = RequestEncoder(maxBytes: self.limits.maxRequestHeaderBytes)
     wheel = DeadlineWheel(now: MonotonicTime.current().nanoseconds)
+    anchor.client = self
   }
 
   deinit {
+    anchor.client = nil
     // This may run in the midst of the loop's own bookkeeping: closing and completing wait for a
     // letter. When the loop goes away first, the letter's contents are simply released.
     let connections = peers.values.flatMap(\.connections)
@@ -238,9 +246,10 @@ public final class HTTPClient: TurnFlushable {
   private func scheduleDelivery() {
     guard !deliveryScheduled else { return }
     deliveryScheduled = true
-    loop.schedule(after: .zero) { [weak self] in
-      self?.deliveryScheduled = false
-      self?.deliver()
+    loop.schedule(after: .zero) { [anchor] in
+      guard let client = anchor.client else { return }
+      client.deliveryScheduled = false
+      client.deliver()
     }
   }
 
@@ -273,8 +282,8 @@ public final class HTTPClient: TurnFlushable {
     }
     let now = now()
     let delay = instant > now ? instant - now : 0
-    let id = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { [weak self] in
-      self?.deadlinePassed()
+    let id = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { [anchor] in
+      anchor.client?.deadlinePassed()
     }
     deadlineTimer = (id, instant)
   }
@@ -317,8 +326,8 @@ public final class HTTPClient: TurnFlushable {
     guard !isSweeping, !isShutDown else { return }
     isSweeping = true
     let shortest = min(limits.connectTimeout, limits.idleTimeout, limits.pingTimeout)
-    loop.schedule(after: max(shortest / 4, .milliseconds(1))) { [weak self] in
-      self?.sweep()
+    loop.schedule(after: max(shortest / 4, .milliseconds(1))) { [anchor] in
+      anchor.client?.sweep()
     }
   }
 
