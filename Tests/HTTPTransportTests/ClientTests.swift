@@ -1,3 +1,4 @@
+import Dispatch
 import Testing
 
 @testable import HTTPTransport
@@ -165,6 +166,39 @@ import Testing
     #expect(harness.response(0)?.status == 200)
     #expect(received.value == body.count)
     #expect(sum.value == body.reduce(0) { $0 + Int($1) })
+  }
+
+  @Test func `a peer that reads slowly gets no more connections than its streams need`() throws {
+    let gate = DispatchSemaphore(value: 0)
+    let peer = try ScriptedPeer { wire, _ in
+      wire.greet(maxStreams: 100)
+      // The windows are opened wide, so that the socket is what fills up.
+      wire.send(Frame(type: Frame.settings, payload: [0, 4] + big(0x7FFF_FFFF)))
+      wire.send(Frame(type: Frame.windowUpdate, payload: big(0x7FFF_0000)))
+      gate.wait()
+      wire.serve()
+    }
+    let harness = try ClientHarness()
+    let body = [UInt8](repeating: 1, count: 4 << 20)
+    for number in 0..<8 { harness.send(number, to: peer.address, body: body) }
+    // Connected, and the socket no longer takes what the eight uploads have to say.
+    func isBlocked() -> Bool {
+      harness.client?.peers.values.first?.connections.first.map {
+        $0.openStreams == 8 && !$0.hasRoom
+      } ?? false
+    }
+    harness.run(until: isBlocked)
+    for number in 8..<16 { harness.send(number, to: peer.address) }
+    var turns = 0
+    harness.run(until: {
+      turns += 1
+      return turns > 5
+    })
+    #expect(harness.results.isEmpty)
+    gate.signal()
+    harness.run()
+    #expect((0..<16).allSatisfy { harness.response($0)?.status == 200 })
+    #expect(peer.accepted == 1)
   }
 
   @Test func `a response before the upload ends completes the request and stops the upload`() throws

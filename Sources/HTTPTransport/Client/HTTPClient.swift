@@ -19,9 +19,6 @@ public final class HTTPClient: TurnFlushable {
   private var dirtyPeers: [ClientPeer] = []
   private var dirtyConnections: [ClientConnection] = []
   private var flushRequested = false
-  /// The clock as read for the first request of a turn; the loop's own reading is stale outside
-  /// of a turn.
-  private var clock: UInt64?
 
   private var wheel: DeadlineWheel
   private var deadlineTimer: (id: TimerID, at: UInt64)?
@@ -84,7 +81,9 @@ public final class HTTPClient: TurnFlushable {
     guard let exchange = table.take() else { return refuse(completion) }
     exchange.request = request
     exchange.completion = completion
-    exchange.deadline = now() &+ min(deadline.clampedNanoseconds, 1 << 62)
+    // Not the loop's own reading, which is stale when the loop does not run yet.
+    exchange.deadline =
+      MonotonicTime.current().nanoseconds &+ min(deadline.clampedNanoseconds, 1 << 62)
     let id = exchange.id
     guard !isShutDown else {
       finish(exchange, .failure(Self.shutDownError))
@@ -166,14 +165,6 @@ public final class HTTPClient: TurnFlushable {
 
   // MARK: Grouping a turn's work
 
-  private func now() -> UInt64 {
-    if let clock { return clock }
-    let reading = MonotonicTime.current().nanoseconds
-    clock = reading
-    requestFlush()
-    return reading
-  }
-
   func markDirty(_ peer: ClientPeer) {
     guard !peer.isDirty else { return }
     peer.isDirty = true
@@ -196,7 +187,6 @@ public final class HTTPClient: TurnFlushable {
 
   /// Runs no completion: those of failures found here come in the next turn.
   func flush() {
-    clock = nil
     var index = 0
     while index < dirtyPeers.count {
       dirtyPeers[index].pump()
@@ -280,9 +270,8 @@ public final class HTTPClient: TurnFlushable {
       guard instant < deadlineTimer.at else { return }
       loop.cancel(deadlineTimer.id)
     }
-    let now = now()
-    let delay = instant > now ? instant - now : 0
-    let id = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { [anchor] in
+    let delay = MonotonicTime(nanoseconds: instant) - .current()
+    let id = loop.schedule(after: delay) { [anchor] in
       anchor.client?.deadlinePassed()
     }
     deadlineTimer = (id, instant)
