@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ScaledStorage
 
 /// The program.
 public enum Program {
@@ -31,7 +32,7 @@ struct RootCommand: ParsableCommand {
         scaled-storage get greeting           read it again
         scaled-storage info                   look at the nodes
       """,
-    subcommands: [],
+    version: scaledStorageVersion,
     groupedSubcommands: [
       CommandGroup(
         name: "Services", subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self]),
