@@ -7,10 +7,10 @@ import Placement
 /// works by levels, not edges: `advance` compares what the nodes report with what ought to be and
 /// asks for the difference, so a lost message or a restart of any party only costs a repetition.
 ///
-/// A join goes through these steps; before the decision any failure undoes it without a trace, after
-/// it everything rolls forward:
-/// launch → module → initialise → prepare target, then sources → copy → fence → **decide, durably** →
-/// flip the target → flip the rest → sources remove what moved.
+/// A join goes through these steps; before the decision any failure undoes it without a trace,
+/// after it everything rolls forward: launch → module → initialise → prepare target, then sources →
+/// copy → fence → **decide, durably** → flip the target → flip the rest → sources remove what
+/// moved.
 public struct CoordinatorMachine {
   public struct Settings: Sendable {
     /// Buckets of the ring: the most nodes a cluster can ever have at once.
@@ -220,7 +220,8 @@ public struct CoordinatorMachine {
 
   /// Starts the join of a new node.
   /// - Returns: the id of the node to be.
-  /// - Throws: `ClusterError` with code `.conflict` while another change is under way or the ring is full.
+  /// - Throws: `ClusterError` with code `.conflict` while another change is under way or the ring
+  ///   is full.
   @discardableResult
   public mutating func addNode(reason: String, now: UInt64) throws(ClusterError) -> Principal {
     guard isSettled else {

@@ -4,8 +4,8 @@ import Placement
 /// One node's part in moving keys to the owners of the next ring.
 ///
 /// A source copies the keys that leave it while it goes on serving them, remembers which of them
-/// change meanwhile, and sends those again. The fence holds requests for them until the next ring is
-/// in force. A target stores what comes and serves nothing of it before the flip.
+/// change meanwhile, and sends those again. The fence holds requests for them until the next ring
+/// is in force. A target stores what comes and serves nothing of it before the flip.
 struct Handover {
   enum Phase: String {
     /// The copy is under way.
@@ -91,8 +91,8 @@ public struct HandoverStatus: Hashable, Sendable {
 
 /// Records on their way to a new owner.
 ///
-/// Version 1: a marker byte, then for each record the length of the key (2 bytes), the length of the
-/// stored record (4 bytes), both big-endian, the key and the record.
+/// Version 1: a marker byte, then for each record the length of the key (2 bytes), the length of
+/// the stored record (4 bytes), both big-endian, the key and the record.
 enum TransferChunk {
   private static let format: UInt8 = 1
 

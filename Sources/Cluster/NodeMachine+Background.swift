@@ -5,8 +5,8 @@ import Storage
 extension NodeMachine {
   /// Does a bounded slice of the work that nobody waits for: copying, purging, sweeping, retrying.
   ///
-  /// - Returns: whether more is ready to be done at once. If not, calls on events and on a slow tick
-  ///   (tens of milliseconds) suffice.
+  /// - Returns: whether more is ready to be done at once. If not, calls on events and on a slow
+  ///   tick (tens of milliseconds) suffice.
   public mutating func advance(now: Moment) -> Bool {
     lastMoment = now
     expireHeld(now: now)

@@ -152,8 +152,8 @@ extension NodeMachine {
     return record.version
   }
 
-  /// Deletes a live record. While keys move in, its tombstone stays, so that no late chunk can bring
-  /// the key back; otherwise nothing can, and nothing is left.
+  /// Deletes a live record. While keys move in, its tombstone stays, so that no late chunk can
+  /// bring the key back; otherwise nothing can, and nothing is left.
   mutating func remove(_ live: Record, key: [UInt8]) -> Version {
     let version = newVersion(after: live.version)
     stage(Record(version: version, value: nil), key: key, over: live)
@@ -250,7 +250,8 @@ public struct Moment: Hashable, Sendable {
 }
 
 extension Duration {
-  /// At least one millisecond; negative durations count as one, and it saturates at about 292 million years.
+  /// At least one millisecond; negative durations count as one, and it saturates at about 292
+  /// million years.
   var wholeMilliseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 1 }

@@ -9,8 +9,8 @@ public import Storage
 /// nothing is answered before the driver reports the commit as durable. The same code runs in a
 /// node, on its event loop, and under simulation.
 ///
-/// The driver's duties: after a batch of calls it calls `flush()`, carries the actions out in order,
-/// reports each commit by `committed(through:)` or `commitFailed(_:)`, each peer's answer by
+/// The driver's duties: after a batch of calls it calls `flush()`, carries the actions out in
+/// order, reports each commit by `committed(through:)` or `commitFailed(_:)`, each peer's answer by
 /// `peerReplied`, and calls `advance` again as long as that returns true, and on a slow tick.
 public struct NodeMachine {
   /// Bounds on what peers and clients can make the machine hold.

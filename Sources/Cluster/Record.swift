@@ -65,7 +65,8 @@ extension Record {
   }
 
   /// Reads a stored record.
-  /// - Throws: `ClusterError` with code `.corruption` when the bytes are not a record of a known format.
+  /// - Throws: `ClusterError` with code `.corruption` when the bytes are not a record of a known
+  ///   format.
   init(encoded bytes: [UInt8]) throws(ClusterError) {
     guard bytes.count >= Record.headerSize, bytes[0] == Record.format,
       bytes[1] & ~Record.tombstoneFlag == 0

@@ -7,7 +7,8 @@ public struct CoordinatorState: Hashable, Sendable {
   /// The number of the next node, and the next epoch that may be proposed: neither is used twice.
   public internal(set) var nextNumber: UInt64
   public internal(set) var nextEpoch: UInt64
-  /// Whether the first node has taken its identity: from then on a node without one has lost its data.
+  /// Whether the first node has taken its identity: from then on a node without one has lost its
+  /// data.
   public internal(set) var isBootstrapped: Bool
   public internal(set) var moduleDigest: [UInt8]?
   public internal(set) var change: Change?

@@ -8,8 +8,8 @@ public protocol Launcher: AnyObject {
   ///
   /// - Parameters:
   ///   - previousAddress: where the node answered before, to be taken again if it is free.
-  ///   - report: called with `.running` once the instance answers requests and with `.stopped` when it
-  ///     has ended or could not be started; always on the loop, never within this call.
+  ///   - report: called with `.running` once the instance answers requests and with `.stopped`
+  ///     when it has ended or could not be started; always on the loop, never within this call.
   func launch(
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void)
 

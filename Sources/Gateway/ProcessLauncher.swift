@@ -6,8 +6,8 @@ import ScaledStorage
 
 /// Runs nodes as processes of this machine, each with a data directory of its own.
 ///
-/// Nodes have a session of their own, so that they outlive the gateway and its terminal. A node that
-/// runs already is adopted: it is known by its data directory.
+/// Nodes have a session of their own, so that they outlive the gateway and its terminal. A node
+/// that runs already is adopted: it is known by its data directory.
 public final class ProcessLauncher: Launcher {
   public struct Settings: Sendable {
     /// Where the nodes' data directories are.

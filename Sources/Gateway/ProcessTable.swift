@@ -40,7 +40,8 @@ enum ProcessTable {
 
 /// The few operations on directories that launching nodes needs.
 enum Directory {
-  /// Creates the directory and those above it, for the owner only. Existing ones are left as they are.
+  /// Creates the directory and those above it, for the owner only. Existing ones are left as they
+  /// are.
   static func create(_ path: String) throws(LaunchError) {
     var partial = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {

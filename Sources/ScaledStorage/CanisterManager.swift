@@ -18,8 +18,8 @@ public final class CanisterManager {
   private let meter: WorkMeter
   private let incarnation: UInt64
   private var isShuttingDown = false
-  /// The address by which clients and other nodes reach this node, as `host:port`. It is set once the
-  /// node listens.
+  /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
+  /// the node listens.
   public var address = ""
 
   public struct Settings: Sendable {

@@ -84,8 +84,8 @@ public final class Node {
 
   /// Reads a value where it lives.
   ///
-  /// - Returns: by `completion`, `.nodeID` when the key lives at another node, else `.result` with what
-  ///   `body` makes of the value, nil when there is none.
+  /// - Returns: by `completion`, `.nodeID` when the key lives at another node, else `.result`
+  ///   with what `body` makes of the value, nil when there is none.
   public func withData<Output: CandidConvertible>(
     _ key: [UInt8], _ body: @escaping ([UInt8]?) -> Output,
     _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void
@@ -100,10 +100,11 @@ public final class Node {
     }
   }
 
-  /// Changes a value where it lives, or creates it: atomic for the key, durable before `completion`.
+  /// Changes a value where it lives, or creates it: atomic for the key, durable before
+  /// `completion`.
   ///
-  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; its result
-  ///   is handed to `completion`.
+  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; its
+  ///   result is handed to `completion`.
   public func withUpsertData<Output: CandidConvertible>(
     _ key: [UInt8], _ body: @escaping (inout [UInt8]?) -> Output,
     _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void

@@ -128,7 +128,7 @@ final class HTTP1Driver {
     exchange.method = parser.method
     let validator = HTTP1Validator(
       limits: server.limits, major: parser.major, minor: parser.minor,
-      isChunked: parser.isChunked)
+      isChunked: parser.isChunked, lineLength: (section.firstIndex(of: 0x0D) ?? 0))
     if let rejection = validator.check(exchange) {
       fail(rejection)
       return
@@ -278,7 +278,7 @@ final class HTTP1Driver {
     switch state {
     case .head:
       if let headDeadline, now >= headDeadline {
-        fail(.timeout("The header section did not arrive in time; send it in one piece."))
+        fail(.slowHeader)
       } else if headDeadline == nil, answers.isEmpty,
         now - connection.lastActivity > server.limits.idleTimeout
       {
@@ -287,7 +287,7 @@ final class HTTP1Driver {
       }
     case .body:
       if let current, now >= current.progressDeadline {
-        fail(.timeout("The body did not advance in time; send it faster or in smaller requests."))
+        fail(.slowBody)
       }
     case .busy, .ended:
       break

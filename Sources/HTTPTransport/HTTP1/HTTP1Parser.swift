@@ -150,7 +150,7 @@ final class HTTP1Parser {
     case HPE_INVALID_CHUNK_SIZE:
       return .malformed("A chunk's size is not a hexadecimal number.")
     case HPE_INVALID_CONTENT_LENGTH:
-      return .malformed("Content-Length is not a decimal number.")
+      return .malformed("Content-Length or a chunk's size is not a number that fits.")
     default:
       let text = http_errno_description(error).map { String(cString: $0) } ?? "unknown error"
       return .malformed("The request is not valid HTTP/1.1: \(text).")

@@ -4,10 +4,17 @@ struct HTTP1Validator {
   let major: Int
   let minor: Int
   let isChunked: Bool
+  /// Bytes of the request line without its end.
+  let lineLength: Int
 
   /// Why the request is refused, nil when it is well. Puts an absolute target in origin form.
   func check(_ exchange: Exchange) -> Rejection? {
     guard major == 1 else { return .version }
+    // http_parser takes several spaces for one.
+    let method = exchange.method.description.utf8.count
+    guard lineLength == method + exchange.target.count + 10 else {
+      return .malformed("The request line must be the method, the target and HTTP/1.1.")
+    }
     return checkFields(exchange) ?? checkTarget(exchange) ?? checkHost(exchange)
       ?? checkFraming(exchange)
   }
@@ -26,6 +33,9 @@ struct HTTP1Validator {
     }
     guard exchange.target.count <= limits.maxTargetBytes else {
       return .targetTooLong(limits.maxTargetBytes)
+    }
+    guard exchange.target.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      return .malformed("The target has bytes outside ASCII; percent-encode them.")
     }
     guard !exchange.target.contains(0x23) else {
       return .malformed("The target contains a fragment; leave out '#' and what follows.")

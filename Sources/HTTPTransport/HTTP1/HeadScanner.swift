@@ -3,7 +3,8 @@ import Glibc
 /// Finds the end of a request's header section and refuses line forms that other programs may read
 /// differently, from which request smuggling comes: bare LF, bare CR, folded lines.
 ///
-/// http_parser accepts some of these, so its input is checked before it sees it.
+/// http_parser accepts these unless it was built in its strict mode, and distributions build it
+/// otherwise, so its input is checked before it sees it.
 struct HeadScanner {
   enum Outcome {
     /// More bytes are needed; the same bytes come again with them.
@@ -72,13 +73,31 @@ struct HeadScanner {
       return .malformed(
         "A header field is folded over lines; write each field on one line (RFC 9112 section 5.2).")
     }
-    return lines > limits.maxHeaderCount ? .tooManyHeaders(limits.maxHeaderCount) : nil
+    guard lines <= limits.maxHeaderCount else { return .tooManyHeaders(limits.maxHeaderCount) }
+    return checkField(UnsafeRawBufferPointer(start: line, count: length))
+  }
+
+  /// RFC 9112 section 5.1: a token, a colon without space before it, and visible bytes.
+  private func checkField(_ line: UnsafeRawBufferPointer) -> Rejection? {
+    guard let colon = line.firstIndex(of: 0x3A), colon > 0,
+      line[..<colon].allSatisfy(isTokenByte)
+    else {
+      return .malformed("A header field has no valid name; write 'name: value'.")
+    }
+    guard line[colon...].allSatisfy({ ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }) else {
+      return .malformed("A header field's value has a control character; remove it.")
+    }
+    return nil
   }
 }
 
 /// Watches the framing bytes between the pieces of a chunked body for the same line forms.
 struct FramingGuard {
-  private var previous: UInt8 = 0x0A
+  private enum Expectation {
+    case anything, lineStart, lineFeed, endOfData
+  }
+
+  private var expectation = Expectation.lineStart
   private var length = 0
 
   /// Framing that a body may have beside its bytes: extensions and trailers.
@@ -87,13 +106,19 @@ struct FramingGuard {
   /// Returns what is wrong with `bytes`, which follow the framing bytes seen before.
   mutating func check(_ bytes: UnsafeRawBufferPointer, bodyCount: Int) -> Rejection? {
     for byte in bytes {
-      if byte == 0x0A, previous != 0x0D {
+      switch (expectation, byte) {
+      case (.lineFeed, 0x0A): expectation = .lineStart
+      case (.lineFeed, _):
+        return .malformed("A line of the chunked body has a bare CR; end lines with CR LF.")
+      case (_, 0x0D): expectation = .lineFeed
+      case (.endOfData, _):
+        return .malformed("A chunk is longer than its size tells.")
+      case (_, 0x0A):
         return .malformed("A line of the chunked body ends with a bare LF; end lines with CR LF.")
-      }
-      if previous == 0x0A, byte == 0x20 || byte == 0x09 {
+      case (.lineStart, 0x20), (.lineStart, 0x09):
         return .malformed("A line of the chunked body starts with a space; remove it.")
+      default: expectation = .anything
       }
-      previous = byte
     }
     length += bytes.count
     // One byte a chunk takes six bytes of framing.
@@ -103,6 +128,6 @@ struct FramingGuard {
     return nil
   }
 
-  /// Body bytes came between.
-  mutating func skipBody() { previous = 0 }
+  /// Body bytes came between; their end is the next framing byte.
+  mutating func skipBody() { expectation = .endOfData }
 }

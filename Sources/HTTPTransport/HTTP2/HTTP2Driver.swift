@@ -422,8 +422,7 @@ final class HTTP2Driver {
         end(NGHTTP2_ENHANCE_YOUR_CALM)
         return
       }
-      exchange.rejection = .timeout(
-        "The body did not advance in time; send it faster or in smaller requests.")
+      exchange.rejection = .slowBody
       answerEarly(exchange)
     }
   }

@@ -51,7 +51,6 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var lastActivity: MonotonicTime
   /// When the peer last took output, or output began to wait.
   var lastProgress: MonotonicTime
-  var hasReceived = false
 
   init(
     _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
@@ -100,7 +99,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
       inputEnded = true
       guardingClose {
         switch driver {
-        case .undetermined: closesWhenIdle = true
+        case .undetermined(let early):
+          if early.isEmpty { closesWhenIdle = true } else { takeHTTP1(early).endOfInput() }
         case .http1(let driver): driver.endOfInput()
         case .http2: closesWhenIdle = true
         }
@@ -112,7 +112,6 @@ final class Connection: ReadinessHandler, TurnFlushable {
   }
 
   private func receive(_ bytes: UnsafeRawBufferPointer) {
-    hasReceived = true
     switch driver {
     case .http1(let driver): driver.receive(bytes)
     case .http2(let driver): driver.receive(bytes)
@@ -135,10 +134,17 @@ final class Connection: ReadinessHandler, TurnFlushable {
         return
       }
       driver = .http2(http2)
+      early.withUnsafeBytes { http2.receive($0) }
     } else {
-      driver = .http1(HTTP1Driver(self))
+      _ = takeHTTP1(early)
     }
-    early.withUnsafeBytes { receive($0) }
+  }
+
+  private func takeHTTP1(_ early: [UInt8]) -> HTTP1Driver {
+    let http1 = HTTP1Driver(self)
+    driver = .http1(http1)
+    early.withUnsafeBytes { http1.receive($0) }
+    return http1
   }
 
   /// Runs protocol code; a close that it asks for happens after it.
@@ -397,8 +403,13 @@ final class Connection: ReadinessHandler, TurnFlushable {
       return
     }
     switch driver {
-    case .undetermined:
-      if now - lastActivity > limits.headerTimeout { close() }
+    case .undetermined(let early):
+      guard now - lastActivity > limits.headerTimeout else { return }
+      if early.isEmpty {
+        close()
+      } else {
+        guardingClose { takeHTTP1(early).fail(.slowHeader) }
+      }
     case .http1(let driver):
       driver.sweep(now: now)
     case .http2(let driver):

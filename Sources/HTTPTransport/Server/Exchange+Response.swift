@@ -25,7 +25,7 @@ extension Exchange {
     var value = value
     name.withUTF8 { name in
       let name = UnsafeRawBufferPointer(name)
-      guard isToken(name), !isTransportField(name) else { return }
+      guard !name.isEmpty, name.allSatisfy(isTokenByte), !isTransportField(name) else { return }
       var field = ResponseField()
       field.nameStart = responseBytes.append(name)
       field.nameEnd = responseBytes.count
@@ -81,18 +81,6 @@ extension Exchange {
 
   private func bytes(of literal: StaticString) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-  }
-
-  private func isToken(_ name: UnsafeRawBufferPointer) -> Bool {
-    guard !name.isEmpty else { return false }
-    return name.allSatisfy { byte in
-      switch byte {
-      case 0x30...0x39, 0x61...0x7A, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C,
-        0x7E:
-        true
-      default: false
-      }
-    }
   }
 
   private func isTransportField(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -17,9 +17,14 @@ struct Rejection {
     Rejection(status: 400, code: "malformed_request", detail: detail)
   }
 
-  static func timeout(_ detail: String) -> Rejection {
-    Rejection(status: 408, code: "request_timeout", detail: detail, retryable: true)
-  }
+  static let slowHeader = Rejection(
+    status: 408, code: "request_timeout",
+    detail: "The header section did not arrive in time; send it in one piece.", retryable: true)
+
+  static let slowBody = Rejection(
+    status: 408, code: "request_timeout",
+    detail: "The body did not advance in time; send it faster or in smaller requests.",
+    retryable: true)
 
   static func bodyTooLarge(_ limit: Int) -> Rejection {
     Rejection(
