@@ -88,7 +88,12 @@ let package = Package(
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
       ]),
     tests("EndToEndTests", ["HTTPTransport", "scaled-storage"]),
-    tests("CommandsTests", ["Candid", "Commands", "Placement"]),
+    tests(
+      "CommandsTests",
+      [
+        "Candid", "Cluster", "Commands", "HTTPTransport", "ScaledStorage",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -33,7 +33,6 @@ struct RootCommand: ParsableCommand {
         scaled-storage info                   look at the nodes
       """,
     version: scaledStorageVersion,
-    subcommands: [],
     groupedSubcommands: [
       CommandGroup(
         name: "Services", subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self]),

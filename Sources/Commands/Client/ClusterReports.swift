@@ -54,6 +54,12 @@ struct RingListing: CandidConvertible {
       ])
     }
 
+    init(id: Principal, address: String?, state: String) {
+      self.id = id
+      self.address = address
+      self.state = state
+    }
+
     init(candidValue: CandidValue) throws(CandidError) {
       let record = try CandidRecord(candidValue)
       id = try record.field("id")
@@ -69,6 +75,16 @@ struct RingListing: CandidConvertible {
   var joining: Principal?
   /// No change is under way and every member is in its place.
   var isSettled: Bool
+
+  init(
+    epoch: UInt64, digest: String, members: [Member], joining: Principal?, isSettled: Bool
+  ) {
+    self.epoch = epoch
+    self.digest = digest
+    self.members = members
+    self.joining = joining
+    self.isSettled = isSettled
+  }
 
   static let candidType = CandidType.record(fields: [
     "epoch": .nat64, "digest": .text, "members": .vec(Member.candidType),

@@ -22,6 +22,10 @@ enum LoadEntry: Hashable {
       key = line.bytes
       value = Array(String(line.number).utf8)
     }
+    guard String(validating: key, as: UTF8.self) != nil else {
+      self = .unusable("the key is not UTF-8")
+      return
+    }
     do throws(Problem) {
       try KeyTarget.validate(key)
       self = .pair(key: key, value: value)

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import HTTPTransport
+import ScaledStorage
+import Testing
+
+@testable import Commands
+
+struct ArgumentTests {
+  @Test(arguments: [
+    "put greeting hello", "put picture --file picture.png --ttl 3600", "put now -",
+    "put greeting hi --if-match 17 --json", "put greeting hi --if-none-match -v",
+    "get greeting", "get greeting --json --timeout 0.5", "delete greeting --if-match *",
+    "call get_data (\"key\")", "call node_info --accept json", "info --json",
+    "ring --url http://127.0.0.1:8080", "scale up --plan --credential-file secret",
+    "upload application.wasm", "load words.txt --concurrency 256 --verify",
+    "load words.txt --resume-file state", "stress 100000 --seed 7 --settle 0",
+    "bench --connections 4 --streams 64 --duration 10", "bench --requests 10 --read-ratio 0.5",
+    "bench --counters 100 --json", "placement batch",
+  ])
+  func `what the help shows is understood`(line: String) throws {
+    _ = try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+  }
+
+  @Test(arguments: [
+    "nonsense", "put", "put key", "put key value --file name", "put key value --ttl 0",
+    "put key value --ttl soon", "put key value --if-match 1 --if-none-match", "get",
+    "get key --timeout 0", "get key --timeout never", "get key --url ftp://127.0.0.1",
+    "get key --unknown", "call a/b", "call get_data () --accept xml", "scale down",
+    "scale sideways", "stress", "stress 0", "stress many", "stress 10 --concurrency 0",
+    "load", "load file --concurrency 100000", "bench --duration 1 --requests 1",
+    "bench --read-ratio 2", "bench --counters 0", "bench --requests 0", "placement row",
+  ])
+  func `wrong usage ends with status 64`(line: String) throws {
+    let error = #expect(throws: (any Error).self) {
+      _ = try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+    let status = error.map { RootCommand.exitCode(for: $0).rawValue }
+    #expect(status == 64)
+  }
+
+  @Test func `a key that no node takes is wrong usage`() throws {
+    for key in ["", String(repeating: "k", count: 1_025)] {
+      let error = #expect(throws: (any Error).self) {
+        _ = try RootCommand.parseAsRoot(["get", key])
+      }
+      #expect(error.map { RootCommand.exitCode(for: $0).rawValue } == 64)
+      #expect(error.map { RootCommand.message(for: $0).contains("1024 bytes") } == true)
+    }
+  }
+
+  @Test func `a failure ends with status 1 and its sentence`() {
+    let failure = CommandFailure("the disk is full")
+    #expect(RootCommand.exitCode(for: failure).rawValue == 1)
+    #expect(RootCommand.message(for: failure) == "the disk is full")
+  }
+
+  @Test func `the flag goes before the environment, which goes before the default`() throws {
+    let environment = Environment { $0 == "SCALED_STORAGE_URL" ? "http://127.0.0.1:1111" : nil }
+    let empty = Environment { _ in nil }
+    let plain = try ClusterOptions.parse([])
+    let given = try ClusterOptions.parse(["--url", "http://127.0.0.1:2222"])
+    #expect(try given.endpoint(environment).port == 2_222)
+    #expect(try plain.endpoint(environment).port == 1_111)
+    #expect(try plain.endpoint(empty).port == 8_080)
+  }
+
+  @Test func `a credential file is read without the space around its text`() throws {
+    let folder = try TemporaryFolder()
+    let secret = "0123456789abcdef0123456789abcdef"
+    let file = try folder.write("credential", Array("  \(secret)\n".utf8))
+    let environment = Environment { $0 == "SCALED_STORAGE_CREDENTIAL_FILE" ? file : nil }
+    let credential = try CredentialOptions.parse([]).required(environment)
+    #expect(credential.headerValue == "Bearer \(secret)")
+  }
+
+  @Test func `a credential file that is missing or holds something else is told of`() throws {
+    let folder = try TemporaryFolder()
+    let missing = try CredentialOptions.parse(["--credential-file", folder.path + "/none"])
+    #expect(throws: CommandFailure.self) { try missing.credential() }
+    let short = try folder.write("short", Array("too short".utf8))
+    #expect(throws: CommandFailure.self) {
+      try CredentialOptions.parse(["--credential-file", short]).credential()
+    }
+  }
+
+  @Test(arguments: [("17", "\"17\""), ("\"17\"", "\"17\""), ("*", "*")])
+  func `a version is quoted as the header wants it`(text: String, header: String) {
+    #expect(EntityTagArgument.header(text) == header)
+  }
+
+  @Test func `a put with a condition is not repeated blindly`() throws {
+    let plain = try PutCommand.parse(["k", "v", "--ttl", "5"]).request()
+    #expect(plain.isRepeatable)
+    #expect(plain.target == "/kv/k?ttl=5")
+    let conditional = try PutCommand.parse(["a b", "v", "--if-match", "3"]).request()
+    #expect(!conditional.isRepeatable)
+    #expect(conditional.target == "/kv/a%20b")
+    #expect(conditional.headers.contains { $0 == ("if-match", "\"3\"") })
+  }
+}
