@@ -8,20 +8,30 @@ final class HTTP2Driver {
   unowned(unsafe) let connection: Connection
   private(set) var session: OpaquePointer?
   /// The request whose header section is arriving.
-  private var current: Exchange?
+  private var current: Unmanaged<Exchange>?
+  private let maxHeaderBytes: Int
+  private let maxHeaderCount: Int
   /// Requests that are not complete and not answered.
   private var incomplete = 0
+  /// Answered requests whose rest is not wanted.
+  private var lateResets = 0
+  /// The answer to an upgraded request, until the client's preface is here: curl 7.88 cannot take
+  /// more than 32 KiB together with the 101.
+  private var held: Exchange?
+  private var holdsAnswer = false
   /// Counts the times at which nghttp2's queue was empty.
   private var epoch: UInt64 = 1
   /// Closed exchanges whose fields may still be queued in nghttp2.
   private var retired: [Exchange] = []
   /// Output that did not fit into the write buffer, and what precedes nghttp2's own.
-  private var spill = ByteArena()
+  private let spill = ByteArena()
   private var resets = 0
   private var resetWindowEnd = MonotonicTime(nanoseconds: 0)
   /// No more input is taken.
   private var isEnding = false
   private var hasSettings = false
+  /// A frame ended in the input that is being taken.
+  private var hasFrame = false
   /// When the second GOAWAY of a drain goes out in any case.
   private var goAwayDeadline: MonotonicTime?
 
@@ -31,6 +41,8 @@ final class HTTP2Driver {
   /// Nil when memory is lacking.
   init?(_ connection: Connection) {
     self.connection = connection
+    maxHeaderBytes = connection.server.limits.maxHeaderBytes
+    maxHeaderCount = connection.server.limits.maxHeaderCount
     guard let callbacks = HTTP2Callbacks.table,
       nghttp2_session_server_new2(
         &session, callbacks, Unmanaged.passUnretained(self).toOpaque(),
@@ -63,6 +75,9 @@ final class HTTP2Driver {
     guard status == 0 else { return false }
     exchange.stream = 1
     exchange.version = .http2
+    holdsAnswer = true
+    // nghttp2 reports the settings of the request's field as a frame.
+    hasSettings = false
     spill.append("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n")
     return true
   }
@@ -77,6 +92,9 @@ final class HTTP2Driver {
       let isFlood = Int32(truncatingIfNeeded: count) == NGHTTP2_ERR_FLOODED.rawValue
       end(isFlood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR)
     }
+    // Bytes that complete no frame are no sign of life.
+    if hasFrame { connection.lastActivity = connection.now }
+    hasFrame = false
     connection.markDirty()
   }
 
@@ -100,7 +118,7 @@ final class HTTP2Driver {
 
   func beginHeaders(stream: Int32, isRequest: Bool) {
     guard isRequest else {
-      current = lookUp(session, stream)
+      current = lookUp(session, stream).map { Unmanaged.passUnretained($0) }
       return
     }
     let server = connection.server
@@ -108,9 +126,9 @@ final class HTTP2Driver {
       stream: UInt32(bitPattern: stream), version: .http2)
     nghttp2_session_set_stream_user_data(
       session, stream, Unmanaged.passUnretained(exchange).toOpaque())
-    exchange.progressDeadline = server.loop.now + server.limits.headerTimeout
+    exchange.progressDeadline = connection.now + server.limits.headerTimeout
     incomplete += 1
-    current = exchange
+    current = Unmanaged.passUnretained(exchange)
     if !server.isWithinBudget {
       exchange.rejection = .overloaded
     } else if connection.pendingResponseBytes > server.limits.maxPendingResponseBytes {
@@ -119,33 +137,38 @@ final class HTTP2Driver {
   }
 
   func header(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    guard let exchange = current, exchange.rejection == nil else { return }
-    let limits = connection.server.limits
+    current?._withUnsafeGuaranteedRef { field($0, name, value) }
+  }
+
+  private func field(
+    _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
+    guard exchange.rejection == nil else { return }
     exchange.headerBytes += name.count + value.count + 32
-    guard exchange.headerBytes <= limits.maxHeaderBytes else {
-      exchange.rejection = .headersTooLarge(limits.maxHeaderBytes)
+    guard exchange.headerBytes <= maxHeaderBytes else {
+      exchange.rejection = .headersTooLarge(maxHeaderBytes)
       return
     }
     // Trailers are counted and dropped.
     guard !exchange.headersComplete else { return }
     if name.first == 0x3A {
-      pseudoHeader(exchange, name, value, limits)
+      pseudoHeader(exchange, name, value)
       return
     }
-    guard exchange.requestFields.count < limits.maxHeaderCount else {
-      exchange.rejection = .tooManyHeaders(limits.maxHeaderCount)
+    guard exchange.requestFields.count < maxHeaderCount else {
+      exchange.rejection = .tooManyHeaders(maxHeaderCount)
       return
     }
     exchange.addField(name: name, value: value)
   }
 
   private func pseudoHeader(
-    _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer,
-    _ limits: ServerLimits
+    _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) {
     if name.equals(":path") {
-      guard value.count <= limits.maxTargetBytes else {
-        exchange.rejection = .targetTooLong(limits.maxTargetBytes)
+      let limit = connection.server.limits.maxTargetBytes
+      guard value.count <= limit else {
+        exchange.rejection = .targetTooLong(limit)
         return
       }
       exchange.target.append(contentsOf: value)
@@ -160,20 +183,19 @@ final class HTTP2Driver {
   }
 
   func invalidHeader() {
-    guard let exchange = current, exchange.rejection == nil else { return }
+    guard let exchange = current?.takeUnretainedValue(), exchange.rejection == nil else { return }
     exchange.rejection = .malformed(
       "A header field has a name or a value that HTTP/2 does not allow; send names in lower case "
         + "and values without control characters.")
   }
 
   func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
-    connection.lastActivity = connection.server.loop.now
+    hasFrame = true
     let endsStream = UInt32(frame.pointee.hd.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_HEADERS.rawValue:
-      let exchange = current
+      guard let exchange = current?.takeUnretainedValue() else { return }
       current = nil
-      guard let exchange else { return }
       if !exchange.headersComplete {
         headersCompleted(exchange, endsStream: endsStream)
       } else if endsStream {
@@ -186,6 +208,7 @@ final class HTTP2Driver {
       noteReset()
     case NGHTTP2_SETTINGS.rawValue:
       hasSettings = true
+      releaseAnswer()
     case NGHTTP2_PING.rawValue:
       let isAcknowledgement =
         UInt32(frame.pointee.hd.flags) & NGHTTP2_FLAG_ACK.rawValue != 0
@@ -262,16 +285,18 @@ final class HTTP2Driver {
   }
 
   func streamClosed(_ stream: Int32) {
-    guard let exchange = lookUp(session, stream) else { return }
+    guard let pointer = nghttp2_session_get_stream_user_data(session, stream) else { return }
     nghttp2_session_set_stream_user_data(session, stream, nil)
-    if current === exchange { current = nil }
-    if exchange.phase == .receiving { incomplete -= 1 }
-    let isQueued = exchange.submittedEpoch == epoch
-    connection.detach(exchange)
-    if isQueued {
+    if current?.toOpaque() == pointer { current = nil }
+    Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { exchange in
+      if exchange.phase == .receiving { incomplete -= 1 }
+      if exchange.awaitsReset { lateResets -= 1 }
+      if held === exchange { held = nil }
+      // Kept before it is detached: the connection's list held it.
+      let isQueued = exchange.submittedEpoch == epoch
       retired.append(exchange)
-    } else {
-      connection.server.give(exchange)
+      connection.detach(exchange)
+      if !isQueued, let last = retired.popLast() { connection.server.give(last) }
     }
   }
 
@@ -291,6 +316,10 @@ final class HTTP2Driver {
 
   /// Queues an answer; nghttp2 serialises it when the connection is flushed.
   func submit(_ exchange: Exchange) {
+    if holdsAnswer, !hasSettings {
+      held = exchange
+      return
+    }
     let server = connection.server
     let scratch = server.fieldScratch
     let statusStart = exchange.responseBytes.append(decimal: exchange.validStatus)
@@ -303,7 +332,7 @@ final class HTTP2Driver {
     if exchange.sendsLength {
       scratch.add("content-length", exchange.responseBytes[lengthStart..<lengthEnd])
     }
-    for field in exchange.responseFields {
+    for field in exchange.responseFields.elements {
       scratch.add(
         field.name(in: exchange.responseBytes), field.value(in: exchange.responseBytes))
     }
@@ -311,7 +340,7 @@ final class HTTP2Driver {
     let stream = Int32(bitPattern: exchange.stream)
     guard exchange.sendsBody else {
       nghttp2_submit_response(session, stream, scratch.fields, scratch.count, nil)
-      if !exchange.requestComplete { resetWithoutError(stream) }
+      if !exchange.requestComplete { resetLater(exchange) }
       return
     }
     var provider = nghttp2_data_provider()
@@ -320,8 +349,31 @@ final class HTTP2Driver {
     nghttp2_submit_response(session, stream, scratch.fields, scratch.count, &provider)
   }
 
-  private func resetWithoutError(_ stream: Int32) {
-    nghttp2_submit_rst_stream(session, 0, stream, NGHTTP2_NO_ERROR.rawValue)
+  /// Some clients (curl 7.88) drop an answer when the reset comes together with it, so the stream
+  /// stays half-open for a while; what arrives on it is dropped and its window stays shut.
+  private func resetLater(_ exchange: Exchange) {
+    guard !exchange.awaitsReset else { return }
+    exchange.awaitsReset = true
+    exchange.progressDeadline = connection.now + connection.server.limits.lingerTimeout
+    lateResets += 1
+  }
+
+  private func sweepLateResets(now: MonotonicTime) {
+    for exchange in connection.exchanges where exchange.awaitsReset {
+      guard now >= exchange.progressDeadline else { continue }
+      exchange.awaitsReset = false
+      lateResets -= 1
+      nghttp2_submit_rst_stream(
+        session, 0, Int32(bitPattern: exchange.stream), NGHTTP2_NO_ERROR.rawValue)
+      connection.markDirty()
+    }
+  }
+
+  private func releaseAnswer() {
+    holdsAnswer = false
+    guard let exchange = held else { return }
+    held = nil
+    submit(exchange)
   }
 
   func readBody(
@@ -335,10 +387,10 @@ final class HTTP2Driver {
           rebasing: body[exchange.bodySent..<exchange.bodySent + amount]))
     }
     exchange.bodySent += amount
-    connection.pendingResponseBytes -= amount
+    connection.responseAdvanced(by: amount)
     if exchange.bodySent == exchange.responseBody.count {
       flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-      if !exchange.requestComplete { resetWithoutError(Int32(bitPattern: exchange.stream)) }
+      if !exchange.requestComplete { resetLater(exchange) }
     }
     return amount
   }
@@ -380,6 +432,7 @@ final class HTTP2Driver {
     nghttp2_session_del(session)
     session = nil
     current = nil
+    held = nil
     releaseRetired()
   }
 
@@ -409,6 +462,7 @@ final class HTTP2Driver {
       return
     }
     if incomplete > 0 { sweepIncomplete(now: now) }
+    if lateResets > 0 { sweepLateResets(now: now) }
     if connection.exchanges.isEmpty, now - connection.lastActivity > limits.idleTimeout {
       end(NGHTTP2_NO_ERROR)
     }

@@ -34,7 +34,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   private(set) var phase = Phase.open
   var driver = Driver.undetermined([])
   /// Output that the kernel did not take.
-  private var unsent = ByteArena()
+  private let unsent = ByteArena()
   private var isDirty = false
   /// The connection has used up its turn and goes on in the next.
   private var yieldsTurn = false
@@ -46,11 +46,14 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// Every exchange of this connection.
   private(set) var exchanges: [Exchange] = []
   /// Answers' bytes that the peer has not taken yet.
-  var pendingResponseBytes = 0
+  private(set) var pendingResponseBytes = 0
+  /// The time at which this connection was last served.
+  private(set) var now: MonotonicTime
   /// When a request or a frame last arrived.
   var lastActivity: MonotonicTime
-  /// When the peer last took output, or output began to wait.
-  var lastProgress: MonotonicTime
+  /// When the peer last took output that waited, or output began to wait. Acknowledgements and the
+  /// like do not count: a peer could ask for them and never take its answers.
+  private var lastProgress: MonotonicTime
 
   init(
     _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
@@ -61,8 +64,9 @@ final class Connection: ReadinessHandler, TurnFlushable {
     self.slot = slot
     self.generation = generation
     self.server = server
-    lastActivity = server.loop.now
-    lastProgress = server.loop.now
+    now = server.loop.now
+    lastActivity = now
+    lastProgress = now
     registration = try server.loop.watch(self.descriptor.rawValue, for: .readable, self)
   }
 
@@ -73,6 +77,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     // A handler may drop the last reference to the server.
     let server = server
     defer { withExtendedLifetime(server) {} }
+    now = server.loop.now
     if !readiness.isDisjoint(with: [.failed, .hangUp]) {
       close()
       return
@@ -180,7 +185,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     }
     exchange.phase = .free
     server.refund(exchange)
-    lastActivity = server.loop.now
+    lastActivity = now
   }
 
   /// Hands a complete request to the application, or answers for it.
@@ -202,7 +207,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Queues the answer that is in the exchange.
   func answer(_ exchange: Exchange) {
-    if exchanges.count == 1 { lastProgress = server.loop.now }
+    if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
     pendingResponseBytes += exchange.responseBody.count - exchange.bodySent
     if !exchange.responseBody.isEmpty { server.chargeResponse(exchange) }
@@ -212,6 +217,12 @@ final class Connection: ReadinessHandler, TurnFlushable {
     case .http2(let driver): driver.submit(exchange)
     }
     markDirty()
+  }
+
+  /// A piece of an answer's body was handed to the output.
+  func responseAdvanced(by count: Int) {
+    pendingResponseBytes -= count
+    if count > 0 { lastProgress = now }
   }
 
   func find(stream: UInt32) -> Exchange? {
@@ -238,6 +249,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     guard phase == .open else { return }
     let server = server
     defer { withExtendedLifetime(server) {} }
+    now = server.loop.now
     isBusy = true
     let drained = writeOutput()
     isBusy = false
@@ -256,6 +268,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       if !unsent.isEmpty {
         guard let count = write(unsent.bytes) else { return false }
         unsent.removeFirst(count)
+        if count > 0 { lastProgress = now }
         guard unsent.isEmpty else { return false }
         unsent.reset()
       }
@@ -275,6 +288,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       written += count
       if count < output.count {
         unsent.append(UnsafeRawBufferPointer(rebasing: output.bytes[count...]))
+        lastProgress = now
         return false
       }
     }
@@ -285,7 +299,6 @@ final class Connection: ReadinessHandler, TurnFlushable {
   private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
     switch Socket.send(descriptor.rawValue, bytes) {
     case .bytes(let count):
-      if count > 0 { lastProgress = server.loop.now }
       return count
     case .wouldBlock:
       return 0
