@@ -132,6 +132,21 @@ struct EventLoopTests {
     #expect(log.entries == ["one", "two"])
   }
 
+  @Test func signalsAreDelivered() throws {
+    let loop = try EventLoop()
+    let log = Log()
+    try loop.onSignals([SIGUSR1, SIGUSR2]) { signal in
+      log.entries.append("\(signal)")
+      if log.entries.count == 2 { loop.stop() }
+    }
+    // To this thread only, which has them blocked; others of the test's process have not.
+    pthread_kill(pthread_self(), SIGUSR1)
+    pthread_kill(pthread_self(), SIGUSR2)
+    loop.run()
+    #expect(log.entries == ["\(SIGUSR1)", "\(SIGUSR2)"])
+    #expect(throws: TransportError.self) { try loop.onSignals([9_999]) { _ in } }
+  }
+
   @Test func monotonicTimeSaturates() {
     let end = MonotonicTime(nanoseconds: .max)
     #expect(end + .seconds(1) == end)
