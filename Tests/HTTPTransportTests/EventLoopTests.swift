@@ -135,7 +135,7 @@ struct EventLoopTests {
   @Test func signalsAreDelivered() throws {
     let loop = try EventLoop()
     let log = Log()
-    try loop.onSignals([SIGUSR1, SIGUSR2]) { signal in
+    try loop.onSignals([SIGUSR1, SIGUSR2]) { [unowned loop] signal in
       log.entries.append("\(signal)")
       if log.entries.count == 2 { loop.stop() }
     }
