@@ -82,7 +82,8 @@ struct InfoCommand: ParsableCommand {
   static func summary(_ whole: NodeInfo, _ nodes: [NodeListing]) -> String {
     var text =
       "\(nodes.count) node\(nodes.count == 1 ? "" : "s"), \(whole.status.name), "
-      + "\(Figures.grouped(whole.size)) key\(whole.size == 1 ? "" : "s"), \(Figures.bytes(whole.bytes)), epoch \(whole.epoch), "
+      + "\(Figures.grouped(whole.size)) key\(whole.size == 1 ? "" : "s"), "
+      + "\(Figures.bytes(whole.bytes)), epoch \(whole.epoch), "
       + "\(Figures.fixed(whole.requestsPerSecond, places: 0)) requests/s\n"
     if case .error(let error) = whole.status {
       switch error {
