@@ -70,11 +70,16 @@ extension CoordinatorMachine {
     guard let view = nodes[node], let report = view.report, view.request == nil,
       view.retryAt <= now
     else { return }
-    if let digest = state.moduleDigest, report.moduleDigest != digest {
-      request(.uploadModule(digest: digest), to: node)
-      return
+    // Ownership first: a node that cannot take the module must still learn of the ring.
+    if state.map.contains(node), persistedSequence >= mapSequence {
+      reconcileRing(node, report)
     }
-    guard state.map.contains(node), persistedSequence >= mapSequence else { return }
+    if nodes[node]?.request == nil, let digest = state.moduleDigest, report.moduleDigest != digest {
+      request(.uploadModule(digest: digest), to: node)
+    }
+  }
+
+  private mutating func reconcileRing(_ node: Principal, _ report: NodeReport) {
     guard report.identity != nil else {
       if !state.isBootstrapped { request(.initialise(node, state.map), to: node) }
       return
