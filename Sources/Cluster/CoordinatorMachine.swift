@@ -108,6 +108,7 @@ public struct CoordinatorMachine {
     state.map.coordinator = address
     state.map.revision += 1
     persist()
+    mapSequence = lastPersist
   }
 
   /// A node's process was found or launched, and answers at `address`.

@@ -33,11 +33,13 @@ struct KeyHistory {
   }
 
   private(set) var possible: Set<Possibility> = [.missing]
+  /// What writes whose commit failed may still bring, until a later write is answered.
+  private var late: Set<Possibility> = []
 
   /// The version that a careful client would name in `if-match`.
   var knownVersion: Version? {
     let versions = possible.compactMap(\.version)
-    return possible.count == 1 ? versions.first : nil
+    return possible.count == 1 && late.isEmpty ? versions.first : nil
   }
 
   /// The times, in milliseconds, at which a request was sent and answered.
@@ -45,9 +47,12 @@ struct KeyHistory {
 
   /// Takes the answer to a request. Returns what is wrong with it, or nil.
   mutating func answered(_ reply: KeyReply, to request: Request, in span: Span) -> String? {
-    let before = possible
+    let before = possible.union(late)
     possible = request.outcomes(of: reply, among: before, in: span)
-    guard possible.isEmpty else { return nil }
+    if !possible.isEmpty {
+      if case .get = request {} else { late = [] }
+      return nil
+    }
     possible = before
     return "the answer \(reply) to \(request) is explained by none of \(before)"
   }
@@ -55,6 +60,11 @@ struct KeyHistory {
   /// The answer to a request was lost.
   mutating func lost(_ request: Request, in span: Span) {
     if let effect = request.effect(version: nil, in: span) { possible.insert(effect) }
+  }
+
+  /// The commit of a request failed, and may be kept or not.
+  mutating func doubted(_ request: Request, in span: Span) {
+    if let effect = request.effect(version: nil, in: span) { late.insert(effect) }
   }
 
   /// A request, reduced to what its answers imply.

@@ -120,6 +120,9 @@ final class SimulatedClients {
       case .lost:
         ambiguous += 1
         histories[index].lost(request, in: span)
+      case .inDoubt:
+        ambiguous += 1
+        histories[index].doubted(request, in: span)
       case .reply(let reply):
         acknowledged += 1
         if let wrong = histories[index].answered(reply, to: request, in: span) {
@@ -163,7 +166,7 @@ final class SimulatedClients {
     let known = versions[key]
     perform(command, key: key, attempts: 8) { [self] outcome in
       switch outcome {
-      case .lost:
+      case .lost, .inDoubt:
         ambiguous += 1
       case .unreachable:
         tallies[index].most -= 1
@@ -266,6 +269,8 @@ final class SimulatedClients {
           case .reply(.elsewhere(_, let owner)):
             guard hops > 0 else { return completion(.unreachable) }
             attempt(command, key: key, at: owner, hops: hops - 1, completion)
+          case .reply(.refused(let error)) where error.code == .noSpace:
+            completion(.inDoubt)
           case .reply(.refused):
             completion(.unreachable)
           case .reply where simulator.random.chance(simulator.faults.drop / 4):

@@ -26,6 +26,7 @@ final class SimulatedCoordinator {
     self.disk = disk
     self.cluster = cluster
     simulator = cluster.simulator
+    disk.reopen()
     guard let stored = try disk.get(SimulatedCoordinator.stateKey) else {
       throw ClusterError(.corruption, "the coordinator lost its state")
     }

@@ -3,19 +3,44 @@ import Synchronization
 
 /// A disk that survives the process using it, and that may be full.
 final class SimulatedDisk: StorageEngine {
-  private let engine = MemoryEngine()
-  private let isFull = Mutex(false)
+  private struct Trouble {
+    var isFull = false
+    var keepsFailed = false
+    /// Failed commits that are there after all once the engine recovers or is opened again.
+    var limbo = WriteBatch()
+  }
 
-  /// The next commit fails.
-  func fillUp() { isFull.withLock { $0 = true } }
+  private let engine = MemoryEngine()
+  private let trouble = Mutex(Trouble())
+
+  /// The next commit fails, and is kept none the less if `keepsFailed`: nobody can tell before the
+  /// next commit, or before the disk is opened again.
+  func fillUp(keepsFailed: Bool) {
+    trouble.withLock {
+      $0.isFull = true
+      $0.keepsFailed = keepsFailed
+    }
+  }
+
+  /// What a new process finds.
+  func reopen() { try? engine.commit(takeLimbo()) }
 
   func commit(_ batch: WriteBatch) throws(StorageError) {
-    let fails = isFull.withLock { isFull in
-      defer { isFull = false }
-      return isFull
+    let fails = trouble.withLock { trouble in
+      defer { trouble.isFull = false }
+      if trouble.isFull && trouble.keepsFailed { trouble.limbo.append(batch) }
+      return trouble.isFull
     }
     if fails { throw StorageError(.noSpace, "the simulated disk is full") }
+    try engine.commit(takeLimbo())
     try engine.commit(batch)
+  }
+
+  private func takeLimbo() -> WriteBatch {
+    trouble.withLock { trouble in
+      defer { trouble.limbo = WriteBatch() }
+      return trouble.limbo
+    }
   }
 
   func get(_ key: [UInt8]) throws(StorageError) -> [UInt8]? { try engine.get(key) }
@@ -81,7 +106,9 @@ final class SimulatedCommitter {
 
   private func finish() {
     guard !isCrashed, let first = running.first, let last = running.last else { return }
-    if simulator.random.chance(simulator.faults.commitFailure) { disk.fillUp() }
+    if simulator.random.chance(simulator.faults.commitFailure) {
+      disk.fillUp(keepsFailed: simulator.random.chance(0.5))
+    }
     do throws(StorageError) {
       try disk.commit(joined(running))
       deliver(CommitOutcome(sequences: first.sequence...last.sequence, result: .success(())))

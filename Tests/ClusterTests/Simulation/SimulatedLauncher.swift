@@ -71,6 +71,7 @@ final class SimulatedLauncher {
   }
 
   private func boot(_ node: Principal, _ slot: Slot, address: String) {
+    slot.disk.reopen()
     do throws(ClusterError) {
       let process = try SimulatedNode(
         id: node, address: address, disk: slot.disk, cluster: cluster)

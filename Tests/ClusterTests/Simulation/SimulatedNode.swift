@@ -11,6 +11,8 @@ enum RequestOutcome {
   case unreachable
   /// It may have been carried out, or not; from here on it is not.
   case lost
+  /// The store failed: it may have been carried out, or may be later.
+  case inDoubt
 }
 
 /// One life of a node: a `NodeMachine`, and a driver that does what the node's event loop does.
