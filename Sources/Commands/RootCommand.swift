@@ -47,7 +47,8 @@ struct RootCommand: ParsableCommand {
       CommandGroup(
         name: "Data and measurements",
         subcommands: [
-          LoadCommand.self, StressCommand.self, BenchCommand.self, PlacementCommand.self,
+          LoadCommand.self, StressCommand.self, BenchCommand.self, CandidCommand.self,
+          PlacementCommand.self,
         ]),
     ])
 }
