@@ -19,6 +19,8 @@ struct ChangeProgress {
   var sentKeys: UInt64 = 0
   /// The next ring, once it is drawn up.
   var next: ClusterMap?
+  /// The stored states that carry the plan and the decision.
+  var plan: UInt64 = 0
   var decision: UInt64 = 0
 
   init(step: Step, since: UInt64) {
@@ -50,6 +52,8 @@ extension CoordinatorMachine {
       guard let view = nodes[node], view.process == .stopped, view.relaunchAt <= now else {
         continue
       }
+      // A node or an epoch that a crash could make forgotten would be given out twice.
+      if let progress, node == state.change?.node, persistedSequence < progress.plan { continue }
       nodes[node]?.process = .launching(since: now)
       actions.append(.launch(node, previousAddress: state.map.addresses[node]))
     }
@@ -65,7 +69,7 @@ extension CoordinatorMachine {
       request(.uploadModule(digest: digest), to: node)
       return
     }
-    guard state.map.contains(node) else { return }
+    guard state.map.contains(node), persistedSequence >= mapSequence else { return }
     guard report.identity != nil else {
       if !state.isBootstrapped { request(.initialise(node, state.map), to: node) }
       return
@@ -81,7 +85,6 @@ extension CoordinatorMachine {
     }
     // The new owner flips first: nobody must be sent to it before it serves.
     if progress?.step == .flippingTarget, node != state.change?.node { return }
-    if persistedSequence < (progress?.decision ?? 0) { return }
     request(.ringChanged(state.map), to: node)
   }
 
@@ -186,6 +189,7 @@ extension CoordinatorMachine {
       state.map = next
       state.change?.isDecided = true
       persist()
+      mapSequence = lastPersist
       self.progress?.decision = lastPersist
       return
     }

@@ -42,6 +42,8 @@ public struct CoordinatorMachine {
   var requests: [UInt64: PendingRequest] = [:]
   var nextRequest: UInt64 = 0
   var persistedSequence: UInt64 = 0
+  /// The state that carries the map as it is: nobody is told of a map that a crash could take back.
+  var mapSequence: UInt64 = 0
   var lastPersist: UInt64 = 0
   var actions: [CoordinatorAction] = []
 
@@ -118,6 +120,7 @@ public struct CoordinatorMachine {
     state.map.addresses[node] = address
     state.map.revision += 1
     persist()
+    mapSequence = lastPersist
     note("\(node.text) is at \(address)")
   }
 
@@ -147,10 +150,13 @@ public struct CoordinatorMachine {
     guard nodes[node]?.address != nil else { return }
     nodes[node]?.report = report
     nodes[node]?.reportedAt = now
-    if !state.isBootstrapped, report.identity == node {
-      state.isBootstrapped = true
-      persist()
-    }
+    if report.identity == node { noteIdentity(of: node) }
+  }
+
+  private mutating func noteIdentity(of node: Principal) {
+    guard !state.isBootstrapped, state.map.contains(node) else { return }
+    state.isBootstrapped = true
+    persist()
   }
 
   /// A node did not answer `node_info`.
@@ -167,6 +173,12 @@ public struct CoordinatorMachine {
     switch result {
     case .success:
       progress?.answered(pending.message, by: pending.node)
+      if case .initialise(let node, let map) = pending.message {
+        noteIdentity(of: node)
+        nodes[node]?.report?.identity = node
+        nodes[node]?.report?.epoch = map.ring.epoch
+        nodes[node]?.report?.revision = map.revision
+      }
       if case .ringChanged(let map) = pending.message {
         nodes[pending.node]?.report?.epoch = map.ring.epoch
         nodes[pending.node]?.report?.revision = map.revision
@@ -240,6 +252,7 @@ public struct CoordinatorMachine {
     progress = ChangeProgress(step: .launching, since: now)
     nodes[node] = NodeView()
     persist()
+    progress?.plan = lastPersist
     note("\(node.text) is to join at epoch \(epoch): \(reason)")
     return node
   }

@@ -43,15 +43,18 @@ extension NodeMachine {
   }
 
   /// The store takes commits again, and so shows what became of the failed ones: some of what was
-  /// refused may have been written after all, and unnoticed by a copy under way.
+  /// refused may have been written after all.
   mutating func recover() {
     failure = nil
+    rereadCounters()
+  }
+
+  mutating func rereadCounters() {
     do throws(ClusterError) {
       try restoreCounters()
     } catch {
       actions.append(.alarm("the store cannot be read after a failed commit: \(error.message)"))
     }
-    if handover?.isOutgoing == true, handover?.phase != .fenced { handover?.phase = .failed }
   }
 
   // MARK: - Handover, at the source
@@ -91,7 +94,7 @@ extension NodeMachine {
         key: key, record: record, to: &outgoing[target, default: TransferChunk.start()])
       handover?.sentKeys += 1
     }
-    for (target, data) in outgoing { send(data, to: target) }
+    send(outgoing)
     handover?.cursor = page.next
   }
 
@@ -115,13 +118,16 @@ extension NodeMachine {
     current.dirtyOrder.removeFirst(taken)
     current.chased += taken
     handover = current
-    for (target, data) in outgoing { send(data, to: target) }
+    send(outgoing)
   }
 
-  private mutating func send(_ data: [UInt8], to target: Principal) {
-    nextMessage += 1
-    handover?.chunks[nextMessage] = Handover.Chunk(target: target, data: data)
-    dispatch(nextMessage)
+  /// In the order of the targets: what a machine does is a function of what it was told.
+  private mutating func send(_ outgoing: [Principal: [UInt8]]) {
+    for (target, data) in outgoing.sorted(by: { $0.key < $1.key }) {
+      nextMessage += 1
+      handover?.chunks[nextMessage] = Handover.Chunk(target: target, data: data)
+      dispatch(nextMessage)
+    }
   }
 
   private mutating func dispatch(_ message: UInt64) {
@@ -135,7 +141,7 @@ extension NodeMachine {
 
   private mutating func resendChunks(now: Moment) {
     guard let handover else { return }
-    for (message, chunk) in handover.chunks {
+    for (message, chunk) in handover.chunks.sorted(by: { $0.key < $1.key }) {
       guard let retryAt = chunk.retryAt, retryAt <= now.monotonic else { continue }
       self.handover?.chunks[message]?.retryAt = nil
       dispatch(message)
@@ -167,7 +173,8 @@ extension NodeMachine {
         handover = current
       }
     case .fencing where current.isDrained && isDurable(current.fenceBarrier):
-      guard !current.isFencePersisting else { return }
+      // An abort on its way to the disk must not be followed by a stored fence.
+      guard !current.isFencePersisting, isDurable(structureBarrier) else { return }
       current.isFencePersisting = true
       handover = current
       openTurn.batch.put(

@@ -7,6 +7,7 @@ extension NodeMachine {
   ///
   /// The answer follows as a `.respond` action once it is durable.
   public mutating func initialise(identity: Principal, map: ClusterMap, ticket: UInt64) {
+    guard awaitStructure(ticket) else { return }
     if let known = self.identity {
       guard known == identity, self.map?.ring.hashKey == map.ring.hashKey else {
         refuse(
@@ -20,7 +21,7 @@ extension NodeMachine {
     if let writeRefusal { return actions.append(.respond(ticket, .failure(writeRefusal))) }
     openTurn.batch.put(StoreLayout.identity, identity.bytes)
     openTurn.batch.put(StoreLayout.map, map.encoded)
-    openTurn.transitions.append(.initialised(identity, map))
+    changeStructure(.initialised(identity, map))
     openTurn.controls.append(ticket)
   }
 
@@ -66,6 +67,7 @@ extension NodeMachine {
   private mutating func prepare(
     _ next: ClusterMap, current: ClusterMap, identity: Principal, ticket: UInt64
   ) {
+    guard awaitStructure(ticket) else { return }
     if let handover, handover.epoch == next.ring.epoch, handover.phase != .failed {
       openTurn.controls.append(ticket)
       return
@@ -87,11 +89,12 @@ extension NodeMachine {
     let handover = Handover(next: next, current: current, node: identity)
     openTurn.batch.put(
       StoreLayout.handover, HandoverRecord(next: next, isFenced: false).encoded)
-    openTurn.transitions.append(.handoverPrepared(handover))
+    changeStructure(.handoverPrepared(handover))
     openTurn.controls.append(ticket)
   }
 
   private mutating func receive(_ migration: Migration, ticket: UInt64) {
+    guard awaitStructure(ticket) else { return }
     guard let handover, handover.isIncoming, migration.epoch == handover.epoch else {
       refuse(
         ticket, .staleEpoch,
@@ -100,10 +103,11 @@ extension NodeMachine {
       return
     }
     do throws(ClusterError) {
-      for (key, record) in try TransferChunk.records(in: migration.data) {
-        guard handover.next.owner(of: key) == identity else {
-          throw ClusterError(.malformed, "the chunk holds keys that do not come to this node")
-        }
+      let entries = try TransferChunk.records(in: migration.data)
+      guard entries.allSatisfy({ handover.next.owner(of: $0.key) == identity }) else {
+        throw ClusterError(.malformed, "the chunk holds keys that do not come to this node")
+      }
+      for (key, record) in entries {
         let latest = try latestRecord(key)
         if let latest, latest.version >= record.version { continue }
         stage(record, key: key, over: latest)
@@ -137,6 +141,7 @@ extension NodeMachine {
   private mutating func install(
     _ next: ClusterMap, current: ClusterMap, identity: Principal, ticket: UInt64
   ) {
+    guard awaitStructure(ticket) else { return }
     guard next.ring.hashKey == current.ring.hashKey else {
       refuse(ticket, .conflict, "the ring is of another cluster")
       return
@@ -166,19 +171,33 @@ extension NodeMachine {
       openTurn.batch.put(StoreLayout.purge, [1])
     }
     openTurn.batch.put(StoreLayout.map, next.encoded)
-    openTurn.transitions.append(.mapChanged(next))
+    changeStructure(.mapChanged(next))
     openTurn.controls.append(ticket)
   }
 
   private mutating func abort(_ epoch: UInt64, ticket: UInt64) {
+    guard awaitStructure(ticket) else { return }
     guard let handover, handover.epoch == epoch else {
       openTurn.controls.append(ticket)  // nothing to undo, or undone already
       return
     }
     openTurn.batch.delete(StoreLayout.handover)
     openTurn.batch.put(StoreLayout.purge, [1])
-    openTurn.transitions.append(.handoverAborted(epoch: epoch))
+    changeStructure(.handoverAborted(epoch: epoch))
     openTurn.controls.append(ticket)
+  }
+
+  private mutating func changeStructure(_ transition: Transition) {
+    openTurn.transitions.append(transition)
+    structureBarrier = lastSequence + 1
+  }
+
+  /// Whether identity, ring and handover are as the store has them; else the event is refused, to
+  /// be sent again.
+  private mutating func awaitStructure(_ ticket: UInt64) -> Bool {
+    if isDurable(structureBarrier) { return true }
+    refuse(ticket, .conflict, "the event before this one is not durable; send this one again")
+    return false
   }
 
   mutating func refuse(_ ticket: UInt64, _ code: ClusterError.Code, _ message: String) {
@@ -188,17 +207,22 @@ extension NodeMachine {
   // MARK: - Once durable
 
   mutating func complete(_ turn: Turn) {
-    for (key, version) in turn.touched {
-      if pending[key]?.sequence == turn.sequence { pending[key] = nil }
-      if let handover, handover.isOutgoing, let identity,
-        map?.owner(of: key) == identity, handover.next.owner(of: key) != identity
-      {
-        self.handover?.markDirty(key, version)
-      }
+    for (key, _) in turn.touched where pending[key]?.sequence == turn.sequence {
+      pending[key] = nil
     }
+    noteMovingChanges(turn)
     for transition in turn.transitions { apply(transition) }
     for answer in turn.replies { actions.append(.reply(answer.ticket, answer.reply)) }
     for ticket in turn.controls { actions.append(.respond(ticket, .success(()))) }
+  }
+
+  /// A copy under way has to send again what changed, or may have.
+  mutating func noteMovingChanges(_ turn: Turn) {
+    guard let identity, let current = handover, current.isOutgoing else { return }
+    for (key, version) in turn.touched
+    where map?.owner(of: key) == identity && current.next.owner(of: key) != identity {
+      handover?.markDirty(key, version)
+    }
   }
 
   private mutating func apply(_ transition: Transition) {

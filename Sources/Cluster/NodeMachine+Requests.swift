@@ -36,6 +36,8 @@ extension NodeMachine {
           ClusterError(
             .overloaded, "too many requests wait for a handover to end; try again shortly"))
       }
+      // The request must not be run later at a time before it came.
+      lastMoment = now
       held.append(
         HeldRequest(
           command: command, key: key, ticket: ticket,

@@ -53,7 +53,11 @@ extension NodeMachine {
   /// Statistics and versions as the store has them: at the start, and after a failed commit.
   mutating func restoreCounters() throws(ClusterError) {
     statistics = try read(StoreLayout.statistics).map(Statistics.init(encoded:)) ?? Statistics()
-    guard let reserve = try read(StoreLayout.versionReserve) else { return }
+    guard let reserve = try read(StoreLayout.versionReserve) else {
+      // A reserve that did not become durable is none.
+      reservedVersion = Version(0)
+      return
+    }
     guard reserve.count == 8 else {
       throw ClusterError(.corruption, "the stored version counter has \(reserve.count) bytes")
     }

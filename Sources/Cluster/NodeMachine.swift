@@ -46,6 +46,9 @@ public struct NodeMachine {
   /// The turn that carries the last sweep of expired records: the next waits for it.
   var sweepBarrier: UInt64 = 0
   var sweepAt: UInt64 = 0
+  /// The turn that carries the last change of identity, ring or handover: the next waits for it, or
+  /// it would be judged by a state that is about to pass.
+  var structureBarrier: UInt64 = 0
   var lastMoment = Moment(wall: 0, monotonic: 0)
 
   /// What is written but not yet known to be durable, by key: later writes build on it.
@@ -154,7 +157,13 @@ public struct NodeMachine {
     pending = [:]
     failure = refusal
     probeAt = lastMoment.monotonic &+ NodeMachine.probePause
+    // Nothing is left to wait for: what these turns carried may never become durable.
+    sweepBarrier = 0
+    structureBarrier = 0
+    handover?.fenceBarrier = 0
+    rereadCounters()
     for turn in failed {
+      noteMovingChanges(turn)
       for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(refusal))) }
       for ticket in turn.controls { actions.append(.respond(ticket, .failure(refusal))) }
       for transition in turn.transitions { revert(transition) }

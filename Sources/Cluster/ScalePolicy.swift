@@ -35,9 +35,10 @@ public struct ScalePolicy: Sendable {
     self.shouldScaleUp = shouldScaleUp
   }
 
-  /// Grows once any node holds `keys` keys or `bytes` bytes.
+  /// Grows once any node holds more than `keys` keys or `bytes` bytes, like the original's
+  /// `size > 50`.
   public static func threshold(keys: UInt64, bytes: UInt64 = .max) -> ScalePolicy {
-    ScalePolicy { load in load.keys >= keys || load.bytes >= bytes }
+    ScalePolicy { load in load.keys > keys || load.bytes > bytes }
   }
 
   public enum Decision: Hashable, Sendable {

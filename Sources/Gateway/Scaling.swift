@@ -50,8 +50,9 @@ struct ScalePlan {
     nodes = members.count + 1
     let keys = members.reduce(0) { $0 &+ (coordinator.reports[$1]?.size ?? 0) }
     moves = keys / UInt64(nodes)
+    let present = members.count == 1 ? "1 node holds" : "\(members.count) nodes hold"
     message =
-      "\(members.count) nodes hold \(keys) keys; with \(nodes) nodes about \(moves) of them move, "
+      "\(present) \(keys) keys; with \(nodes) nodes about \(moves) of them move, "
       + "all to the new node"
   }
 }

@@ -21,7 +21,9 @@ struct HTTP2LimitTests {
   }
 
   @Test func aLargeBodyIsRefusedBeforeItIsSent() throws {
-    let harness = try ServerHarness()
+    var limits = ServerLimits()
+    limits.lingerTimeout = .milliseconds(50)
+    let harness = try ServerHarness(limits)
     let client = try HTTP2Peer(harness.address)
     try open(client, [("content-length", "99999999999")])
     try expectEarlyAnswer(client, status: 413)
@@ -30,6 +32,7 @@ struct HTTP2LimitTests {
   @Test func aLargeBodyIsRefusedWhileItIsSent() throws {
     var limits = ServerLimits()
     limits.maxBodyBytes = 20_000
+    limits.lingerTimeout = .milliseconds(50)
     let harness = try ServerHarness(limits)
     let client = try HTTP2Peer(harness.address)
     try open(client)
@@ -37,6 +40,21 @@ struct HTTP2LimitTests {
       type: HTTP2Peer.data, stream: 1, payload: [UInt8](repeating: 1, count: 16_000))
     try client.send(piece, piece)
     try expectEarlyAnswer(client, status: 413)
+    try harness.waitUntil { $0.server?.bufferedBytes == 0 }
+  }
+
+  @Test func aRefusedBodyThatEndsNeedsNoReset() throws {
+    var limits = ServerLimits()
+    limits.maxBodyBytes = 10
+    let harness = try ServerHarness(limits)
+    let client = try HTTP2Peer(harness.address)
+    try open(client)
+    let piece = [UInt8](repeating: 1, count: 100)
+    try client.send(Frame(type: HTTP2Peer.data, stream: 1, payload: piece))
+    #expect(try client.body(of: 1).contains("\"status\":413"))
+    try client.send(Frame(type: HTTP2Peer.data, flags: 1, stream: 1, payload: piece))
+    try client.request(3, "/hello")
+    #expect(try client.body(of: 3) == "hello")
     try harness.waitUntil { $0.server?.bufferedBytes == 0 }
   }
 
@@ -69,6 +87,7 @@ struct HTTP2LimitTests {
   @Test func aBodyThatDripsIsTimedOut() throws {
     var limits = ServerLimits()
     limits.bodyTimeout = .milliseconds(100)
+    limits.lingerTimeout = .milliseconds(50)
     let harness = try ServerHarness(limits)
     let client = try HTTP2Peer(harness.address)
     try open(client)
@@ -143,10 +162,12 @@ struct HTTP2LimitTests {
           type: HTTP2Peer.headers, flags: 5, stream: stream,
           payload: HTTP2Peer.block(HTTP2Peer.fields("GET", "/later"))
         ).bytes
-      bytes += Frame(type: HTTP2Peer.windowUpdate, stream: stream, payload: HTTP2Peer.word(0)).bytes
+      bytes +=
+        Frame(type: HTTP2Peer.windowUpdate, stream: stream, payload: HTTP2Peer.word(0x7FFF_FFFF))
+        .bytes
     }
     try client.peer.send(bytes)
-    #expect(try client.first(HTTP2Peer.goAway).errorCode > 0)
+    #expect(try client.first(HTTP2Peer.goAway).errorCode == 11)
     while try client.next() != nil {}
     try expectAlive(harness)
   }

@@ -137,6 +137,8 @@ final class TestHandler: RequestHandler {
   /// Exchanges that wait for ``release(_:)``.
   private(set) var tokens: [ExchangeToken] = []
   private(set) var handled = 0
+  /// Called for `/end`, in the midst of the connection's work.
+  var onEnd: (() -> Void)?
 
   func handle(_ exchange: Exchange) -> Disposition {
     handled += 1
@@ -159,6 +161,9 @@ final class TestHandler: RequestHandler {
       exchange.setHeader(name: "X-Dynamic", "kept")
       exchange.setHeader(name: "bad name", "dropped")
       exchange.setHeader("content-length", "999")
+    case "/end":
+      onEnd?()
+      exchange.setBody(Array("ended".utf8))
     case "/empty":
       exchange.status = 204
     default:

@@ -70,6 +70,62 @@ struct ShutdownTests {
     for peer in peers { while try peer.next() != nil {} }
   }
 
+  @Test(arguments: [true, false]) func aHandlerMayDropTheServer(usesHTTP2: Bool) throws {
+    let harness = try ServerHarness()
+    let waiting = try HTTP2Peer(harness.address)
+    try waiting.request(1, "/later")
+    try harness.waitUntil { $0.tokens.count == 1 }
+    _ = try harness.onLoop { context in
+      context.handler.onEnd = { [unowned context] in context.server = nil }
+      return true
+    }
+    let peer = try RawPeer(harness.address)
+    if usesHTTP2 {
+      let client = HTTP2Peer(peer)
+      try client.start()
+      try client.request(1, "/end")
+      while try client.next() != nil {}
+    } else {
+      let request = "GET /end HTTP/1.1\r\nHost: a\r\n\r\n"
+      try peer.send(request + request)
+      _ = try peer.receiveUntilClosed()
+    }
+    while try waiting.next() != nil {}
+    try harness.waitUntil { $0.server == nil }
+    #expect(socketCount(port: harness.address.port) <= 1)
+  }
+
+  @Test(arguments: [true, false]) func aHandlerMayShutTheServerDown(usesHTTP2: Bool) throws {
+    let harness = try ServerHarness()
+    let done = DispatchSemaphore(value: 0)
+    _ = try harness.onLoop { context in
+      context.handler.onEnd = { [unowned context] in
+        context.server?.shutdown(within: .seconds(60)) {
+          context.server = nil
+          done.signal()
+        }
+      }
+      return true
+    }
+    let peer = try RawPeer(harness.address)
+    if usesHTTP2 {
+      let client = HTTP2Peer(peer)
+      try client.start()
+      try client.request(1, "/end")
+      #expect(try client.body(of: 1) == "ended")
+      let ping = try client.first(HTTP2Peer.ping)
+      try client.send(.init(type: HTTP2Peer.ping, flags: 1, payload: ping.payload))
+      while try client.next() != nil {}
+      peer.finishSending()
+    } else {
+      try peer.send("GET /end HTTP/1.1\r\nHost: a\r\n\r\n")
+      let text = try peer.receiveUntilClosed()
+      #expect(text.hasSuffix("ended") && text.contains("connection: close"))
+      peer.finishSending()
+    }
+    #expect(done.wait(timeout: .now() + 10) == .success)
+  }
+
   /// Descriptors of this process whose local port is `port`.
   private func socketCount(port: UInt16) -> Int {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []

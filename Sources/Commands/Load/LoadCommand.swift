@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Glibc
 import HTTPTransport
 
@@ -26,7 +27,7 @@ struct LoadCommand: ParsableCommand {
   @Flag(help: "Read every key back through random nodes, and compare.")
   var verify = false
 
-  @Option(help: "Where the progress is kept. (default: FILE.loaded)")
+  @Option(help: "Where the progress is kept. (default: the name of FILE with .loaded, here)")
   var resumeFile: String?
 
   @Flag(help: "Print the outcome as JSON.")
@@ -44,7 +45,8 @@ struct LoadCommand: ParsableCommand {
   }
 
   func run() throws {
-    let resume = ResumeFile(path: resumeFile ?? file + ".loaded")
+    let name = URL(fileURLWithPath: file).lastPathComponent
+    let resume = ResumeFile(path: resumeFile ?? name + ".loaded")
     var reader = try LineReader(path: file)
     let begun = try resume.read()
     if let begun {

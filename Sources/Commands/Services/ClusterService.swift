@@ -87,12 +87,21 @@ final class ClusterService {
         "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
         "--max-value-bytes", String(settings.maxValueBytes),
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
-      ], host: "127.0.0.1")
+      ], host: try ClusterService.nodeHost(settings))
+    if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
     launcher.environment = ProcessInfo.processInfo.environment
       .filter { !$0.key.hasPrefix("SCALED_STORAGE_") }
       .map { "\($0.key)=\($0.value)" }
     return launcher
+  }
+
+  /// Nodes listen where the gateway does, so that who reaches one reaches the others; a gateway on
+  /// all addresses has its nodes on the loopback address.
+  private static func nodeHost(_ settings: ServiceSettings) throws -> String {
+    let address = try SocketAddress(resolving: settings.listen)
+    if address.isUnspecified { return "127.0.0.1" }
+    return address.isIPv6 ? "[\(address.host)]" : address.host
   }
 
   private func start() throws {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 
 /// Where a service's settings come from: a flag, else the environment, else a file, else a default.
@@ -88,4 +89,13 @@ struct Configuration {
 struct ConfigurationError: Error, CustomStringConvertible {
   let message: String
   var description: String { message }
+
+  /// Runs a service; wrong settings are wrong usage, and end the program with status 64.
+  static func asWrongUsage(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as ConfigurationError {
+      throw ValidationError(error.message)
+    }
+  }
 }

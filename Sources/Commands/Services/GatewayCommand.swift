@@ -10,7 +10,9 @@ struct GatewayCommand: ParsableCommand {
   @OptionGroup var scaling: ScalingOptions
 
   func run() throws {
-    try ClusterService.run(options, scaling, stopsNodes: false)
+    try ConfigurationError.asWrongUsage {
+      try ClusterService.run(options, scaling, stopsNodes: false)
+    }
   }
 }
 
@@ -31,16 +33,18 @@ struct UpCommand: ParsableCommand {
   @OptionGroup var scaling: ScalingOptions
 
   func run() throws {
-    try ClusterService.run(options, scaling, stopsNodes: true)
+    try ConfigurationError.asWrongUsage {
+      try ClusterService.run(options, scaling, stopsNodes: true)
+    }
   }
 }
 
 /// When the cluster grows.
 struct ScalingOptions: ParsableArguments {
-  @Option(help: "Add a node once any node holds this many keys. (default: 1000000)")
+  @Option(help: "Add a node once any node holds more than this many keys. (default: 1000000)")
   var scaleUpAt: UInt64?
 
-  @Option(help: "Add a node once any node holds this many bytes. (default: 8589934592)")
+  @Option(help: "Add a node once any node holds more bytes than this. (default: 8589934592)")
   var scaleUpAtBytes: UInt64?
 
   @Option(help: "The fewest nodes. (default: 1)")

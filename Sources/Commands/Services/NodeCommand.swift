@@ -29,6 +29,10 @@ struct NodeCommand: ParsableCommand {
   var portFallback = false
 
   func run() throws {
+    try ConfigurationError.asWrongUsage { try serve() }
+  }
+
+  private func serve() throws {
     let configuration = try Configuration(
       file: options.config, known: ServiceOptions.names + ["advertise"])
     let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8081")

@@ -29,6 +29,7 @@ extension ClientConnection {
     }
     guard stream > 0 else {
       state = .draining
+      client.markDirty(self)
       return false
     }
     exchange.state = .open

@@ -20,9 +20,11 @@ final class ClientConnection: ReadinessHandler {
   let address: SocketAddress
   let limits: ClientLimits
   let table: ExchangeTable
-  unowned let client: HTTPClient
-  unowned let peer: ClientPeer
-  unowned let loop: EventLoop
+  /// These outlive a connection that is not `.closed`, and a closed one does not use them: the
+  /// peer owns its connections, and the client marks them closed when it is dropped.
+  unowned(unsafe) let client: HTTPClient
+  unowned(unsafe) let peer: ClientPeer
+  unowned(unsafe) let loop: EventLoop
 
   var state = State.connecting
   private var socket: Descriptor?
@@ -31,6 +33,8 @@ final class ClientConnection: ReadinessHandler {
   /// Output that the socket did not take yet; the session is not asked for more meanwhile.
   private var pending: [UInt8] = []
   private var pendingOffset = 0
+  /// Waits for the socket to become writable before it sends more.
+  private var isBlocked = false
   /// In the client's list of connections to be flushed.
   var isDirty = false
 
@@ -47,6 +51,8 @@ final class ClientConnection: ReadinessHandler {
   var lastReceived: UInt64
   var pingSentAt: UInt64?
   var goAway: GoAway?
+  /// Closed by the client's own wish.
+  private var isRetiring = false
   /// What was wrong with the peer's bytes, once the session is about to end over it.
   var violation: String?
 
@@ -80,7 +86,7 @@ final class ClientConnection: ReadinessHandler {
 
   /// Whether a request submitted now would be sent now.
   var hasRoom: Bool {
-    state == .ready && pingSentAt == nil && openStreams < streamLimit && pending.isEmpty
+    state == .ready && pingSentAt == nil && openStreams < streamLimit && !isBlocked
   }
 
   /// Whether it takes new requests, or will once there is room.
@@ -125,7 +131,7 @@ final class ClientConnection: ReadinessHandler {
       return
     }
     state = .greeting
-    setInterest([.readable])
+    setBlocked(false)
     client.markDirty(self)
   }
 
@@ -196,7 +202,7 @@ final class ClientConnection: ReadinessHandler {
   /// Writes what the session has to say, gathered into one write where it fits the loop's buffer.
   func flush() {
     isDirty = false
-    guard state != .closed, state != .connecting, pending.isEmpty else { return }
+    guard state != .closed, state != .connecting, !isBlocked else { return }
     let buffer = loop.writeBuffer
     var used = 0
     // A bound a turn: a fast reader must not keep the loop to itself.
@@ -228,7 +234,7 @@ final class ClientConnection: ReadinessHandler {
       let rest = UnsafeRawBufferPointer(start: nil, count: 0)
       guard write(UnsafeRawBufferPointer(rebasing: buffer[..<used]), then: rest) else { return }
     }
-    if budget == 0 { setInterest([.readable, .writable]) }
+    if budget == 0 { setBlocked(true) }
     closeWhenDone()
   }
 
@@ -245,7 +251,7 @@ final class ClientConnection: ReadinessHandler {
         pending.append(contentsOf: remainder)
         pending.append(contentsOf: rest)
         pendingOffset = 0
-        setInterest([.readable, .writable])
+        setBlocked(true)
         return false
       case .failed(let error):
         writeFailed(error)
@@ -270,7 +276,7 @@ final class ClientConnection: ReadinessHandler {
     }
     pending.removeAll(keepingCapacity: true)
     pendingOffset = 0
-    setInterest([.readable])
+    setBlocked(false)
     client.markDirty(self)
     client.markDirty(peer)
   }
@@ -294,15 +300,18 @@ final class ClientConnection: ReadinessHandler {
         isRetryable: isConnecting, systemError: error))
   }
 
-  private func setInterest(_ interest: Readiness) {
+  private func setBlocked(_ blocked: Bool) {
+    isBlocked = blocked
     guard let watch else { return }
-    loop.update(watch, descriptor: descriptor, for: interest)
+    loop.update(
+      watch, descriptor: descriptor, for: blocked ? [.readable, .writable] : [.readable])
   }
 
   // MARK: Ending
 
   /// Tells the peer that no more requests come, as far as the socket takes it, and closes.
   func closeIdle() {
+    isRetiring = true
     if let session, state == .ready || state == .draining || state == .greeting {
       nghttp2_session_terminate_session(session, NGHTTP2_NO_ERROR.rawValue)
       flush()
@@ -314,6 +323,7 @@ final class ClientConnection: ReadinessHandler {
   /// idle, and the peer is not held to have failed.
   func close(_ error: TransportError?) {
     guard state != .closed else { return }
+    let error = isRetiring ? nil : error
     let couldServe = state == .ready || state == .draining
     state = .closed
     release()

@@ -27,10 +27,12 @@ final class ClientExchange {
   var request = ClientExchange.emptyRequest
   var completion: ((Result<ClientResponse, TransportError>) -> Void)?
   var result: Result<ClientResponse, TransportError>?
-  /// Set from `send` until finished.
-  unowned var peer: ClientPeer?
+  /// Set from `send` until finished. A peer that has waiting exchanges is never dropped, and a
+  /// connection takes leave of its exchanges when it closes; so neither reference can dangle, and
+  /// the checks of a safe one would cost on every request.
+  unowned(unsafe) var peer: ClientPeer?
   /// Set while `.open`.
-  unowned var connection: ClientConnection?
+  unowned(unsafe) var connection: ClientConnection?
 
   var streamID: Int32 = 0
   var bodyOffset = 0
@@ -97,7 +99,10 @@ struct SlotList {
 
 /// The pool of a client's exchanges.
 final class ExchangeTable {
-  fileprivate var exchanges: [ClientExchange] = []
+  /// Room for all exchanges there may ever be; pages are touched only as they are needed. A plain
+  /// pointer rather than an array: looking a slot up is on the path of every frame.
+  private let exchanges: UnsafeMutablePointer<ClientExchange>
+  private var created = 0
   private var free = SlotList()
   let capacity: Int
   /// Bytes of response bodies held by exchanges that are not delivered.
@@ -105,13 +110,19 @@ final class ExchangeTable {
 
   init(capacity: Int) {
     self.capacity = capacity
+    exchanges = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    exchanges.deinitialize(count: created)
+    exchanges.deallocate()
   }
 
   /// Exchanges outstanding.
-  var count: Int { exchanges.count - free.count }
+  var count: Int { created - free.count }
 
   subscript(slot: Int32) -> ClientExchange? {
-    guard slot >= 0, Int(slot) < exchanges.count else { return nil }
+    guard slot >= 0, Int(slot) < created else { return nil }
     return exchanges[Int(slot)]
   }
 
@@ -127,11 +138,10 @@ final class ExchangeTable {
       remove(exchange, from: &free)
       return exchange
     }
-    guard exchanges.count < capacity, let slot = Int32(exactly: exchanges.count) else {
-      return nil
-    }
+    guard created < capacity, let slot = Int32(exactly: created) else { return nil }
     let exchange = ClientExchange(slot: slot)
-    exchanges.append(exchange)
+    (exchanges + created).initialize(to: exchange)
+    created += 1
     return exchange
   }
 
@@ -142,7 +152,8 @@ final class ExchangeTable {
 
   /// Slots of all exchanges that are outstanding. Linear; for shutting down.
   func outstanding() -> [Int32] {
-    exchanges.lazy.filter { $0.state == .waiting || $0.state == .open }.map(\.slot)
+    UnsafeBufferPointer(start: exchanges, count: created).lazy
+      .filter { $0.state == .waiting || $0.state == .open }.map(\.slot)
   }
 
   func append(_ exchange: ClientExchange, to list: inout SlotList) {
@@ -184,9 +195,7 @@ final class ExchangeTable {
     exchange.previous = -1
     list.count -= 1
   }
-}
 
-extension ExchangeTable {
   /// Takes the completions of all exchanges, with the results they have or `.cancelled`.
   func drain(
     _ take: (
@@ -195,7 +204,7 @@ extension ExchangeTable {
     ) -> Void
   ) {
     let gone = TransportError(.cancelled, "the client was released before the request completed")
-    for exchange in exchanges {
+    for exchange in UnsafeBufferPointer(start: exchanges, count: created) {
       guard let completion = exchange.completion else { continue }
       let result = exchange.result ?? .failure(gone)
       exchange.reset()

@@ -1,6 +1,6 @@
-/// What an ``HTTPClient`` lets its callers and its peers take: connections, queues, sizes and times.
+/// What an ``HTTPClient`` lets its callers and its peers take: connections, queues, sizes, times.
 ///
-/// Every value a peer could drive up has a bound here; values below the stated minimum are raised to
+/// Every value a peer could drive up has a bound here; values outside their range are brought into
 /// it when the client is made.
 public struct ClientLimits: Sendable {
   /// Connections to one peer that take new requests (at least 1). More than one is opened only when

@@ -6,7 +6,8 @@ final class ClientPeer {
   let address: SocketAddress
   /// What `:authority` says by default.
   let authority: [UInt8]
-  unowned let client: HTTPClient
+  /// Owns this peer.
+  unowned(unsafe) let client: HTTPClient
   private(set) var connections: [ClientConnection] = []
   private var waiting = SlotList()
   /// In the client's list of peers to be pumped.
@@ -68,8 +69,10 @@ final class ClientPeer {
     let usable = connections.lazy.filter(\.isUsable).count
     if client.loop.now.nanoseconds >= retryAt {
       let limit = client.limits.maxConnectionsPerPeer
-      // Draining connections are bounded too: a peer could keep them open for ever.
-      if usable < limit, connections.count < 2 * limit { open() }
+      // More connections do not help when only the peer's reading is slow. Draining ones are
+      // bounded too: a peer could keep them open for ever.
+      let hasStreams = connections.contains { $0.isUsable && $0.openStreams < $0.streamLimit }
+      if !hasStreams, usable < limit, connections.count < 2 * limit { open() }
     } else if usable == 0 {
       failWaiting()
     }

@@ -22,8 +22,8 @@ struct DeadlineWheel {
     max(deadline / Self.tick + 1, current + 1)
   }
 
-  /// Adds an exchange by its `deadline` and returns the instant at which ``advance(to:table:into:)``
-  /// is due for it.
+  /// Adds an exchange by its `deadline` and returns the instant at which
+  /// ``advance(to:table:into:)`` is due for it.
   mutating func insert(_ exchange: ClientExchange, table: ExchangeTable) -> UInt64 {
     let tick = tick(of: exchange.deadline)
     let bucket = Int(tick % UInt64(Self.buckets))

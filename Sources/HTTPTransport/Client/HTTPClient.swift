@@ -19,9 +19,6 @@ public final class HTTPClient: TurnFlushable {
   private var dirtyPeers: [ClientPeer] = []
   private var dirtyConnections: [ClientConnection] = []
   private var flushRequested = false
-  /// The clock as read for the first request of a turn; the loop's own reading is stale outside
-  /// of a turn.
-  private var clock: UInt64?
 
   private var wheel: DeadlineWheel
   private var deadlineTimer: (id: TimerID, at: UInt64)?
@@ -34,6 +31,12 @@ public final class HTTPClient: TurnFlushable {
   private var deliveryScheduled = false
   private var isSweeping = false
   private var isShutDown = false
+  /// Timers refer to the client through this: a weak reference would slow down every other one.
+  private let anchor = Anchor()
+
+  private final class Anchor {
+    unowned(unsafe) var client: HTTPClient?
+  }
 
   public init(loop: EventLoop, limits: ClientLimits = .init()) {
     self.loop = loop
@@ -41,9 +44,11 @@ public final class HTTPClient: TurnFlushable {
     table = ExchangeTable(capacity: self.limits.maxOutstanding)
     encoder = RequestEncoder(maxBytes: self.limits.maxRequestHeaderBytes)
     wheel = DeadlineWheel(now: MonotonicTime.current().nanoseconds)
+    anchor.client = self
   }
 
   deinit {
+    anchor.client = nil
     // This may run in the midst of the loop's own bookkeeping: closing and completing wait for a
     // letter. When the loop goes away first, the letter's contents are simply released.
     let connections = peers.values.flatMap(\.connections)
@@ -76,7 +81,9 @@ public final class HTTPClient: TurnFlushable {
     guard let exchange = table.take() else { return refuse(completion) }
     exchange.request = request
     exchange.completion = completion
-    exchange.deadline = now() &+ min(deadline.clampedNanoseconds, 1 << 62)
+    // Not the loop's own reading, which is stale when the loop does not run yet.
+    exchange.deadline =
+      MonotonicTime.current().nanoseconds &+ min(deadline.clampedNanoseconds, 1 << 62)
     let id = exchange.id
     guard !isShutDown else {
       finish(exchange, .failure(Self.shutDownError))
@@ -158,14 +165,6 @@ public final class HTTPClient: TurnFlushable {
 
   // MARK: Grouping a turn's work
 
-  private func now() -> UInt64 {
-    if let clock { return clock }
-    let reading = MonotonicTime.current().nanoseconds
-    clock = reading
-    requestFlush()
-    return reading
-  }
-
   func markDirty(_ peer: ClientPeer) {
     guard !peer.isDirty else { return }
     peer.isDirty = true
@@ -188,7 +187,6 @@ public final class HTTPClient: TurnFlushable {
 
   /// Runs no completion: those of failures found here come in the next turn.
   func flush() {
-    clock = nil
     var index = 0
     while index < dirtyPeers.count {
       dirtyPeers[index].pump()
@@ -238,9 +236,10 @@ public final class HTTPClient: TurnFlushable {
   private func scheduleDelivery() {
     guard !deliveryScheduled else { return }
     deliveryScheduled = true
-    loop.schedule(after: .zero) { [weak self] in
-      self?.deliveryScheduled = false
-      self?.deliver()
+    loop.schedule(after: .zero) { [anchor] in
+      guard let client = anchor.client else { return }
+      client.deliveryScheduled = false
+      client.deliver()
     }
   }
 
@@ -271,10 +270,9 @@ public final class HTTPClient: TurnFlushable {
       guard instant < deadlineTimer.at else { return }
       loop.cancel(deadlineTimer.id)
     }
-    let now = now()
-    let delay = instant > now ? instant - now : 0
-    let id = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { [weak self] in
-      self?.deadlinePassed()
+    let delay = MonotonicTime(nanoseconds: instant) - .current()
+    let id = loop.schedule(after: delay) { [anchor] in
+      anchor.client?.deadlinePassed()
     }
     deadlineTimer = (id, instant)
   }
@@ -317,8 +315,8 @@ public final class HTTPClient: TurnFlushable {
     guard !isSweeping, !isShutDown else { return }
     isSweeping = true
     let shortest = min(limits.connectTimeout, limits.idleTimeout, limits.pingTimeout)
-    loop.schedule(after: max(shortest / 4, .milliseconds(1))) { [weak self] in
-      self?.sweep()
+    loop.schedule(after: max(shortest / 4, .milliseconds(1))) { [anchor] in
+      anchor.client?.sweep()
     }
   }
 

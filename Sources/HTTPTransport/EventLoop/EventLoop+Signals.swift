@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 
 extension EventLoop {
-  /// Delivers `signals` to the loop instead of interrupting the program.
+  /// Delivers `signals` to the loop instead of interrupting the program. The loop keeps `body`,
+  /// which refers to the loop without owning it.
   ///
   /// Blocks them on the calling thread, so it is called before other threads are started: those
   /// inherit the mask. A process that ``ProcessWatcher/spawn(executable:arguments:environment:standardOutput:standardError:newSession:)``

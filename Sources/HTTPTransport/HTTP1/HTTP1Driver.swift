@@ -18,7 +18,7 @@ final class HTTP1Driver {
   private var state = State.head
   private var scanner = HeadScanner()
   /// Bytes that came and were not parsed: a header section in parts, or pipelined requests.
-  private var input = ByteArena()
+  private let input = ByteArena()
   /// The request in the states `body` and `busy`.
   private var current: Exchange?
   /// Answers in the order of requests; those before ``firstUnsent`` are sent.
@@ -261,7 +261,7 @@ final class HTTP1Driver {
       output.append(UnsafeRawBufferPointer(rebasing: body[exchange.bodySent...]))
     }
     exchange.bodySent += count
-    connection.pendingResponseBytes -= count
+    connection.responseAdvanced(by: count)
     return exchange.bodySent == exchange.responseBody.count
   }
 

@@ -16,7 +16,7 @@ enum HTTP1Head {
       exchange.head.append(decimal: exchange.responseBody.count)
       exchange.head.append("\r\n")
     }
-    for field in exchange.responseFields {
+    for field in exchange.responseFields.elements {
       exchange.head.append(field.name(in: exchange.responseBytes))
       exchange.head.append(": ")
       exchange.head.append(field.value(in: exchange.responseBytes))

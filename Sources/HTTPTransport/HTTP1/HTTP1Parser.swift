@@ -176,6 +176,8 @@ extension Exchange {
     var count = value.count
     while count > 0, value[count - 1] == 0x20 || value[count - 1] == 0x09 { count -= 1 }
     requestBytes.append(UnsafeRawBufferPointer(rebasing: value[..<count]))
-    requestFields[requestFields.count - 1].valueEnd = requestBytes.count
+    var field = requestFields[requestFields.count - 1]
+    field.valueEnd = requestBytes.count
+    requestFields[requestFields.count - 1] = field
   }
 }

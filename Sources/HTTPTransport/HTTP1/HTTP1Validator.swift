@@ -21,7 +21,7 @@ struct HTTP1Validator {
 
   private func checkFields(_ exchange: Exchange) -> Rejection? {
     var total = 0
-    for field in exchange.requestFields { total += field.valueEnd - field.nameStart + 32 }
+    for field in exchange.requestFields.elements { total += field.valueEnd - field.nameStart + 32 }
     guard total <= limits.maxHeaderBytes else { return .headersTooLarge(limits.maxHeaderBytes) }
     return nil
   }
@@ -64,7 +64,7 @@ struct HTTP1Validator {
     exchange.target.removeSubrange(..<end)
     if exchange.target.first != 0x2F { exchange.target.insert(0x2F, at: 0) }
     guard
-      let index = exchange.requestFields.firstIndex(where: {
+      let index = exchange.requestFields.elements.firstIndex(where: {
         exchange.requestBytes[$0.nameStart..<$0.nameEnd].equals("host")
       })
     else { return true }

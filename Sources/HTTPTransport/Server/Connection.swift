@@ -1,5 +1,3 @@
-import Glibc
-
 /// One accepted socket: reads it, feeds its protocol, and writes what the protocol produces.
 ///
 /// The server owns it; it never outlives the server while it is open. A connection that is closed
@@ -22,34 +20,37 @@ final class Connection: ReadinessHandler, TurnFlushable {
   }
 
   /// Bytes that one connection may write in one turn before others get theirs.
-  private static let turnBudget = 1_048_576
+  static let turnBudget = 1_048_576
 
   unowned(unsafe) let server: HTTPServer
   let slot: UInt32
   let generation: UInt32
   let peer: SocketAddress
-  private let descriptor: Descriptor
-  private var registration: WatchID?
-  private var interest = Readiness.readable
-  private(set) var phase = Phase.open
+  let descriptor: Descriptor
+  var registration: WatchID?
+  var interest = Readiness.readable
+  var phase = Phase.open
   var driver = Driver.undetermined([])
   /// Output that the kernel did not take.
-  private var unsent = ByteArena()
-  private var isDirty = false
+  let unsent = ByteArena()
+  var isDirty = false
   /// The connection has used up its turn and goes on in the next.
-  private var yieldsTurn = false
+  var yieldsTurn = false
   /// A close asked for by a callback of the protocol waits until the protocol has returned.
-  private var isBusy = false
-  private var closesWhenIdle = false
-  private var inputEnded = false
+  var isBusy = false
+  var closesWhenIdle = false
+  var inputEnded = false
 
   /// Every exchange of this connection.
-  private(set) var exchanges: [Exchange] = []
+  var exchanges: [Exchange] = []
   /// Answers' bytes that the peer has not taken yet.
   var pendingResponseBytes = 0
+  /// The time at which this connection was last served.
+  var now: MonotonicTime
   /// When a request or a frame last arrived.
   var lastActivity: MonotonicTime
-  /// When the peer last took output, or output began to wait.
+  /// When the peer last took output that waited, or output began to wait. Acknowledgements and the
+  /// like do not count: a peer could ask for them and never take its answers.
   var lastProgress: MonotonicTime
 
   init(
@@ -61,8 +62,9 @@ final class Connection: ReadinessHandler, TurnFlushable {
     self.slot = slot
     self.generation = generation
     self.server = server
-    lastActivity = server.loop.now
-    lastProgress = server.loop.now
+    now = server.loop.now
+    lastActivity = now
+    lastProgress = now
     registration = try server.loop.watch(self.descriptor.rawValue, for: .readable, self)
   }
 
@@ -73,6 +75,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     // A handler may drop the last reference to the server.
     let server = server
     defer { withExtendedLifetime(server) {} }
+    now = server.loop.now
     if !readiness.isDisjoint(with: [.failed, .hangUp]) {
       close()
       return
@@ -140,7 +143,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     }
   }
 
-  private func takeHTTP1(_ early: [UInt8]) -> HTTP1Driver {
+  func takeHTTP1(_ early: [UInt8]) -> HTTP1Driver {
     let http1 = HTTP1Driver(self)
     driver = .http1(http1)
     early.withUnsafeBytes { http1.receive($0) }
@@ -148,7 +151,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   }
 
   /// Runs protocol code; a close that it asks for happens after it.
-  private func guardingClose(_ body: () -> Void) {
+  func guardingClose(_ body: () -> Void) {
     isBusy = true
     body()
     isBusy = false
@@ -180,7 +183,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     }
     exchange.phase = .free
     server.refund(exchange)
-    lastActivity = server.loop.now
+    lastActivity = now
   }
 
   /// Hands a complete request to the application, or answers for it.
@@ -202,7 +205,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Queues the answer that is in the exchange.
   func answer(_ exchange: Exchange) {
-    if exchanges.count == 1 { lastProgress = server.loop.now }
+    if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
     pendingResponseBytes += exchange.responseBody.count - exchange.bodySent
     if !exchange.responseBody.isEmpty { server.chargeResponse(exchange) }
@@ -214,6 +217,12 @@ final class Connection: ReadinessHandler, TurnFlushable {
     markDirty()
   }
 
+  /// A piece of an answer's body was handed to the output.
+  func responseAdvanced(by count: Int) {
+    pendingResponseBytes -= count
+    if count > 0 { lastProgress = now }
+  }
+
   func find(stream: UInt32) -> Exchange? {
     let found: Exchange? =
       switch driver {
@@ -223,230 +232,5 @@ final class Connection: ReadinessHandler, TurnFlushable {
       }
     guard let found, found.phase == .awaiting else { return nil }
     return found
-  }
-
-  // MARK: Output
-
-  func markDirty() {
-    guard !isDirty, phase != .closed else { return }
-    isDirty = true
-    server.loop.flushAtEndOfTurn(self)
-  }
-
-  func flush() {
-    isDirty = false
-    guard phase == .open else { return }
-    let server = server
-    defer { withExtendedLifetime(server) {} }
-    isBusy = true
-    let drained = writeOutput()
-    isBusy = false
-    if closesWhenIdle {
-      close()
-      return
-    }
-    refreshInterest()
-    if drained { afterDrain() }
-  }
-
-  /// Returns whether the protocol has nothing more to send now.
-  private func writeOutput() -> Bool {
-    var written = 0
-    while !closesWhenIdle {
-      if !unsent.isEmpty {
-        guard let count = write(unsent.bytes) else { return false }
-        unsent.removeFirst(count)
-        guard unsent.isEmpty else { return false }
-        unsent.reset()
-      }
-      guard written < Connection.turnBudget else {
-        // Level-triggered writability calls the connection again in the next turn.
-        yieldsTurn = true
-        return false
-      }
-      var output = OutputCursor(server.loop.writeBuffer)
-      switch driver {
-      case .undetermined: return true
-      case .http1(let driver): driver.produce(&output)
-      case .http2(let driver): driver.produce(&output)
-      }
-      guard output.count > 0 else { return true }
-      guard let count = write(output.bytes) else { return false }
-      written += count
-      if count < output.count {
-        unsent.append(UnsafeRawBufferPointer(rebasing: output.bytes[count...]))
-        return false
-      }
-    }
-    return false
-  }
-
-  /// The bytes taken, or nil when the connection failed and is to be closed.
-  private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
-    switch Socket.send(descriptor.rawValue, bytes) {
-    case .bytes(let count):
-      if count > 0 { lastProgress = server.loop.now }
-      return count
-    case .wouldBlock:
-      return 0
-    case .ended, .failed:
-      closesWhenIdle = true
-      return nil
-    }
-  }
-
-  /// A peer that does not read its answers is not read from.
-  func refreshInterest() {
-    guard phase == .open, let registration else { return }
-    var wanted: Readiness = []
-    if !unsent.isEmpty {
-      wanted = .writable
-    } else {
-      if yieldsTurn { wanted.insert(.writable) }
-      if wantsInput { wanted.insert(.readable) }
-    }
-    yieldsTurn = false
-    guard wanted != interest else { return }
-    interest = wanted
-    server.loop.update(registration, descriptor: descriptor.rawValue, for: wanted)
-  }
-
-  private var wantsInput: Bool {
-    guard !inputEnded else { return false }
-    return switch driver {
-    case .undetermined, .http2: true
-    case .http1(let driver): driver.wantsInput
-    }
-  }
-
-  private func afterDrain() {
-    switch driver {
-    case .undetermined: break
-    case .http1(let driver):
-      if driver.isFinished {
-        linger()
-        return
-      }
-      guardingClose { driver.resume() }
-      refreshInterest()
-    case .http2(let driver):
-      if driver.isFinished { linger() }
-    }
-  }
-
-  // MARK: The end
-
-  private func linger() {
-    if inputEnded {
-      close()
-      return
-    }
-    phase = .lingering(server.loop.now + server.limits.lingerTimeout)
-    releaseExchanges()
-    _ = shutdown(descriptor.rawValue, Int32(SHUT_WR))
-    guard let registration, interest != .readable else { return }
-    interest = .readable
-    server.loop.update(registration, descriptor: descriptor.rawValue, for: .readable)
-  }
-
-  /// Ends the connection at once; inside protocol code, as soon as that has returned.
-  func close() {
-    guard phase != .closed else { return }
-    if isBusy {
-      closesWhenIdle = true
-      return
-    }
-    phase = .closed
-    if let registration {
-      server.loop.unwatch(registration, descriptor: descriptor.rawValue)
-      self.registration = nil
-    }
-    releaseExchanges()
-    driver = .undetermined([])
-    _ = shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
-    server.remove(self)
-  }
-
-  private func releaseExchanges() {
-    if case .http2(let driver) = driver { driver.abandon() }
-    while let exchange = exchanges.last {
-      detach(exchange)
-      server.give(exchange)
-    }
-  }
-
-  /// Stops taking requests, and ends when those that came are answered.
-  func drain() {
-    guard phase == .open else { return }
-    switch driver {
-    case .undetermined: close()
-    case .http1(let driver): driver.drain()
-    case .http2(let driver): driver.drain()
-    }
-    markDirty()
-  }
-
-  // MARK: Time
-
-  /// Enforces the time limits; called a few times in the shortest of them.
-  func sweep(now: MonotonicTime) {
-    switch phase {
-    case .closed: return
-    case .lingering(let deadline):
-      if now >= deadline { close() }
-      return
-    case .open: break
-    }
-    let limits = server.limits
-    if !unsent.isEmpty || pendingResponseBytes > 0, now - lastProgress > limits.sendTimeout {
-      close()
-      return
-    }
-    switch driver {
-    case .undetermined(let early):
-      guard now - lastActivity > limits.headerTimeout else { return }
-      if early.isEmpty {
-        close()
-      } else {
-        guardingClose { takeHTTP1(early).fail(.slowHeader) }
-      }
-    case .http1(let driver):
-      driver.sweep(now: now)
-    case .http2(let driver):
-      driver.sweep(now: now)
-    }
-  }
-
-  /// Answers a connection beyond the limit and ends it.
-  func refuse() {
-    let driver = HTTP1Driver(self)
-    self.driver = .http1(driver)
-    driver.fail(.tooManyConnections)
-    markDirty()
-  }
-}
-
-/// The part of the write buffer that one flush has filled.
-struct OutputCursor {
-  private let buffer: UnsafeMutableRawBufferPointer
-  private(set) var count = 0
-
-  init(_ buffer: UnsafeMutableRawBufferPointer) {
-    self.buffer = buffer
-  }
-
-  var remaining: Int { buffer.count - count }
-
-  var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: buffer[..<count])
-  }
-
-  /// Copies as much of `source` as fits and returns how much that was.
-  mutating func append(_ source: UnsafeRawBufferPointer) -> Int {
-    let amount = min(source.count, remaining)
-    guard amount > 0, let from = source.baseAddress else { return 0 }
-    buffer.baseAddress?.advanced(by: count).copyMemory(from: from, byteCount: amount)
-    count += amount
-    return amount
   }
 }

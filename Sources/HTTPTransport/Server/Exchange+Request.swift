@@ -13,21 +13,23 @@ extension Exchange {
     connection = nil
     method = .get
     status = 200
-    body.removeAll(keepingCapacity: body.capacity <= 65_536)
+    // Assigning what is empty already would cost a check of exclusive access each.
+    if !body.isEmpty { body.removeAll(keepingCapacity: body.capacity <= 65_536) }
     target.removeAll(keepingCapacity: true)
     queryStart = nil
     requestBytes.reset()
-    requestFields.removeAll(keepingCapacity: true)
+    requestFields.reset(keeping: 64)
     responseBody = []
     responseBytes.reset()
-    responseFields.removeAll(keepingCapacity: true)
-    rejection = nil
+    responseFields.reset(keeping: 64)
+    if rejection != nil { rejection = nil }
     headersComplete = false
     requestComplete = false
     headerBytes = 0
     contentLength = nil
     progressDeadline = MonotonicTime(nanoseconds: .max)
     progressMark = 0
+    awaitsReset = false
     charged = 0
     bodySent = 0
     head.reset()
@@ -53,7 +55,8 @@ extension Exchange {
   /// How many fields have this lower-case name.
   func fieldCount(_ name: StaticString) -> Int {
     var count = 0
-    for field in requestFields where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
+    for field in requestFields.elements
+    where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
       count += 1
     }
     return count

@@ -15,7 +15,10 @@ extension Exchange {
   /// The same with a value that is never copied.
   public func setHeader(_ name: StaticString, static value: StaticString) {
     guard !isTransportField(bytes(of: name)) else { return }
-    responseFields.append(ResponseField(staticName: name, staticValue: value))
+    var field = ResponseField(name: name)
+    field.staticValue = value.utf8Start
+    field.valueEnd = value.utf8CodeUnitCount
+    responseFields.append(field)
   }
 
   /// The same with a name that is known at run time only. A name that is not a token
@@ -45,7 +48,7 @@ extension Exchange {
     status: Int, title: String, code: String, detail: String, retryable: Bool = false
   ) {
     self.status = status
-    responseFields.removeAll(keepingCapacity: true)
+    responseFields.reset(keeping: 64)
     responseBytes.reset()
     setHeader("content-type", static: "application/problem+json")
     responseBody = ProblemDocument.encode(
@@ -66,7 +69,7 @@ extension Exchange {
 
   private func setHeader(_ name: StaticString, bytes value: UnsafeRawBufferPointer) {
     guard !isTransportField(bytes(of: name)) else { return }
-    var field = ResponseField(staticName: name)
+    var field = ResponseField(name: name)
     addValue(value, to: &field)
   }
 
@@ -99,13 +102,11 @@ extension Exchange {
 extension Exchange.ResponseField {
   func name(in arena: borrowing ByteArena) -> UnsafeRawBufferPointer {
     guard let staticName else { return arena[nameStart..<nameEnd] }
-    return UnsafeRawBufferPointer(
-      start: staticName.utf8Start, count: staticName.utf8CodeUnitCount)
+    return UnsafeRawBufferPointer(start: staticName, count: nameEnd)
   }
 
   func value(in arena: borrowing ByteArena) -> UnsafeRawBufferPointer {
     guard let staticValue else { return arena[valueStart..<valueEnd] }
-    return UnsafeRawBufferPointer(
-      start: staticValue.utf8Start, count: staticValue.utf8CodeUnitCount)
+    return UnsafeRawBufferPointer(start: staticValue, count: valueEnd)
   }
 }

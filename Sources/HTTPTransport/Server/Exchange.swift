@@ -8,20 +8,29 @@ public final class Exchange {
   }
 
   /// Where a field lies in the arena of request fields.
-  struct FieldRange {
+  struct FieldRange: BitwiseCopyable {
     var nameStart: Int
     var nameEnd: Int
     var valueEnd: Int
   }
 
   /// A field of the answer. Static names and values are not copied.
-  struct ResponseField {
-    var staticName: StaticString?
+  struct ResponseField: BitwiseCopyable {
+    /// Nil when the name lies in the arena.
+    var staticName: UnsafePointer<UInt8>?
     var nameStart = 0
     var nameEnd = 0
-    var staticValue: StaticString?
+    /// Nil when the value lies in the arena.
+    var staticValue: UnsafePointer<UInt8>?
     var valueStart = 0
     var valueEnd = 0
+
+    init() {}
+
+    init(name: StaticString) {
+      staticName = name.utf8Start
+      nameEnd = name.utf8CodeUnitCount
+    }
   }
 
   // MARK: The request
@@ -34,21 +43,23 @@ public final class Exchange {
   /// The raw target, such as `/kv/a%20b?ttl=5`.
   var target: [UInt8] = []
   var queryStart: Int?
-  var requestBytes = ByteArena()
-  var requestFields: [FieldRange] = []
+  let requestBytes = ByteArena()
+  let requestFields = PlainList<FieldRange>(capacity: 16)
 
   // MARK: The answer
 
   /// The status to answer with, 200 to 599; anything else is sent as 500.
   public var status = 200
   var responseBody: [UInt8] = []
-  var responseBytes = ByteArena()
-  var responseFields: [ResponseField] = []
+  let responseBytes = ByteArena()
+  let responseFields = PlainList<ResponseField>(capacity: 8)
 
   // MARK: The transport's own state
 
   var phase = Phase.free
-  var connection: Connection?
+  /// Set while the connection lists this exchange, or its fields are queued there; so it never
+  /// dangles.
+  unowned(unsafe) var connection: Connection?
   /// HTTP/2's stream id, or the request's number on an HTTP/1.1 connection.
   var stream: UInt32 = 0
   /// Where the connection keeps this exchange.
@@ -61,12 +72,14 @@ public final class Exchange {
   var contentLength: Int?
   var progressDeadline = MonotonicTime(nanoseconds: .max)
   var progressMark = 0
+  /// The answer is sent, and the stream is reset when the deadline passes.
+  var awaitsReset = false
   /// Bytes that this exchange takes of the server's budget.
   var charged = 0
   /// Bytes of `responseBody` handed to the connection.
   var bodySent = 0
   /// The HTTP/1.1 head, and how much of it was handed over.
-  var head = ByteArena()
+  let head = ByteArena()
   var headSent = 0
   var keepAlive = true
   /// The connection's flush in which the answer was queued.
@@ -107,7 +120,8 @@ public final class Exchange {
   public func withHeader<Result>(
     _ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Result
   ) -> Result? {
-    for field in requestFields where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
+    for field in requestFields.elements
+    where requestBytes[field.nameStart..<field.nameEnd].equals(name) {
       return body(requestBytes[field.nameEnd..<field.valueEnd])
     }
     return nil
@@ -117,7 +131,7 @@ public final class Exchange {
   public func forEachHeader(
     _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
   ) {
-    for field in requestFields {
+    for field in requestFields.elements {
       body(
         requestBytes[field.nameStart..<field.nameEnd],
         requestBytes[field.nameEnd..<field.valueEnd])

@@ -14,12 +14,10 @@ extension HTTPServer {
     listeners = []
     for index in slots.indices { slots[index].connection?.drain() }
     guard connectionCount > 0 else {
-      // Never within the call.
-      loop.atEndOfTurn { [weak self] in self?.finishDraining() }
+      finishDraining()
       return
     }
-    drainTimer = loop.schedule(after: bound) { [weak self] in
-      guard let self else { return }
+    drainTimer = loop.schedule(after: bound) { [unowned self] in
       self.drainTimer = nil
       self.closeAll()
     }

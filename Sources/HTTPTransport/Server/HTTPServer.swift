@@ -161,10 +161,11 @@ public final class HTTPServer {
     return min(max(shortest / 4, .milliseconds(5)), .seconds(1))
   }
 
+  /// The timers refer to the server without keeping it, and `deinit` cancels them. A weak reference
+  /// would make every retain of the server take the slow path.
   private func scheduleSweep() {
     guard sweepTimer == nil else { return }
-    sweepTimer = loop.schedule(after: sweepInterval) { [weak self] in
-      guard let self else { return }
+    sweepTimer = loop.schedule(after: sweepInterval) { [unowned self] in
       self.sweepTimer = nil
       let now = self.loop.now
       for index in self.slots.indices { self.slots[index].connection?.sweep(now: now) }

@@ -52,8 +52,8 @@ final class Listener: ReadinessHandler {
   private func pause() {
     guard let registration else { return }
     server.loop.update(registration, descriptor: socket.rawValue, for: [])
-    retry = server.loop.schedule(after: Listener.exhaustionPause) { [weak self] in
-      guard let self, let registration = self.registration else { return }
+    retry = server.loop.schedule(after: Listener.exhaustionPause) { [unowned self] in
+      guard let registration = self.registration else { return }
       self.retry = nil
       self.server.loop.update(
         registration, descriptor: self.socket.rawValue, for: .readable)

@@ -98,7 +98,7 @@ final class SimulatedClients {
       var value: [UInt8] = []
       value.appendBigEndian(nextValue)
       value += Array(repeating: 0x2e, count: Int(simulator.random.below(40)))
-      let ttl = simulator.random.chance(0.15) ? 50 + simulator.random.below(2_000) : nil
+      let ttl = simulator.random.chance(0.15) ? 50 + simulator.random.below(1_000) : nil
       return .put(value: value, ttl: ttl, condition)
     }
   }

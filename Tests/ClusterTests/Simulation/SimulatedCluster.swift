@@ -25,7 +25,7 @@ final class SimulatedCluster {
     var ambiguous = 0
     var kills = 0
     var coordinatorKills = 0
-    var failedChanges: UInt64 = 0
+    var undone = 0
     var events = 0
     var fingerprint: UInt64 = 0
   }
@@ -53,7 +53,7 @@ final class SimulatedCluster {
   }
 
   /// Runs with faults for a while, then without until the cluster has settled, and checks all of it.
-  func run(faulty: UInt64 = 4_000_000, calm: UInt64 = 60_000_000) -> Summary {
+  func run(faulty: UInt64 = 3_000_000, calm: UInt64 = 60_000_000) -> Summary {
     do {
       let state = try CoordinatorState.fresh(
         hashKey: HashKey(simulator.random.next(), 2, 3, 4), capacity: settings.capacity)
@@ -75,7 +75,7 @@ final class SimulatedCluster {
       clients.outstanding == 0 && isSettled
     }
     // What expires does so within the longest TTL and a sweep.
-    simulator.run(until: simulator.time + 5_000_000)
+    simulator.run(until: simulator.time + 1_700_000)
     if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
     checkAtRest()
     var isRead = false
@@ -86,7 +86,7 @@ final class SimulatedCluster {
     return Summary(
       violation: simulator.violation, nodes: launcher.running.count,
       acknowledged: clients.acknowledged, ambiguous: clients.ambiguous, kills: kills,
-      coordinatorKills: coordinatorKills, failedChanges: coordinator?.machine.failures ?? 0,
+      coordinatorKills: coordinatorKills, undone: launcher.destroyed,
       events: simulator.eventCount, fingerprint: simulator.fingerprint)
   }
 
@@ -95,7 +95,7 @@ final class SimulatedCluster {
   private var isFaulty: Bool { !clients.isStopped }
 
   private func scheduleGrowth() {
-    simulator.after(simulator.random.below(600_000)) { [weak self] in
+    simulator.after(simulator.random.below(400_000)) { [weak self] in
       guard let self, isFaulty else { return }
       if launcher.running.count < 6 { coordinator?.addNode() }
       scheduleGrowth()

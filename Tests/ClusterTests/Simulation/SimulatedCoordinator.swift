@@ -128,7 +128,10 @@ final class SimulatedCoordinator {
 
   private func poll() {
     for (node, view) in machine.nodes.sorted(by: { $0.key < $1.key }) {
-      guard let address = view.address, polls.insert(node).inserted else { continue }
+      // Not all at once, and less often than the tick.
+      guard let address = view.address, simulator.random.chance(0.5),
+        polls.insert(node).inserted
+      else { continue }
       simulator.call(deadline: SimulatedCoordinator.deadline, timeout: NodeReport?.none) {
         [cluster] answer in
         answer(cluster.launcher.process(at: address)?.report)

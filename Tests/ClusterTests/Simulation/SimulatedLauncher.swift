@@ -19,11 +19,14 @@ final class SimulatedLauncher {
     var isStarting = false
     var addressCount = 0
     var watcher: ((Event) -> Void)?
+    var lastTold: UInt64 = 0
   }
 
   private unowned let cluster: SimulatedCluster
   private let simulator: Simulator
   private var slots: [Principal: Slot] = [:]
+  /// Nodes whose join was undone.
+  private(set) var destroyed = 0
   private var byAddress: [String: SimulatedNode] = [:]
 
   init(cluster: SimulatedCluster) {
@@ -85,6 +88,7 @@ final class SimulatedLauncher {
 
   func destroy(_ node: Principal) {
     guard let slot = slots.removeValue(forKey: node) else { return }
+    destroyed += 1
     slot.watcher = nil
     end(slot)
     cluster.forget(node)
@@ -104,9 +108,11 @@ final class SimulatedLauncher {
     cluster.stopped(process)
   }
 
+  /// Reports in order.
   private func tell(_ slot: Slot, _ event: Event) {
     let watcher = slot.watcher
     if case .stopped = event { slot.watcher = nil }
-    simulator.after(100 + simulator.random.below(5_000)) { watcher?(event) }
+    slot.lastTold = max(slot.lastTold, simulator.time + 100 + simulator.random.below(5_000))
+    simulator.after(slot.lastTold - simulator.time) { watcher?(event) }
   }
 }

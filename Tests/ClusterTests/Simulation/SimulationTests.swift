@@ -23,6 +23,7 @@ import Testing
       total.acknowledged += summary.acknowledged
       total.ambiguous += summary.ambiguous
       total.nodes += summary.nodes
+      total.undone += summary.undone
       total.kills += summary.kills
       total.coordinatorKills += summary.coordinatorKills
       total.events += summary.events

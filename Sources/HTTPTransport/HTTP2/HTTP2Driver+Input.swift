@@ -1,0 +1,200 @@
+import CNghttp2
+
+/// What nghttp2 tells while it takes input.
+extension HTTP2Driver {
+  func beginHeaders(stream: Int32, isRequest: Bool) {
+    guard isRequest else {
+      current = lookUp(session, stream).map { Unmanaged.passUnretained($0) }
+      return
+    }
+    let server = connection.server
+    let exchange = connection.open(
+      stream: UInt32(bitPattern: stream), version: .http2)
+    nghttp2_session_set_stream_user_data(
+      session, stream, Unmanaged.passUnretained(exchange).toOpaque())
+    exchange.progressDeadline = connection.now + server.limits.headerTimeout
+    incomplete += 1
+    current = Unmanaged.passUnretained(exchange)
+    if !server.isWithinBudget {
+      exchange.rejection = .overloaded
+    } else if connection.pendingResponseBytes > server.limits.maxPendingResponseBytes {
+      exchange.rejection = .pendingResponses
+    }
+  }
+
+  func header(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    current?._withUnsafeGuaranteedRef { field($0, name, value) }
+  }
+
+  private func field(
+    _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
+    guard exchange.rejection == nil else { return }
+    exchange.headerBytes += name.count + value.count + 32
+    guard exchange.headerBytes <= maxHeaderBytes else {
+      exchange.rejection = .headersTooLarge(maxHeaderBytes)
+      return
+    }
+    // Trailers are counted and dropped.
+    guard !exchange.headersComplete else { return }
+    if name.first == 0x3A {
+      pseudoHeader(exchange, name, value)
+      return
+    }
+    guard exchange.requestFields.count < maxHeaderCount else {
+      exchange.rejection = .tooManyHeaders(maxHeaderCount)
+      return
+    }
+    exchange.addField(name: name, value: value)
+  }
+
+  private func pseudoHeader(
+    _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
+    if name.equals(":path") {
+      let limit = connection.server.limits.maxTargetBytes
+      guard value.count <= limit else {
+        exchange.rejection = .targetTooLong(limit)
+        return
+      }
+      exchange.target.append(contentsOf: value)
+      exchange.indexTarget()
+    } else if name.equals(":method") {
+      exchange.method = HTTPMethod(bytes: value)
+    } else if name.equals(":authority") {
+      let host: StaticString = "host"
+      exchange.addField(
+        name: UnsafeRawBufferPointer(start: host.utf8Start, count: 4), value: value)
+    }
+  }
+
+  func invalidHeader() {
+    guard let exchange = current?.takeUnretainedValue(), exchange.rejection == nil else { return }
+    exchange.rejection = .malformed(
+      "A header field has a name or a value that HTTP/2 does not allow; send names in lower case "
+        + "and values without control characters.")
+  }
+
+  func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
+    hasFrame = true
+    let endsStream = UInt32(frame.pointee.hd.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
+    switch UInt32(frame.pointee.hd.type) {
+    case NGHTTP2_HEADERS.rawValue:
+      guard let exchange = current?.takeUnretainedValue() else { return }
+      current = nil
+      if !exchange.headersComplete {
+        headersCompleted(exchange, endsStream: endsStream)
+      } else if endsStream {
+        completed(exchange)
+      }
+    case NGHTTP2_DATA.rawValue:
+      guard endsStream, let exchange = lookUp(session, frame.pointee.hd.stream_id) else { return }
+      completed(exchange)
+    case NGHTTP2_RST_STREAM.rawValue:
+      noteReset()
+    case NGHTTP2_SETTINGS.rawValue:
+      hasSettings = true
+      releaseAnswer()
+    case NGHTTP2_PING.rawValue:
+      let isAcknowledgement =
+        UInt32(frame.pointee.hd.flags) & NGHTTP2_FLAG_ACK.rawValue != 0
+      if isAcknowledgement, goAwayDeadline != nil { sendLastGoAway() }
+    default:
+      break
+    }
+  }
+
+  private func headersCompleted(_ exchange: Exchange, endsStream: Bool) {
+    exchange.headersComplete = true
+    let server = connection.server
+    if case .other("CONNECT") = exchange.method {
+      exchange.rejection =
+        exchange.rejection ?? .notImplemented("The server is no proxy and knows no CONNECT.")
+    }
+    if endsStream {
+      completed(exchange)
+      return
+    }
+    if exchange.rejection == nil, let length = exchange.declaredLength,
+      length > server.limits.maxBodyBytes
+    {
+      exchange.rejection = .bodyTooLarge(server.limits.maxBodyBytes)
+    }
+    if exchange.rejection == nil,
+      let expected = exchange.withHeader("expect", { $0.equalsIgnoringCase("100-continue") })
+    {
+      if expected { sendContinue(exchange) } else { exchange.rejection = .expectation }
+    }
+    if exchange.rejection != nil {
+      answerEarly(exchange)
+    } else {
+      exchange.progressDeadline = server.loop.now + server.limits.bodyTimeout
+    }
+  }
+
+  private func sendContinue(_ exchange: Exchange) {
+    let scratch = connection.server.fieldScratch
+    let value: StaticString = "100"
+    scratch.begin(capacity: 1)
+    scratch.add(":status", UnsafeRawBufferPointer(start: value.utf8Start, count: 3))
+    nghttp2_submit_headers(
+      session, 0, Int32(bitPattern: exchange.stream), nil, scratch.fields, 1, nil)
+  }
+
+  func data(stream: Int32, _ bytes: UnsafeRawBufferPointer) {
+    guard let exchange = lookUp(session, stream), exchange.phase == .receiving else {
+      nghttp2_session_consume_connection(session, bytes.count)
+      return
+    }
+    exchange.receive(bytes, server: connection.server)
+    if exchange.rejection != nil {
+      nghttp2_session_consume_connection(session, bytes.count)
+      answerEarly(exchange)
+    } else {
+      nghttp2_session_consume(session, stream, bytes.count)
+    }
+  }
+
+  private func completed(_ exchange: Exchange) {
+    exchange.requestComplete = true
+    guard exchange.phase == .receiving else { return }
+    incomplete -= 1
+    connection.dispatch(exchange)
+  }
+
+  /// Answers without the rest of the request; the stream is reset with NO_ERROR after the answer
+  /// (RFC 9113 section 8.1).
+  func answerEarly(_ exchange: Exchange) {
+    guard exchange.phase == .receiving else { return }
+    incomplete -= 1
+    connection.dispatch(exchange)
+  }
+
+  func streamClosed(_ stream: Int32) {
+    guard let pointer = nghttp2_session_get_stream_user_data(session, stream) else { return }
+    nghttp2_session_set_stream_user_data(session, stream, nil)
+    if current?.toOpaque() == pointer { current = nil }
+    Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { exchange in
+      if exchange.phase == .receiving { incomplete -= 1 }
+      if exchange.awaitsReset { lateResets -= 1 }
+      if held === exchange { held = nil }
+      // Kept before it is detached: the connection's list held it.
+      let isQueued = exchange.submittedEpoch == epoch
+      retired.append(exchange)
+      connection.detach(exchange)
+      if !isQueued, let last = retired.popLast() { connection.server.give(last) }
+    }
+  }
+
+  /// Counts resets in both directions: those a client sends in a burst (CVE-2023-44487), and those
+  /// it provokes the server into (CVE-2025-8671).
+  func noteReset() {
+    let server = connection.server
+    if server.loop.now >= resetWindowEnd {
+      resets = 0
+      resetWindowEnd = server.loop.now + server.limits.resetWindow
+    }
+    resets += 1
+    if resets > server.limits.maxResets { end(NGHTTP2_ENHANCE_YOUR_CALM) }
+  }
+}

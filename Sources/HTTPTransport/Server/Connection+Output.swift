@@ -1,0 +1,110 @@
+extension Connection {
+  func markDirty() {
+    guard !isDirty, phase != .closed else { return }
+    isDirty = true
+    server.loop.flushAtEndOfTurn(self)
+  }
+
+  func flush() {
+    isDirty = false
+    guard phase == .open else { return }
+    let server = server
+    defer { withExtendedLifetime(server) {} }
+    now = server.loop.now
+    isBusy = true
+    let drained = writeOutput()
+    isBusy = false
+    if closesWhenIdle {
+      close()
+      return
+    }
+    refreshInterest()
+    if drained { afterDrain() }
+  }
+
+  /// Returns whether the protocol has nothing more to send now.
+  private func writeOutput() -> Bool {
+    var written = 0
+    while !closesWhenIdle {
+      if !unsent.isEmpty {
+        guard let count = write(unsent.bytes) else { return false }
+        unsent.removeFirst(count)
+        if count > 0 { lastProgress = now }
+        guard unsent.isEmpty else { return false }
+        unsent.reset()
+      }
+      guard written < Connection.turnBudget else {
+        // Level-triggered writability calls the connection again in the next turn.
+        yieldsTurn = true
+        return false
+      }
+      var output = OutputCursor(server.loop.writeBuffer)
+      switch driver {
+      case .undetermined: return true
+      case .http1(let driver): driver.produce(&output)
+      case .http2(let driver): driver.produce(&output)
+      }
+      guard output.count > 0 else { return true }
+      guard let count = write(output.bytes) else { return false }
+      written += count
+      if count < output.count {
+        unsent.append(UnsafeRawBufferPointer(rebasing: output.bytes[count...]))
+        lastProgress = now
+        return false
+      }
+    }
+    return false
+  }
+
+  /// The bytes taken, or nil when the connection failed and is to be closed.
+  private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    switch Socket.send(descriptor.rawValue, bytes) {
+    case .bytes(let count):
+      return count
+    case .wouldBlock:
+      return 0
+    case .ended, .failed:
+      closesWhenIdle = true
+      return nil
+    }
+  }
+
+  /// A peer that does not read its answers is not read from.
+  func refreshInterest() {
+    guard phase == .open, let registration else { return }
+    var wanted: Readiness = []
+    if !unsent.isEmpty {
+      wanted = .writable
+    } else {
+      if yieldsTurn { wanted.insert(.writable) }
+      if wantsInput { wanted.insert(.readable) }
+    }
+    yieldsTurn = false
+    guard wanted != interest else { return }
+    interest = wanted
+    server.loop.update(registration, descriptor: descriptor.rawValue, for: wanted)
+  }
+
+  private var wantsInput: Bool {
+    guard !inputEnded else { return false }
+    return switch driver {
+    case .undetermined, .http2: true
+    case .http1(let driver): driver.wantsInput
+    }
+  }
+
+  private func afterDrain() {
+    switch driver {
+    case .undetermined: break
+    case .http1(let driver):
+      if driver.isFinished {
+        linger()
+        return
+      }
+      guardingClose { driver.resume() }
+      refreshInterest()
+    case .http2(let driver):
+      if driver.isFinished { linger() }
+    }
+  }
+}

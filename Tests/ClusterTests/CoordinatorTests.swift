@@ -1,0 +1,272 @@
+import Candid
+import Placement
+import Testing
+
+@testable import Cluster
+
+@Suite struct CoordinatorTests {
+  typealias Step = CoordinatorBench.Step
+  let one = CoordinatorBench.one
+  let two = CoordinatorBench.two
+
+  @Test("A fresh cluster launches its first node and initialises it")
+  func bootstrap() throws {
+    let bench = try CoordinatorBench.settled()
+    #expect(bench.launched == [one])
+    #expect(bench.durable.isBootstrapped)
+    #expect(bench.durable.map.addresses == [one: "node:1"])
+  }
+
+  @Test("A member without its identity lost its data: it is not initialised again")
+  func lostData() throws {
+    let bench = try CoordinatorBench.settled()
+    bench.report(one, identity: nil, epoch: 0)
+    #expect(bench.sent.isEmpty && !bench.machine.isSettled)
+  }
+
+  @Test("A join leads from launch to the new ring and ends when all are in their places")
+  func join() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .flipped)
+    #expect(bench.machine.routingMap.members == [one, two])
+    // The sources follow, and the change ends when the last has removed what moved.
+    try bench.answer("the ring")
+    let map = bench.machine.state.map
+    #expect(map.ring.epoch == 2 && map.addresses == [one: "node:1", two: "node:2"])
+    bench.report(two, epoch: 2, revision: map.revision)
+    bench.report(one, epoch: 2, revision: map.revision, isPurging: true)
+    #expect(bench.machine.state.change != nil)
+    bench.report(one, epoch: 2, revision: map.revision)
+    #expect(bench.machine.state.change == nil && bench.machine.isSettled)
+    #expect(bench.machine.lastChangeAt == bench.now)
+    bench.persist()
+    #expect(bench.durable.change == nil && bench.sent.isEmpty)
+  }
+
+  @Test("One change at a time: while one is under way another is refused", arguments: Step.allCases)
+  func oneChange(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    #expect {
+      try bench.machine.addNode(reason: "second", now: bench.now)
+    } throws: {
+      ($0 as? ClusterError)?.code == .conflict
+    }
+  }
+
+  @Test("No node is launched, and none told of a map, before that is durable")
+  func durableFirst() throws {
+    let bench = try CoordinatorBench.settled()
+    bench.running(one, "moved:1")
+    bench.report(one, epoch: 1, revision: bench.machine.state.map.revision - 1)
+    #expect(bench.sent.isEmpty)
+    bench.persist()
+    try bench.answer("the ring")
+    bench.report(one, epoch: 1, revision: bench.machine.state.map.revision)
+    try bench.join(upTo: .planned)
+    #expect(bench.launched == [one])
+    bench.failPersists()
+    bench.advance()
+    #expect(bench.launched == [one])
+    bench.persist()
+    #expect(bench.launched == [one, two])
+  }
+
+  @Test("The decision is durable before anyone flips, and the target flips first")
+  func decision() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .deciding)
+    #expect(bench.machine.routingMap.members == [one])
+    bench.advance()
+    #expect(bench.sent.isEmpty && bench.durable.map.members == [one])
+    bench.failPersists()
+    bench.advance()
+    #expect(bench.sent.isEmpty)
+    bench.persist()
+    #expect(bench.durable.map.members == [one, two])
+    #expect(bench.sent.map(\.to) == [two])
+    bench.report(one, epoch: 1, revision: 1, phase: "fenced")
+    #expect(bench.sent.map(\.to) == [two])
+    #expect(bench.machine.routingMap.members == [one])
+    try bench.answer("the ring")
+    #expect(bench.sent.map(\.to) == [one])
+  }
+
+  static let undecided: [Step] = [
+    .planned, .launched, .initialised, .targetPrepared, .copying, .fencing,
+  ]
+
+  private func expectUndone(_ bench: CoordinatorBench) throws {
+    #expect(bench.machine.state.change == nil)
+    #expect(bench.destroyed == [two])
+    bench.persist()
+    #expect(bench.durable.map.members == [one] && bench.durable.change == nil)
+    // Whatever of it a node still reports is aborted, and then the next join takes new numbers.
+    bench.loseMessages()
+    let revision = bench.machine.state.map.revision
+    if bench.machine.nodes[one]?.address == nil { bench.running(one, "node:1") }
+    bench.report(one, epoch: 1, revision: revision, phase: "fencing")
+    try bench.answer("the abort of a handover")
+    bench.report(one, epoch: 1, revision: revision)
+    #expect(bench.machine.isSettled)
+    #expect(try bench.machine.addNode(reason: "again", now: bench.now) == .canister(number: 3))
+    #expect(bench.machine.state.change?.epoch == 3)
+  }
+
+  @Test("An undecided join is undone when the new node ends", arguments: undecided.dropFirst())
+  func newNodeEnds(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    bench.stopped(two)
+    #expect(bench.machine.failures == 1 && bench.machine.lastFailureAt == bench.now)
+    try expectUndone(bench)
+  }
+
+  @Test("An undecided join is undone when a source ends", arguments: undecided)
+  func sourceEnds(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    bench.stopped(one)
+    try expectUndone(bench)
+  }
+
+  @Test("An undecided join is undone when a step takes too long", arguments: undecided)
+  func timeouts(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    bench.now += 60_001
+    bench.advance()
+    try expectUndone(bench)
+  }
+
+  @Test(
+    "An undecided join is undone when the coordinator restarts", arguments: undecided.dropFirst())
+  func coordinatorRestarts(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    let restarted = try bench.restarted()
+    try expectUndone(restarted)
+  }
+
+  @Test("A join that was planned but not stored leaves nothing behind a crash")
+  func unstoredPlan() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .planned)
+    let restarted = try bench.restarted()
+    #expect(bench.launched == [one] && restarted.destroyed.isEmpty)
+    #expect(restarted.machine.state.change == nil && restarted.machine.state.nextNumber == 2)
+  }
+
+  @Test("A refusal that no repetition can mend undoes a join; others are tried again")
+  func refusals() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .initialised)
+    try bench.answer(
+      "the preparation of a handover", .failure(ClusterError(.conflict, "still purging")))
+    #expect(bench.machine.state.change != nil && bench.sent.isEmpty)
+    bench.now += 50
+    bench.advance()
+    try bench.answer(
+      "the preparation of a handover", .failure(ClusterError(.staleEpoch, "too late")))
+    try expectUndone(bench)
+  }
+
+  @Test("A source that lost track of the copy undoes the join")
+  func failedCopy() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .copying)
+    bench.report(one, epoch: 1, phase: "failed")
+    try expectUndone(bench)
+  }
+
+  @Test("A copy that makes progress may take its time")
+  func slowCopy() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .copying)
+    for sent in 1...10 as ClosedRange<UInt64> {
+      bench.now += 50_000
+      bench.report(one, epoch: 1, phase: "copying", sent: sent)
+    }
+    #expect(bench.machine.state.change != nil)
+  }
+
+  @Test("A decided join rolls forward, whoever ends", arguments: [Step.decided, .flipped])
+  func rollForward(step: Step) throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: step)
+    bench.stopped(two)
+    bench.stopped(one)
+    bench.now += 100_000
+    let restarted = try bench.restarted()
+    #expect(restarted.destroyed.isEmpty && restarted.launched == [one, two])
+    #expect(restarted.machine.routingMap.members == [one, two])
+    restarted.running(one, "node:1")
+    restarted.running(two, "node:2")
+    restarted.report(one, epoch: 1, revision: 1, phase: "fenced")
+    restarted.report(two, epoch: 1, revision: 1, phase: "copying")
+    try restarted.answer("the ring")
+    try restarted.answer("the ring")
+    let revision = restarted.machine.state.map.revision
+    restarted.report(one, epoch: 2, revision: revision)
+    restarted.report(two, epoch: 2, revision: revision)
+    #expect(restarted.machine.isSettled)
+  }
+
+  @Test("A node that ended is launched again, after a pause that doubles")
+  func relaunch() throws {
+    let bench = try CoordinatorBench.settled()
+    var pauses: [UInt64] = []
+    for _ in 0..<8 {
+      bench.stopped(one)
+      let start = bench.now
+      let count = bench.launched.count
+      for _ in 0..<20_000 where bench.launched.count == count {
+        bench.now += 1
+        bench.advance()
+      }
+      pauses.append(bench.now - start)
+    }
+    #expect(pauses == [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000])
+  }
+
+  @Test("A new address makes a new revision, which the members get")
+  func addresses() throws {
+    let bench = try CoordinatorBench.settled()
+    let before = bench.machine.state.map
+    bench.stopped(one)
+    bench.running(one, "node:9")
+    bench.persist()
+    bench.report(one, epoch: 1, revision: before.revision)
+    guard case .ringChanged(let map)? = bench.sent.first?.message else { throw Unexpected() }
+    #expect(map.revision == before.revision + 1 && map.addresses[one] == "node:9")
+    #expect(map.ring == before.ring)
+  }
+
+  @Test("Nodes with another module than the cluster's get it, a new node before it joins")
+  func modules() throws {
+    let bench = try CoordinatorBench.settled()
+    bench.machine.moduleChanged([1, 2])
+    bench.advance()
+    try bench.answer("the module")
+    bench.persist()
+    #expect(bench.durable.moduleDigest == [1, 2] && bench.sent.isEmpty)
+    try bench.join(upTo: .launched)
+    bench.report(two, identity: nil, epoch: 0)
+    try bench.answer("the module")
+    try bench.answer("its initialisation")
+  }
+
+  @Test("A full ring refuses another node")
+  func fullRing() throws {
+    let bench = try CoordinatorBench(.fresh(hashKey: NodeBench.hashKey, capacity: 1))
+    var settings = CoordinatorMachine.Settings()
+    settings.capacity = 1
+    bench.machine = CoordinatorMachine(state: bench.durable, settings: settings)
+    bench.running(one, "node:1")
+    bench.report(one, epoch: 1, revision: 2)
+    #expect(bench.machine.isSettled)
+    #expect(throws: ClusterError.self) {
+      try bench.machine.addNode(reason: "one too many", now: bench.now)
+    }
+  }
+}
