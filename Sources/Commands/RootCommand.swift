@@ -10,7 +10,7 @@ public enum Program {
     let name = arguments.first.map { $0.split(separator: "/").last ?? "" } ?? ""
     let rest = Array(arguments.dropFirst())
     if name == uploaderName {
-      UploadCommand.main(rest)
+      UploaderCommand.main(rest)
     } else {
       RootCommand.main(rest)
     }

@@ -42,6 +42,14 @@ struct ArgumentTests {
     #expect(status == 64)
   }
 
+  @Test func `the uploader takes what the upload command takes`() throws {
+    let line = ["module.wasm", "--url", "http://127.0.0.1:1", "--json"]
+    let uploader = try #require(try UploaderCommand.parseAsRoot(line) as? UploaderCommand)
+    #expect(uploader.upload.module == "module.wasm")
+    #expect(try uploader.upload.cluster.endpoint().port == 1)
+    #expect(throws: (any Error).self) { try UploaderCommand.parseAsRoot([]) }
+  }
+
   @Test func `a key that no node takes is wrong usage`() throws {
     for key in ["", String(repeating: "k", count: 1_025)] {
       let error = #expect(throws: (any Error).self) {
