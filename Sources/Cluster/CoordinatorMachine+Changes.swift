@@ -22,10 +22,15 @@ struct ChangeProgress {
   /// The stored states that carry the plan and the decision.
   var plan: UInt64 = 0
   var decision: UInt64 = 0
+  /// When the change began, the sources were fenced, and the new node served.
+  let startedAt: UInt64
+  var fencedAt: UInt64?
+  var flippedAt: UInt64?
 
   init(step: Step, since: UInt64) {
     self.step = step
     self.since = since
+    startedAt = since
   }
 
   mutating func answered(_ message: CoordinatorMessage, by node: Principal) {
@@ -65,11 +70,16 @@ extension CoordinatorMachine {
     guard let view = nodes[node], let report = view.report, view.request == nil,
       view.retryAt <= now
     else { return }
-    if let digest = state.moduleDigest, report.moduleDigest != digest {
-      request(.uploadModule(digest: digest), to: node)
-      return
+    // Ownership first: a node that cannot take the module must still learn of the ring.
+    if state.map.contains(node), persistedSequence >= mapSequence {
+      reconcileRing(node, report)
     }
-    guard state.map.contains(node), persistedSequence >= mapSequence else { return }
+    if nodes[node]?.request == nil, let digest = state.moduleDigest, report.moduleDigest != digest {
+      request(.uploadModule(digest: digest), to: node)
+    }
+  }
+
+  private mutating func reconcileRing(_ node: Principal, _ report: NodeReport) {
     guard report.identity != nil else {
       if !state.isBootstrapped { request(.initialise(node, state.map), to: node) }
       return
@@ -202,17 +212,35 @@ extension CoordinatorMachine {
       return report.epoch == change.epoch && !report.isPurging && report.handover == nil
     }
     guard settled else { return }
+    let outcome = outcome(of: change)
     state.change = nil
     progress = nil
     failures = 0
     lastChangeAt = now
     persist()
-    note("\(change.node.text) has joined: epoch \(change.epoch), \(state.map.members.count) nodes")
+    note("\(change.node.text) has joined: \(outcome)")
+  }
+
+  /// What a change has moved and how long it took, for the log.
+  private func outcome(of change: CoordinatorState.Change) -> String {
+    let members = state.map.members
+    let keys = members.reduce(0) { $0 &+ (nodes[$1]?.report?.keys ?? 0) }
+    let moved = nodes[change.node]?.report?.keys ?? 0
+    var text =
+      "epoch \(change.epoch), \(members.count) nodes; \(moved) of \(keys) keys moved, "
+      + "1/\(members.count) is \(keys / UInt64(max(1, members.count)))"
+    guard let progress, let fencedAt = progress.fencedAt, let flippedAt = progress.flippedAt else {
+      return text
+    }
+    text += "; \(flippedAt &- progress.startedAt) ms until it served"
+    return text + ", \(flippedAt &- fencedAt) ms of them fenced"
   }
 
   private mutating func enter(_ step: ChangeProgress.Step, now: UInt64) {
     progress?.step = step
     progress?.since = now
+    if step == .fencing { progress?.fencedAt = now }
+    if step == .settling { progress?.flippedAt = now }
   }
 
   private mutating func expire(after timeout: UInt64, now: UInt64) {

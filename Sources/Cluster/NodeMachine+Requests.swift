@@ -31,17 +31,19 @@ extension NodeMachine {
     case .refused(let error):
       return .refused(error)
     case .fenced:
-      guard held.count < limits.heldRequests else {
+      let request = HeldRequest(
+        command: command, key: key, ticket: ticket,
+        deadline: now.monotonic &+ limits.heldMilliseconds)
+      guard held.count < limits.heldRequests, heldBytes + request.byteCount <= limits.heldBytes
+      else {
         return .refused(
           ClusterError(
             .overloaded, "too many requests wait for a handover to end; try again shortly"))
       }
       // The request must not be run later at a time before it came.
       lastMoment = now
-      held.append(
-        HeldRequest(
-          command: command, key: key, ticket: ticket,
-          deadline: now.monotonic &+ limits.heldMilliseconds))
+      held.append(request)
+      heldBytes += request.byteCount
       return nil
     }
   }
@@ -78,6 +80,7 @@ extension NodeMachine {
     guard !held.isEmpty else { return }
     let released = held
     held = []
+    heldBytes = 0
     for request in released {
       let moment = now ?? lastMoment
       if let reply = execute(
@@ -93,10 +96,12 @@ extension NodeMachine {
     guard let first = held.first, first.deadline <= now.monotonic else { return }
     let refusal = ClusterError(
       .overloaded, "the key is being moved and its new owner is not ready; try again shortly")
-    for request in held.prefix(while: { $0.deadline <= now.monotonic }) {
+    let expired = held.prefix { $0.deadline <= now.monotonic }
+    for request in expired {
       actions.append(.reply(request.ticket, .refused(refusal)))
+      heldBytes -= request.byteCount
     }
-    held.removeFirst(held.prefix { $0.deadline <= now.monotonic }.count)
+    held.removeFirst(expired.count)
   }
 
   // MARK: - Writing

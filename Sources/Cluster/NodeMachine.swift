@@ -17,6 +17,8 @@ public struct NodeMachine {
   public struct Limits: Sendable {
     /// Requests that may wait for a fence at once; the excess is refused as overloaded.
     public var heldRequests = 10_000
+    /// Bytes of keys and values of these requests.
+    public var heldBytes = 64 << 20
     /// How long a request waits for a fence, in milliseconds.
     public var heldMilliseconds: UInt64 = 10_000
     /// Entries and bytes of one chunk of a handover.
@@ -66,6 +68,7 @@ public struct NodeMachine {
   var probeAt: UInt64 = 0
 
   var held: [HeldRequest] = []
+  var heldBytes = 0
   var actions: [NodeAction] = []
   var nextMessage: UInt64 = 0
 
@@ -79,6 +82,10 @@ public struct NodeMachine {
     var key: [UInt8]
     var ticket: UInt64
     var deadline: UInt64
+
+    var byteCount: Int {
+      if case .put(let value, _, _) = command { key.count + value.count } else { key.count }
+    }
   }
 
   /// Live keys and what they take, tracked with every write and stored with it.

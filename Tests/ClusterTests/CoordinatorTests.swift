@@ -256,6 +256,21 @@ import Testing
     try bench.answer("its initialisation")
   }
 
+  @Test("A node that cannot take the module still learns of the ring")
+  func ringBeforeModule() throws {
+    let bench = try CoordinatorBench.settled()
+    bench.machine.moduleChanged([1, 2])
+    bench.advance()
+    try bench.answer("the module", .failure(ClusterError(.conflict, "no runtime here")))
+    bench.running(one, "moved:1")
+    bench.persist()
+    bench.report(one, epoch: 1, revision: bench.machine.state.map.revision - 1)
+    bench.now += 50
+    bench.advance()
+    try bench.answer("the ring")
+    #expect(bench.sent.map(\.message.name) == ["the module"])
+  }
+
   @Test("A full ring refuses another node")
   func fullRing() throws {
     let bench = try CoordinatorBench(.fresh(hashKey: NodeBench.hashKey, capacity: 1))

@@ -157,6 +157,26 @@ import Testing
     #expect(try source.get(moving[0])?.value == Array("copied".utf8))
   }
 
+  @Test("Held requests are bounded in bytes")
+  func heldBytes() throws {
+    var limits = NodeMachine.Limits()
+    limits.heldBytes = 250
+    limits.heldMilliseconds = 100
+    let source = try NodeBench.member(1, of: before, limits: limits)
+    try #require(source.ask(.prepare(after)).succeeded)
+    _ = source.handle(.fence(epoch: 2))
+    let large = put(String(repeating: "x", count: 100))
+    for _ in 0..<3 {
+      let held = [source.execute(large, moving[0]), source.execute(large, moving[1])]
+      let excess = source.execute(large, moving[2])
+      #expect(source.reply(excess)?.refusal == .overloaded)
+      #expect(held.allSatisfy { source.reply($0) == nil })
+      source.now.monotonic += 100
+      source.advance()
+      #expect(held.allSatisfy { source.reply($0)?.refusal == .overloaded })
+    }
+  }
+
   @Test("A request that is held does not see a value that expired before it came")
   func heldRequestsAndTime() throws {
     let source = try NodeBench.member(1, of: before)

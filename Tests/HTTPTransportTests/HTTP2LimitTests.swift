@@ -117,7 +117,7 @@ struct HTTP2LimitTests {
 
   @Test func anIdleConnectionIsSentAway() throws {
     var limits = ServerLimits()
-    limits.idleTimeout = .milliseconds(100)
+    limits.idleTimeout = .milliseconds(500)
     let harness = try ServerHarness(limits)
     let client = try HTTP2Peer(harness.address)
     try client.request(1, "/hello")

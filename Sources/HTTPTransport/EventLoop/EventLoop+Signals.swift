@@ -6,7 +6,7 @@ extension EventLoop {
   /// which refers to the loop without owning it.
   ///
   /// Blocks them on the calling thread, so it is called before other threads are started: those
-  /// inherit the mask. A process that ``ProcessWatcher/spawn(executable:arguments:environment:standardOutput:standardError:newSession:)``
+  /// inherit the mask. A process that `ProcessWatcher.spawn`
   /// starts does not inherit it.
   /// - Throws: `.system` when a signal number is not valid or no descriptors are left.
   public func onSignals(

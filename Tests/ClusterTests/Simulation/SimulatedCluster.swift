@@ -170,7 +170,9 @@ final class SimulatedCluster {
   /// The node's data is gone on purpose: it never was a member.
   func forget(_ node: Principal) { watch.forget(node) }
 
-  private var isSettled: Bool { unsettled.isEmpty }
+  private var isSettled: Bool {
+    coordinator?.machine.isSettled == true && unsettled.isEmpty
+  }
 
   private var unsettled: String {
     guard let coordinator else { return "there is no coordinator" }

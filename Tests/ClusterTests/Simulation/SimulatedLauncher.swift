@@ -16,6 +16,8 @@ final class SimulatedLauncher {
     var process: SimulatedNode?
     /// Tells the start under way from those that were given up.
     var starts = 0
+    /// How often somebody began to watch.
+    var launches = 0
     var isStarting = false
     var addressCount = 0
     var watcher: ((Event) -> Void)?
@@ -45,6 +47,7 @@ final class SimulatedLauncher {
     let slot = slots[node] ?? Slot()
     slots[node] = slot
     slot.watcher = report
+    slot.launches += 1
     if let process = slot.process {
       return tell(slot, .running(address: process.address))
     }
@@ -63,6 +66,7 @@ final class SimulatedLauncher {
         address = "\(node.canisterNumber ?? 0):\(slot.addressCount)"
       }
       boot(node, slot, address: address)
+      tell(slot, .running(address: address))
     }
   }
 
@@ -73,17 +77,26 @@ final class SimulatedLauncher {
       slot.process = process
       byAddress[address] = process
       cluster.checkServing(process)
-      tell(slot, .running(address: address))
     } catch {
       simulator.violated("\(node.text) cannot start on its disk: \(error.message)")
     }
   }
 
-  /// kill -9 of a node's process.
+  /// kill -9 of a node's process. Now and then it is back before anyone has noticed.
   func kill(_ node: SimulatedNode) {
     guard let slot = slots[node.id], slot.process === node else { return }
     end(slot)
-    tell(slot, .stopped)
+    guard simulator.random.chance(0.2) else { return tell(slot, .stopped) }
+    slot.isStarting = true
+    slot.starts += 1
+    let start = slot.starts
+    let launches = slot.launches
+    simulator.after(500 + simulator.random.below(20_000)) { [self] in
+      guard slots[node.id] === slot, slot.isStarting, slot.starts == start else { return }
+      slot.isStarting = false
+      boot(node.id, slot, address: node.address)
+      if slot.launches != launches { tell(slot, .running(address: node.address)) }
+    }
   }
 
   func destroy(_ node: Principal) {

@@ -10,7 +10,7 @@ import Testing
   private static var seeds: Range<UInt64> {
     let text = ProcessInfo.processInfo.environment["SIMULATION_SEEDS"] ?? ""
     let bounds = text.components(separatedBy: "..<").compactMap(UInt64.init)
-    guard bounds.count == 2, bounds[0] < bounds[1] else { return 1..<301 }
+    guard bounds.count == 2, bounds[0] < bounds[1] else { return 1..<241 }
     return bounds[0]..<bounds[1]
   }
 

@@ -148,6 +148,7 @@ private struct EventQueue {
   }
 
   private func precedes(_ a: Int, _ b: Int) -> Bool {
-    (heap[a].time, heap[a].order) < (heap[b].time, heap[b].order)
+    let (first, second) = (heap[a].time, heap[b].time)
+    return first == second ? heap[a].order < heap[b].order : first < second
   }
 }
