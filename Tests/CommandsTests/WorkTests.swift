@@ -9,7 +9,7 @@ struct LoaderTests {
     _ text: String, _ cluster: FakeCluster, _ folder: TemporaryFolder, concurrency: Int = 16
   ) throws -> (loader: Loader, path: String, resume: ResumeFile, reports: [String]) {
     let path = try folder.write("file", Array(text.utf8))
-    let resume = ResumeFile(path: path + ".loaded")
+    let resume = ResumeFile(path: path + ".loaded", of: path)
     var reader = try LineReader(path: path)
     let progress = try resume.read()
     if let progress { try reader.seek(line: progress.lines, offset: progress.offset) }
@@ -58,7 +58,7 @@ struct LoaderTests {
     let folder = try TemporaryFolder()
     let text = (1...1_000).map { "key\($0)" }.joined(separator: "\n")
     let path = try folder.write("file", Array(text.utf8))
-    let resume = ResumeFile(path: path + ".loaded")
+    let resume = ResumeFile(path: path + ".loaded", of: path)
     let loader = Loader(
       try LineReader(path: path), connection: try cluster.connect(), resume: resume,
       from: LoadProgress()
