@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test(
-    "A transfer chunk of another format, with an empty key or with lengths beyond its end is refused",
+    "A transfer chunk of another format, with an empty key or lengths beyond its end is refused",
     arguments: [
       [2], [1, 0, 0, 0, 0, 0, 0], [1, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x6b],
       [1, 0xff, 0xff, 0, 0, 0, 18, 0x6b], [1, 0, 1, 0, 0, 0, 3, 0x6b, 1, 0, 0],

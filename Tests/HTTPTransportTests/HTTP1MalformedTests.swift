@@ -32,7 +32,8 @@ struct HTTP1MalformedTests {
     ),
     Case(name: "bare LF", request: "GET /hello HTTP/1.1\nHost: a\r\n\r\n", status: 400, word: "LF"),
     Case(
-      name: "bare LF at the end", request: "GET / HTTP/1.1\r\nHost: a\n\n", status: 400, word: "LF"),
+      name: "bare LF at the end", request: "GET / HTTP/1.1\r\nHost: a\n\n", status: 400,
+      word: "LF"),
     Case(name: "bare CR", request: get + "X: a\rb\r\n\r\n", status: 400, word: "CR"),
     Case(name: "folded field", request: get + "X: a\r\n b\r\n\r\n", status: 400, word: "folded"),
     Case(

@@ -58,7 +58,8 @@ struct HTTP2MalformedTests {
   /// Each breaks one stream only (RFC 9113 section 8.1.1).
   static let malformed: [Case] = [
     Case(
-      name: "no method", bytes: request([(":scheme", "http"), (":path", "/"), (":authority", "a")])),
+      name: "no method",
+      bytes: request([(":scheme", "http"), (":path", "/"), (":authority", "a")])),
     Case(name: "no path", bytes: request([(":method", "GET"), (":scheme", "http")])),
     Case(name: "empty path", bytes: request(HTTP2Peer.fields("GET", ""))),
     Case(name: "relative path", bytes: request(HTTP2Peer.fields("GET", "hello"))),

@@ -16,6 +16,15 @@ final class ServiceProcess {
     logger.logLevel = level
     self.logger = logger
     loop = try EventLoop()
+    ServiceProcess.raiseDescriptorLimit()
+  }
+
+  /// A server with many connections needs more descriptors than the usual soft limit of 1,024.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
   /// Runs until `finish` is called. Signals are taken before any other thread starts.

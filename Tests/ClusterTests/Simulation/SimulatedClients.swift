@@ -4,8 +4,8 @@ import Candid
 
 /// Clients that read and write about a hundred keys and hold the cluster to its promises.
 ///
-/// Registers are used by one request at a time, so that every answer can be judged exactly; counters
-/// by many at once, so that increments race.
+/// Registers are used by one request at a time, so that every answer can be judged exactly;
+/// counters by many at once, so that increments race.
 final class SimulatedClients {
   private unowned let cluster: SimulatedCluster
   private let simulator: Simulator
@@ -231,7 +231,8 @@ final class SimulatedClients {
 
   // MARK: - Requests
 
-  /// Sends a request to any node, follows `.elsewhere`, and tries again what certainly was not done.
+  /// Sends a request to any node, follows `.elsewhere`, and tries again what certainly was not
+  /// done.
   private func perform(
     _ command: KeyCommand, key: [UInt8], attempts: Int,
     _ completion: @escaping (RequestOutcome) -> Void

@@ -52,7 +52,8 @@ final class SimulatedCluster {
     self.settings = settings
   }
 
-  /// Runs with faults for a while, then without until the cluster has settled, and checks all of it.
+  /// Runs with faults for a while, then without until the cluster has settled, and checks all of
+  /// it.
   func run(faulty: UInt64 = 3_000_000, calm: UInt64 = 60_000_000) -> Summary {
     do {
       let state = try CoordinatorState.fresh(
@@ -178,8 +179,11 @@ final class SimulatedCluster {
     guard let coordinator else { return "there is no coordinator" }
     let machine = coordinator.machine
     guard machine.isSettled else {
-      return "the coordinator is at \(machine.progress.map { "\($0.step)" } ?? "rest") with "
-        + "\(machine.state.map.members.map { machine.nodes[$0]?.report.map { "\($0)" } ?? "no report" })"
+      let reports = machine.state.map.members.map { member in
+        machine.nodes[member]?.report.map { "\($0)" } ?? "no report"
+      }
+      return
+        "the coordinator is at \(machine.progress.map { "\($0.step)" } ?? "rest") with \(reports)"
     }
     let running = launcher.running
     guard running.map(\.id) == machine.state.map.members.sorted() else {

@@ -3,7 +3,8 @@ import Storage
 
 @testable import Cluster
 
-/// One life of the coordinator: a `CoordinatorMachine`, and a driver that does what the gateway does.
+/// One life of the coordinator: a `CoordinatorMachine`, and a driver that does what the gateway
+/// does.
 final class SimulatedCoordinator {
   private(set) var machine: CoordinatorMachine
   private(set) var isAlive = true

@@ -33,8 +33,8 @@ final class SimulatedDisk: StorageEngine {
   func close() { engine.close() }
 }
 
-/// What `GroupCommitter` does, in simulated time: one commit at a time takes all that waits; a failed
-/// one takes what waits with it, and nothing is taken until the owner resumes.
+/// What `GroupCommitter` does, in simulated time: one commit at a time takes all that waits; a
+/// failed one takes what waits with it, and nothing is taken until the owner resumes.
 final class SimulatedCommitter {
   private let simulator: Simulator
   private let disk: SimulatedDisk
