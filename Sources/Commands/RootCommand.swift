@@ -10,7 +10,7 @@ public enum Program {
     let name = arguments.first.map { $0.split(separator: "/").last ?? "" } ?? ""
     let rest = Array(arguments.dropFirst())
     if name == uploaderName {
-      UploadCommand.main(rest)
+      UploaderCommand.main(rest)
     } else {
       RootCommand.main(rest)
     }
@@ -47,7 +47,8 @@ struct RootCommand: ParsableCommand {
       CommandGroup(
         name: "Data and measurements",
         subcommands: [
-          LoadCommand.self, StressCommand.self, BenchCommand.self, PlacementCommand.self,
+          LoadCommand.self, StressCommand.self, BenchCommand.self, CandidCommand.self,
+          PlacementCommand.self,
         ]),
     ])
 }

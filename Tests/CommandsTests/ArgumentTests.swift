@@ -17,6 +17,8 @@ struct ArgumentTests {
     "load words.txt --resume-file state", "stress 100000 --seed 7 --settle 0",
     "bench --connections 4 --streams 64 --duration 10", "bench --requests 10 --read-ratio 0.5",
     "bench --counters 100 --json", "placement batch",
+    "candid encode (1) --types (nat)", "candid decode 4449 --defs types.did", "candid batch",
+    "candid subtype nat int", "candid check new.did --previous old.did", "candid hash name",
   ])
   func `what the help shows is understood`(line: String) throws {
     _ = try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
@@ -30,6 +32,7 @@ struct ArgumentTests {
     "scale sideways", "stress", "stress 0", "stress many", "stress 10 --concurrency 0",
     "load", "load file --concurrency 100000", "bench --duration 1 --requests 1",
     "bench --read-ratio 2", "bench --counters 0", "bench --requests 0", "placement row",
+    "candid decode", "candid subtype nat",
   ])
   func `wrong usage ends with status 64`(line: String) throws {
     let error = #expect(throws: (any Error).self) {
@@ -37,6 +40,14 @@ struct ArgumentTests {
     }
     let status = error.map { RootCommand.exitCode(for: $0).rawValue }
     #expect(status == 64)
+  }
+
+  @Test func `the uploader takes what the upload command takes`() throws {
+    let line = ["module.wasm", "--url", "http://127.0.0.1:1", "--json"]
+    let uploader = try #require(try UploaderCommand.parseAsRoot(line) as? UploaderCommand)
+    #expect(uploader.upload.module == "module.wasm")
+    #expect(try uploader.upload.cluster.endpoint().port == 1)
+    #expect(throws: (any Error).self) { try UploaderCommand.parseAsRoot([]) }
   }
 
   @Test func `a key that no node takes is wrong usage`() throws {

@@ -71,7 +71,8 @@ struct ClusterConnectionTests {
     let server = try FakeServer(loop) { exchange in
       guard refusals > 0 else { return }
       refusals -= 1
-      exchange.status = status
+      exchange.setProblem(
+        status: status, title: "Busy", code: "busy", detail: "come back later", retryable: true)
       exchange.setHeader("retry-after", "0")
     }
     let connection = try connect(loop, server)
@@ -79,6 +80,20 @@ struct ClusterConnectionTests {
     request.isRepeatable = false
     #expect(try connection.perform(request).status == 200)
     #expect(server.requests == 4)
+  }
+
+  @Test func `a write that may have been taken is not sent again`() throws {
+    let loop = try EventLoop()
+    let server = try FakeServer(loop) { exchange in
+      exchange.setProblem(
+        status: 503, title: "Not ready", code: "storage", detail: "the disk failed")
+      exchange.setHeader("retry-after", "0")
+    }
+    let connection = try connect(loop, server)
+    var request = ClusterRequest.put([0x61], [])
+    request.isRepeatable = false
+    #expect(try connection.perform(request).status == 503)
+    #expect(server.requests == 1)
   }
 
   @Test func `when the time is up, the last answer stands`() throws {

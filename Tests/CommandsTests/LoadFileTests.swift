@@ -149,7 +149,7 @@ struct CompletionWindowTests {
 struct ResumeFileTests {
   @Test func `progress comes back from its file`() throws {
     let folder = try TemporaryFolder()
-    let file = ResumeFile(path: folder.path + "/words.loaded")
+    let file = ResumeFile(path: folder.path + "/words.loaded", of: "words")
     #expect(try file.read() == nil)
     let progress = LoadProgress(lines: 7, offset: 70, stored: 5, empty: 1, refused: 1)
     try file.write(progress)
@@ -158,15 +158,31 @@ struct ResumeFileTests {
     #expect(try file.read() == nil)
   }
 
+  @Test func `a file of the same name elsewhere is another one`() throws {
+    let (here, there) = (try TemporaryFolder(), try TemporaryFolder())
+    let path = here.path + "/words.loaded"
+    let files = [try here.write("words", []), try there.write("words", [])]
+    try ResumeFile(path: path, of: files[0]).write(LoadProgress())
+    #expect(try ResumeFile(path: path, of: files[0]).read() == LoadProgress())
+    let error = #expect(throws: CommandFailure.self) {
+      try ResumeFile(path: path, of: files[1]).read()
+    }
+    #expect(error?.message.contains(files[0]) == true)
+  }
+
   @Test(arguments: [
-    "", "something else", "scaled-storage-load-2 lines=1 offset=1 stored=1 empty=0 refused=0",
-    "scaled-storage-load-1 lines=1 offset=1 stored=1 empty=0",
-    "scaled-storage-load-1 lines=-1 offset=1 stored=1 empty=0 refused=0",
-    "scaled-storage-load-1 lines=18446744073709551615 offset=1 stored=1 empty=0 refused=0",
+    "", "something else",
+    "scaled-storage-load-2 lines=1 offset=1 stored=1 empty=0 refused=0\nwords\n",
+    "scaled-storage-load-1 lines=1 offset=1 stored=1 empty=0\nwords\n",
+    "scaled-storage-load-1 lines=-1 offset=1 stored=1 empty=0 refused=0\nwords\n",
+    "scaled-storage-load-1 lines=18446744073709551615 offset=1 stored=1 empty=0 refused=0\nwords\n",
+    "scaled-storage-load-1 lines=1 offset=1 stored=1 empty=0 refused=0",
+    "scaled-storage-load-1 lines=1 offset=1 stored=1 empty=0 refused=0\nother\n",
   ])
   func `another file is not taken for progress`(text: String) throws {
     let folder = try TemporaryFolder()
-    let file = ResumeFile(path: try folder.write("words.loaded", Array(text.utf8)))
+    let file = ResumeFile(
+      path: try folder.write("words.loaded", Array(text.utf8)), of: "words")
     #expect(throws: CommandFailure.self) { try file.read() }
   }
 }

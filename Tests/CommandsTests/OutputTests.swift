@@ -118,13 +118,25 @@ struct ServerProblemTests {
       status: 404, contentType: "application/problem+json; charset=utf-8",
       body: Array(Self.document.utf8))
     #expect(problem.sentence == "there is no value under this key (status 404, not_found)")
+    #expect(!problem.isRetryable)
   }
 
   @Test func `the server's sentence is shown, from Candid text`() {
-    let text = #"(record { status = 404 : nat16; detail = "gone"; code = "not_found" })"#
-    let problem = ServerProblem(status: 404, contentType: "text/candid", body: Array(text.utf8))
-    #expect(problem.detail == "gone")
-    #expect(problem.code == "not_found")
+    let text = """
+      (record { status = 503 : nat16; title = "Not ready"; code = "busy"; "type" = "about:blank"; \
+      detail = "come back later"; retryable = true })
+      """
+    let problem = ServerProblem(status: 503, contentType: "text/candid", body: Array(text.utf8))
+    #expect(problem.sentence == "come back later (status 503, busy)")
+    #expect(problem.isRetryable)
+  }
+
+  @Test func `a document with a sentence only is enough`() {
+    let problem = ServerProblem(
+      status: 502, contentType: "application/problem+json",
+      body: Array(#"{"detail":"no such host","instance":"/x"}"#.utf8))
+    #expect(problem.sentence == "no such host (status 502)")
+    #expect(!problem.isRetryable)
   }
 
   @Test func `the server's sentence is shown, from binary Candid`() throws {

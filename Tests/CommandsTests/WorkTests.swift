@@ -9,7 +9,7 @@ struct LoaderTests {
     _ text: String, _ cluster: FakeCluster, _ folder: TemporaryFolder, concurrency: Int = 16
   ) throws -> (loader: Loader, path: String, resume: ResumeFile, reports: [String]) {
     let path = try folder.write("file", Array(text.utf8))
-    let resume = ResumeFile(path: path + ".loaded")
+    let resume = ResumeFile(path: path + ".loaded", of: path)
     var reader = try LineReader(path: path)
     let progress = try resume.read()
     if let progress { try reader.seek(line: progress.lines, offset: progress.offset) }
@@ -58,7 +58,7 @@ struct LoaderTests {
     let folder = try TemporaryFolder()
     let text = (1...1_000).map { "key\($0)" }.joined(separator: "\n")
     let path = try folder.write("file", Array(text.utf8))
-    let resume = ResumeFile(path: path + ".loaded")
+    let resume = ResumeFile(path: path + ".loaded", of: path)
     let loader = Loader(
       try LineReader(path: path), connection: try cluster.connect(), resume: resume,
       from: LoadProgress()
@@ -162,5 +162,30 @@ struct UploadTests {
     #expect(chunks.map(\.offset) == (0..<chunks.count).map { UInt64($0 * 10) })
     #expect(chunks.last?.sha256 == SHA256.digest(module))
     #expect(chunks.dropLast().allSatisfy { $0.sha256 == nil })
+  }
+}
+
+struct BenchOutcomeTests {
+  private func outcome(failed: UInt64, lost: UInt64? = nil, gained: UInt64 = 0) -> BenchOutcome {
+    var outcome = BenchOutcome(
+      seed: 1, seconds: 1, requests: 10, failed: failed, perSecond: 10)
+    outcome.counters = lost.map { lost in
+      BenchOutcome.Counters(
+        counters: 1, increments: 5, conflicts: 0, uncertain: failed, lost: lost, gained: gained,
+        longestWriteNs: 0, longestPauseNs: 0)
+    }
+    return outcome
+  }
+
+  @Test func `a failed request makes a plain measurement unsound`() {
+    #expect(outcome(failed: 0).isSound)
+    #expect(!outcome(failed: 1).isSound)
+  }
+
+  @Test func `a lost or doubled increment makes counters unsound, a failure does not`() {
+    #expect(outcome(failed: 3, lost: 0).isSound)
+    #expect(!outcome(failed: 0, lost: 1).isSound)
+    #expect(!outcome(failed: 0, lost: 0, gained: 1).isSound)
+    #expect(outcome(failed: 0, lost: 1).text.contains("1 increments were LOST"))
   }
 }

@@ -107,9 +107,10 @@ final class ClusterConnection {
       follow(response, journey)
     case 429, 503:
       let reply = ClusterReply(response: response, isUncertain: journey.isUncertain)
-      guard let seconds = response.header("retry-after").flatMap(Int64.init), seconds >= 0 else {
-        return journey.completion(.success(reply))
-      }
+      // Overload can come after a write was taken; the server knows whether it did.
+      guard let seconds = response.header("retry-after").flatMap(Int64.init), seconds >= 0,
+        journey.request.isRepeatable || reply.problem.isRetryable
+      else { return journey.completion(.success(reply)) }
       repeatLater(journey, after: .seconds(min(seconds, 86_400)), or: .success(reply))
     default:
       journey.completion(

@@ -48,7 +48,8 @@ struct CallCommand: ParsableCommand {
   func run() throws {
     let connection = try cluster.connect(credential: needsCredential ? secret.credential() : nil)
     let reply = try connection.perform(request).checked()
-    try StandardStreams.write(accept == .hex ? CallCommand.hexadecimal(reply.body) : reply.body)
+    try StandardStreams.write(
+      accept == .hex ? Array((HexDigits.text(reply.body) + "\n").utf8) : reply.body)
   }
 
   /// A keyed method's caller needs none; who names a file wants it sent.
@@ -61,10 +62,5 @@ struct CallCommand: ParsableCommand {
       method: .post, target: "/" + method,
       headers: [("content-type", "text/candid"), ("accept", accept.contentType)],
       body: Array(arguments.utf8), isRepeatable: false)
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
-    let digits = Array("0123456789abcdef".utf8)
-    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] } + [UInt8(ascii: "\n")]
   }
 }

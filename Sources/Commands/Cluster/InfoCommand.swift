@@ -80,11 +80,10 @@ struct InfoCommand: ParsableCommand {
   }
 
   static func summary(_ whole: NodeInfo, _ nodes: [NodeListing]) -> String {
-    var text =
-      "\(nodes.count) node\(nodes.count == 1 ? "" : "s"), \(whole.status.name), "
-      + "\(Figures.grouped(whole.size)) key\(whole.size == 1 ? "" : "s"), "
-      + "\(Figures.bytes(whole.bytes)), epoch \(whole.epoch), "
-      + "\(Figures.fixed(whole.requestsPerSecond, places: 0)) requests/s\n"
+    var text = "\(nodes.count) node\(nodes.count == 1 ? "" : "s"), \(whole.status.name), "
+    text += "\(Figures.grouped(whole.size)) key\(whole.size == 1 ? "" : "s"), "
+    text += "\(Figures.bytes(whole.bytes)), epoch \(whole.epoch), "
+    text += "\(Figures.fixed(whole.requestsPerSecond, places: 0)) requests/s\n"
     if case .error(let error) = whole.status {
       switch error {
       case .migration(let reason), .scaleUp(let reason), .initialize(let reason),

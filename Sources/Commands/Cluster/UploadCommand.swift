@@ -80,3 +80,18 @@ struct UploadCommand: ParsableCommand {
     }
   }
 }
+
+/// The program under the name `ss_uploader`: the `upload` command by itself.
+struct UploaderCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ss_uploader", abstract: "Give a WebAssembly module to the cluster.",
+    discussion: """
+        ss_uploader application.wasm --url http://127.0.0.1:8080
+      """, version: scaledStorageVersion)
+
+  @OptionGroup var upload: UploadCommand
+
+  func run() throws {
+    try upload.run()
+  }
+}

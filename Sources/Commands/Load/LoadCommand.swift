@@ -46,7 +46,7 @@ struct LoadCommand: ParsableCommand {
 
   func run() throws {
     let name = URL(fileURLWithPath: file).lastPathComponent
-    let resume = ResumeFile(path: resumeFile ?? name + ".loaded")
+    let resume = ResumeFile(path: resumeFile ?? name + ".loaded", of: file)
     var reader = try LineReader(path: file)
     let begun = try resume.read()
     if let begun {

@@ -14,28 +14,11 @@ enum PlacementBatch {
     } catch let error as PlacementError {
       answer = Answer(ok: false, error: "\(error)")
     } catch let error as DecodingError {
-      answer = Answer(ok: false, error: PlacementBatch.sentence(error))
+      answer = Answer(ok: false, error: BatchLines.sentence(error))
     } catch {
       answer = Answer(ok: false, error: "\(error)")
     }
     return (try? JSONOutput.line(answer)) ?? Array("{\"ok\":false,\"error\":\"\"}\n".utf8)
-  }
-
-  private static func sentence(_ error: DecodingError) -> String {
-    switch error {
-    case .keyNotFound(let key, _): "the field \"\(key.stringValue)\" is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      "\(place(context)) has another type than it should: \(context.debugDescription)"
-    case .dataCorrupted(let context):
-      context.codingPath.isEmpty
-        ? "the line is no JSON object" : "\(place(context)): \(context.debugDescription)"
-    @unknown default: "the line cannot be read"
-    }
-  }
-
-  private static func place(_ context: DecodingError.Context) -> String {
-    let path = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
-    return path.isEmpty ? "the line" : "the field \"\(path.joined(separator: "."))\""
   }
 
   private struct Answer: Encodable {
@@ -68,7 +51,7 @@ enum PlacementBatch {
     private func hash() throws -> Answer {
       guard let key = try hashKey() else { throw CommandFailure("the field \"key\" is missing") }
       guard let hex else { throw CommandFailure("the field \"hex\" is missing") }
-      guard let bytes = PlacementBatch.bytes(hex) else {
+      guard let bytes = HexDigits.bytes(hex) else {
         throw CommandFailure("the field \"hex\" is no sequence of pairs of hexadecimal digits")
       }
       return Answer(hash: PlacementBatch.number(HighwayHash.hash(bytes, key: key)))
@@ -135,20 +118,5 @@ enum PlacementBatch {
   private static func number(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return "0x" + String(repeating: "0", count: 16 - digits.count) + digits
-  }
-
-  private static func bytes(_ hex: String) -> [UInt8]? {
-    let digits = hex.utf8.map { digit -> UInt8? in
-      switch digit {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-      default: nil
-      }
-    }
-    guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
-    return stride(from: 0, to: digits.count, by: 2).map { index in
-      (digits[index] ?? 0) << 4 | (digits[index + 1] ?? 0)
-    }
   }
 }

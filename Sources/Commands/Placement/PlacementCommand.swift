@@ -27,17 +27,7 @@ struct PlacementCommand: ParsableCommand {
         """)
 
     func run() throws {
-      var lines = StandardInputLines()
-      var output: [UInt8] = []
-      while let line = try lines.next() {
-        output += PlacementBatch.answer(line)
-        // Whoever waits for an answer before the next question gets it.
-        if output.count >= 65_536 || !lines.hasBufferedLine {
-          try StandardStreams.write(output)
-          output.removeAll(keepingCapacity: true)
-        }
-      }
-      try StandardStreams.write(output)
+      try BatchLines.run(PlacementBatch.answer)
     }
   }
 }
