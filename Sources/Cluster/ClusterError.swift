@@ -17,6 +17,8 @@ public struct ClusterError: Error, Hashable, Sendable {
     case corruption
     /// The store cannot take the write.
     case storage = "storage_failed"
+    /// The store failed while it took a write: whether it did is not known.
+    case outcomeUnknown = "outcome_unknown"
     /// The disk is full.
     case noSpace = "no_space"
     /// A queue is full or a wait took too long.
@@ -36,7 +38,8 @@ public struct ClusterError: Error, Hashable, Sendable {
   public var isRetryable: Bool {
     switch code {
     case .notInitialised, .conflict, .storage, .noSpace, .overloaded: true
-    case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption: false
+    case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption,
+      .outcomeUnknown: false
     }
   }
 }

@@ -259,6 +259,7 @@ extension CoordinatorMachine {
       nodes[node]?.request = nil
     }
     state.change = nil
+    state.undone.append(change.node)
     progress = nil
     nodes[change.node] = nil
     failures += 1

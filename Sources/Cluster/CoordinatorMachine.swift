@@ -84,11 +84,12 @@ public struct CoordinatorMachine {
       if change.isDecided {
         progress = ChangeProgress(step: .flippingTarget, since: 0)
       } else {
-        actions.append(.destroy(change.node))
+        self.state.undone.append(change.node)
         self.state.change = nil
         persist()
       }
     }
+    for node in self.state.undone { actions.append(.destroy(node)) }
   }
 
   /// The map to route by: a decided one counts from when its new node serves.
@@ -101,6 +102,15 @@ public struct CoordinatorMachine {
   }
 
   // MARK: - What the driver reports
+
+  /// Gives an undecided change up, as the gateway is about to end.
+  public mutating func giveUpChange(reason: String, now: UInt64) {
+    guard progress?.step != .deciding else { return }
+    failChange(reason, now: now)
+  }
+
+  /// Whether no request waits for its answer and nothing is decided but not yet told.
+  public var isQuiet: Bool { requests.isEmpty && state.change == nil }
 
   /// The gateway answers at `address`: nodes that hear of a newer epoch ask there.
   public mutating func gatewayListens(at address: String) {
@@ -144,6 +154,13 @@ public struct CoordinatorMachine {
       // The new node starts over; a source has forgotten what changed since its copy began.
       failChange("\(node.text) stopped: \(reason)", now: now)
     }
+  }
+
+  /// What a `.destroy` action asked for is done.
+  public mutating func destroyed(_ node: Principal) {
+    guard state.undone.contains(node) else { return }
+    state.undone.removeAll { $0 == node }
+    persist()
   }
 
   /// A node answered `node_info`.
@@ -284,7 +301,7 @@ public enum CoordinatorAction {
   case persist(sequence: UInt64, [UInt8])
   /// Start the node's process, or find it running; report `nodeRunning` or `nodeStopped`.
   case launch(Principal, previousAddress: String?)
-  /// End the node's process and remove its data: it never was a member.
+  /// End the node's process and remove its data: it never was a member. Report `destroyed`.
   case destroy(Principal)
   /// Send a message and report the answer by `replied`.
   case send(request: UInt64, to: Principal, address: String, CoordinatorMessage)

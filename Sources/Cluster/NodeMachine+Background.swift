@@ -164,7 +164,7 @@ extension NodeMachine {
   }
 
   private mutating func updatePhase() {
-    guard var current = handover, current.isOutgoing else { return }
+    guard var current = handover, current.isOutgoing, failure == nil else { return }
     switch current.phase {
     case .copying where current.cursor == nil:
       let chasedEnough = current.chased > 16 * limits.fenceBacklog

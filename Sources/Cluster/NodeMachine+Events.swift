@@ -131,7 +131,7 @@ extension NodeMachine {
       current.fenceTickets.append(ticket)
     case .copying, .copied, .failed:
       current.phase = .fencing
-      current.fenceBarrier = lastSequence + (openTurn.isEmpty ? 0 : 1)
+      current.fenceBarrier = lastSequence + (openTurn.batch.isEmpty ? 0 : 1)
       current.fenceTickets.append(ticket)
     }
     handover = current

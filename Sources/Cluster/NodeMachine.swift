@@ -64,7 +64,7 @@ public struct NodeMachine {
 
   /// Why the last commit failed, until a commit succeeds again. What a failed commit left behind is
   /// not known before that, so nothing is written on top of it.
-  var failure: ClusterError?
+  public internal(set) var failure: ClusterError?
   var probeAt: UInt64 = 0
 
   var held: [HeldRequest] = []
@@ -157,7 +157,11 @@ public struct NodeMachine {
   public mutating func commitFailed(_ error: StorageError) {
     let code: ClusterError.Code = error.code == .noSpace ? .noSpace : .storage
     let refusal = ClusterError(code, "the store could not take the write: \(error.message)")
-    let failed = inFlight + [openTurn]
+    let unknown = ClusterError(
+      .outcomeUnknown,
+      "the store failed while it took the write, so whether it did is not known; "
+        + "read the key before writing again: \(error.message)")
+    let failed = inFlight.map { ($0, unknown) } + [(openTurn, refusal)]
     inFlight = []
     inFlightBytes = 0
     openTurn = Turn()
@@ -169,9 +173,10 @@ public struct NodeMachine {
     structureBarrier = 0
     handover?.fenceBarrier = 0
     rereadCounters()
-    for turn in failed {
+    for (turn, error) in failed {
       noteMovingChanges(turn)
-      for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(refusal))) }
+      for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(error))) }
+      // Control events may be repeated whatever became of them.
       for ticket in turn.controls { actions.append(.respond(ticket, .failure(refusal))) }
       for transition in turn.transitions { revert(transition) }
     }

@@ -12,6 +12,8 @@ public struct CoordinatorState: Hashable, Sendable {
   public internal(set) var isBootstrapped: Bool
   public internal(set) var moduleDigest: [UInt8]?
   public internal(set) var change: Change?
+  /// Nodes whose join was undone and whose instance is not known to be gone yet.
+  public internal(set) var undone: [Principal] = []
 
   /// A change of the ring under way.
   public struct Change: Hashable, Sendable {
@@ -39,6 +41,7 @@ extension CoordinatorState: CandidConvertible {
   public static let candidType = CandidType.record(fields: [
     "format": .nat8, "map": ClusterMap.candidType, "next_number": .nat64, "next_epoch": .nat64,
     "bootstrapped": .bool, "module_sha256": .opt(.blob), "change": .opt(Change.candidType),
+    "undone": .opt(.vec(.principal)),
   ])
 
   public var candidValue: CandidValue {
@@ -46,7 +49,7 @@ extension CoordinatorState: CandidConvertible {
       "format": .nat8(CoordinatorState.format), "map": map.candidValue,
       "next_number": .nat64(nextNumber), "next_epoch": .nat64(nextEpoch),
       "bootstrapped": .bool(isBootstrapped), "module_sha256": moduleDigest.candidValue,
-      "change": change.candidValue,
+      "change": change.candidValue, "undone": .opt(undone.candidValue),
     ])
   }
 
@@ -62,6 +65,8 @@ extension CoordinatorState: CandidConvertible {
     isBootstrapped = try record.field("bootstrapped")
     moduleDigest = try record.field("module_sha256")
     change = try record.field("change")
+    let undone: [Principal]? = try record.field("undone")
+    self.undone = undone ?? []
   }
 
   /// The stored form.

@@ -25,10 +25,16 @@ public final class Coordinator {
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   private var isStopped = false
+  private var isDetaching = false
+  /// When each node answered last, or began to run.
+  private var answeredAt: [Principal: MonotonicTime] = [:]
+  /// Called when the coordinator can only go on by starting again.
+  public var onFailure: () -> Void = {}
 
   private static let stateKey = Array("state".utf8)
   private static let tick = Duration.milliseconds(10)
   private static let pollDeadline = Duration.seconds(2)
+  private static let hangTime = Duration.seconds(30)
 
   /// Reads the coordinator's state from `store`, or begins a new cluster there.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
@@ -49,12 +55,16 @@ public final class Coordinator {
     } catch {
       throw ClusterError(.storage, "the coordinator's log could not be opened: \(error.message)")
     }
-    machine = try Coordinator.restore(store, settings: settings)
+    machine = try Coordinator.restore(store, launcher: launcher, settings: settings)
+    // The module is stored before the state that names it.
+    if let digest = try storedModuleDigest(), digest != machine.state.moduleDigest {
+      machine.moduleChanged(digest)
+    }
     relay.onOutcome = { [weak self] outcome in self?.persisted(outcome) }
   }
 
   private static func restore(
-    _ store: any StorageEngine, settings: CoordinatorMachine.Settings
+    _ store: any StorageEngine, launcher: any Launcher, settings: CoordinatorMachine.Settings
   ) throws(ClusterError) -> CoordinatorMachine {
     let stored: [UInt8]?
     do throws(StorageError) {
@@ -64,6 +74,12 @@ public final class Coordinator {
     }
     if let stored {
       return CoordinatorMachine(state: try CoordinatorState(encoded: stored), settings: settings)
+    }
+    guard launcher.isEmpty else {
+      throw ClusterError(
+        .corruption,
+        "there are nodes here, but the coordinator's log that tells of them is missing; "
+          + "put it back, or begin with an empty data directory")
     }
     let state = try CoordinatorState.fresh(hashKey: .random(), capacity: settings.capacity)
     // The first state, with the cluster's hash key, is durable before anything is built on it.
@@ -97,12 +113,27 @@ public final class Coordinator {
   }
 
   /// Ends the coordinator and leaves the nodes as they are, for a later one to find.
-  public func detach() {
-    guard !isStopped else { return }
+  ///
+  /// An undecided change is undone first, and a decided one told to all, so that no node is left
+  /// with a fence: as far as that takes no longer than `limit`.
+  public func detach(within limit: Duration, _ done: @escaping () -> Void) {
+    guard !isStopped, !isDetaching else { return done() }
+    isDetaching = true
+    machine.giveUpChange(reason: "the gateway stops", now: now)
+    scheduleAdvance()
+    detachWhenQuiet(until: loop.now + limit, done)
+  }
+
+  private func detachWhenQuiet(until: MonotonicTime, _ done: @escaping () -> Void) {
+    guard machine.isQuiet || loop.now >= until else {
+      loop.schedule(after: Coordinator.tick) { [self] in detachWhenQuiet(until: until, done) }
+      return
+    }
     isStopped = true
     if let ticker { loop.cancel(ticker) }
     peers.shutdown()
     committer.close()
+    done()
   }
 
   // MARK: - What the gateway's interface asks
@@ -144,12 +175,18 @@ public final class Coordinator {
   }
 
   private func storedModule() throws(ClusterError) -> Module? {
-    try Module.stored { (name) throws(ClusterError) in
-      do throws(StorageError) {
-        return try store.get(Array(name.utf8))
-      } catch {
-        throw ClusterError(.storage, "the module could not be read: \(error.message)")
-      }
+    try Module.stored { (name) throws(ClusterError) in try read(name) }
+  }
+
+  private func storedModuleDigest() throws(ClusterError) -> [UInt8]? {
+    try Module.storedDigest { (name) throws(ClusterError) in try read(name) }
+  }
+
+  private func read(_ name: String) throws(ClusterError) -> [UInt8]? {
+    do throws(StorageError) {
+      return try store.get(Array(name.utf8))
+    } catch {
+      throw ClusterError(.storage, "the module could not be read: \(error.message)")
     }
   }
 
@@ -195,8 +232,11 @@ public final class Coordinator {
         self?.launcherReported(node, event)
       }
     case .destroy(let node):
-      reports[node] = nil
-      launcher.destroy(node)
+      forget(node)
+      launcher.destroy(node) { [weak self] in
+        self?.machine.destroyed(node)
+        self?.scheduleAdvance()
+      }
     case .send(let request, let node, let address, let message):
       send(message, to: node, at: address) { [weak self] result in
         guard let self else { return }
@@ -214,6 +254,7 @@ public final class Coordinator {
     case .running(let address):
       machine.nodeRunning(node, address: address, now: now)
       polledAt[node] = nil
+      answeredAt[node] = loop.now
     case .stopped(let reason):
       reports[node] = nil
       machine.nodeStopped(node, reason: reason, now: now)
@@ -265,6 +306,9 @@ public final class Coordinator {
     case .success:
       machine.persisted(outcome.sequences.upperBound)
       scheduleAdvance()
+    case .failure(let error) where error.code != .noSpace:
+      logger.critical("the coordinator's store is broken, so the gateway stops: \(error.message)")
+      onFailure()
     case .failure(let error):
       loop.schedule(after: .milliseconds(200)) { [weak self] in
         guard let self, !isStopped else { return }
@@ -304,14 +348,15 @@ public final class Coordinator {
 
   private func polled(_ node: Principal, _ result: Result<ClientResponse, TransportError>) {
     pollsInFlight.remove(node)
-    guard !isStopped else { return }
+    guard !isStopped, machine.nodes[node] != nil else { return }
     guard case .success(let response) = result,
       let info = NodeInfo.read(candid: response.body)
     else {
       reports[node] = nil
       machine.reportFailed(node)
-      return
+      return killIfHung(node)
     }
+    answeredAt[node] = loop.now
     // Another node may have taken the address of one that ended.
     guard info.node == nil || info.node == node else { return }
     reports[node] = info
@@ -319,9 +364,26 @@ public final class Coordinator {
     scheduleAdvance()
   }
 
+  /// A node that runs and has not answered for long is ended, and so started again on its data.
+  private func killIfHung(_ node: Principal) {
+    guard let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime else {
+      return
+    }
+    answeredAt[node] = loop.now
+    logger.error("\(node.text) has not answered for long, so its process is ended")
+    launcher.kill(node)
+  }
+
+  private func forget(_ node: Principal) {
+    reports[node] = nil
+    polledAt[node] = nil
+    answeredAt[node] = nil
+  }
+
   // MARK: - Scaling
 
   private func scale() {
+    guard !isDetaching else { return }
     let decision = policy.decide(machine, now: now)
     if decision != lastDecision {
       lastDecision = decision

@@ -24,7 +24,7 @@ public final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
-    client = HTTPClient(loop: loop)
+    client = HTTPClient(loop: loop, limits: .forwarding(limits))
     forwarder = Forwarder(loop: loop, client: client)
     server = HTTPServer(loop: loop, limits: limits, handler: self)
   }
@@ -98,8 +98,9 @@ public final class GatewayServer: RequestHandler {
       return .done
     case .proxy:
       let pending = try later(exchange)
-      forwarder.forward(exchange, request, resolve: { [weak self] in self?.route(of: request.key) })
-      { pending.answer($0) }
+      forwarder.forward(exchange, request, for: pending) { [weak self] in
+        self?.route(of: request.key)
+      }
       return pending.disposition()
     }
   }

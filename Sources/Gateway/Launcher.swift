@@ -13,8 +13,15 @@ public protocol Launcher: AnyObject {
   func launch(
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void)
 
-  /// Ends the instance at once and removes its data: it never was a member. Repeatable.
-  func destroy(_ node: Principal)
+  /// Whether there is no node's data here at all.
+  var isEmpty: Bool { get }
+
+  /// Ends an instance that does not answer any more; `launch` reports it as stopped.
+  func kill(_ node: Principal)
+
+  /// Ends the instance at once and removes its data: it never was a member. Repeatable; `done` is
+  /// called on the loop once nothing is left, never within this call.
+  func destroy(_ node: Principal, _ done: @escaping () -> Void)
 
   /// Asks all instances to end and waits for them; those that have not ended in time are killed.
   func stopAll(within limit: Duration, _ done: @escaping () -> Void)

@@ -80,7 +80,6 @@ public final class ProcessLauncher: Launcher {
         logger.info("\(node.text) is found running as process \(running)")
         process = running
       } else {
-        EndpointFile(directory: directory(of: node)).remove()
         process = try spawn(node, address: previousAddress)
       }
       instance.watcher = try loop.watchExit(of: process) { [weak self, weak instance] exit in
@@ -96,16 +95,34 @@ public final class ProcessLauncher: Launcher {
     }
   }
 
-  public func destroy(_ node: Principal) {
+  public var isEmpty: Bool { Directory.names(in: settings.directory).isEmpty }
+
+  public func kill(_ node: Principal) {
+    try? instances[node]?.watcher?.send(signal: SIGKILL)
+  }
+
+  public func destroy(_ node: Principal, _ done: @escaping () -> Void) {
     let instance = instances.removeValue(forKey: node)
-    let running = ProcessTable.find(arguments: identifyingArguments(of: node))
     if let watcher = instance?.watcher {
       try? watcher.send(signal: SIGKILL)
-    } else if let running {
-      kill(running, SIGKILL)
     }
-    // The directory goes after the process, which could write to it until it has ended.
-    removeDirectory(of: node, unlessRunning: running, keeping: instance, attempts: 400)
+    removeWhenEnded(node, keeping: instance, done)
+  }
+
+  /// The directory goes after the process, which could write to it until it has ended. The instance
+  /// is kept until then: its watcher takes the exit status.
+  private func removeWhenEnded(
+    _ node: Principal, keeping instance: Instance?, _ done: @escaping () -> Void
+  ) {
+    if let running = ProcessTable.find(arguments: identifyingArguments(of: node)) {
+      Glibc.kill(running, SIGKILL)
+      loop.schedule(after: ProcessLauncher.pollInterval) { [weak self] in
+        self?.removeWhenEnded(node, keeping: instance, done)
+      }
+      return
+    }
+    Directory.remove(directory(of: node))
+    loop.schedule(after: .zero, done)
   }
 
   public func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
@@ -160,20 +177,5 @@ public final class ProcessLauncher: Launcher {
     guard instances.isEmpty, let done = onEmpty else { return }
     onEmpty = nil
     loop.schedule(after: .zero, done)
-  }
-
-  private func removeDirectory(
-    of node: Principal, unlessRunning process: pid_t?, keeping instance: Instance?, attempts: Int
-  ) {
-    if let process, attempts > 0,
-      ProcessTable.find(arguments: identifyingArguments(of: node)) == process
-    {
-      loop.schedule(after: ProcessLauncher.pollInterval) { [weak self] in
-        self?.removeDirectory(
-          of: node, unlessRunning: process, keeping: instance, attempts: attempts - 1)
-      }
-      return
-    }
-    Directory.remove(directory(of: node))
   }
 }

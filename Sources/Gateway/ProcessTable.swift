@@ -53,18 +53,25 @@ enum Directory {
     }
   }
 
+  /// What is in a directory; nothing when it is missing.
+  static func names(in path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
   /// Removes a directory with all that is in it. Symbolic links are removed, not followed.
   static func remove(_ path: String) {
-    if let directory = opendir(path) {
-      while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        guard name != ".", name != ".." else { continue }
-        let child = path + "/" + name
-        if unlink(child) != 0, errno == EISDIR { remove(child) }
-      }
-      closedir(directory)
+    for name in names(in: path) {
+      let child = path + "/" + name
+      if unlink(child) != 0, errno == EISDIR { remove(child) }
     }
     rmdir(path)
   }

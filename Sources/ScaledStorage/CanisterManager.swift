@@ -149,6 +149,7 @@ public final class CanisterManager {
   public var status: NodeStatus {
     if isShuttingDown { return .shutDown }
     guard let id = node.id, let map = node.map else { return .initialized }
+    if let failure = node.failure { return .error(.broadcast(failure.message)) }
     if let handover = node.handoverStatus {
       if handover.phase == "failed" { return .error(.migration("the handover has to be aborted")) }
       return map.contains(id) ? .migrating : .initialized

@@ -183,6 +183,8 @@ public final class Node {
   var statistics: NodeMachine.Statistics { machine.statistics }
   var handoverStatus: HandoverStatus? { machine.handoverStatus }
   var isPurging: Bool { machine.isPurging }
+  /// Why the node takes no writes, if it takes none.
+  var failure: ClusterError? { machine.failure }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
   /// commit is done.
@@ -274,6 +276,11 @@ public final class Node {
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
     machine.commitFailed(error)
+    if error.code != .noSpace {
+      // Only a full disk heals while the store is open. What is stored is sound: start again from it.
+      logger.critical("the store is broken, so the node stops")
+      onFailure()
+    }
     committer.resume()
     scheduleFlush()
   }

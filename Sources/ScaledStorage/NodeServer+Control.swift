@@ -20,6 +20,11 @@ extension NodeServer {
   /// A method of the cluster: only who knows the credential may call it.
   func control(_ method: ControlMethod, _ exchange: Exchange) throws(Problem) -> Disposition {
     let call = try ControlCall(method, exchange, credential: manager.credential)
+    if let addressee = exchange.header("ss-node"), let id = manager.node.id, addressee != id.text {
+      // Another node had this address before.
+      throw Problem(
+        409, "wrong_node", "this is \(id.text), and the message is for \(addressee.prefix(80))")
+    }
     let pending = try later(exchange)
     switch method {
     case .handleEvent:

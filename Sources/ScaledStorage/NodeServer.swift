@@ -15,7 +15,7 @@ public final class NodeServer: RequestHandler {
   ///   messages; both fit in `limits.maxBodyBytes`.
   public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
     self.manager = manager
-    client = HTTPClient(loop: loop)
+    client = HTTPClient(loop: loop, limits: .forwarding(limits))
     forwarder = Forwarder(loop: loop, client: client)
     server = HTTPServer(loop: loop, limits: limits, handler: self)
   }
@@ -136,8 +136,9 @@ public final class NodeServer: RequestHandler {
   ) {
     switch request.forward ?? manager.settings.forward {
     case .proxy:
-      forwarder.forward(exchange, request, resolve: { [weak self] in self?.route(of: request.key) })
-      { pending.answer($0) }
+      forwarder.forward(exchange, request, for: pending) { [weak self] in
+        self?.route(of: request.key)
+      }
     case .return:
       var answer = ForwardResponse.answer(
         owner: owner, address: address, target: exchange.target, as: request.representation)

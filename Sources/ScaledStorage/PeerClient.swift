@@ -72,7 +72,7 @@ package final class PeerClient {
       let body = try CandidBinary.encode(values, as: method.parameters)
       var headers = [
         ("content-type", "application/candid"), ("accept", "application/json"),
-        ("authorization", credential.headerValue),
+        ("authorization", credential.headerValue), ("ss-node", node.text),
       ]
       if let epoch { headers.append(("ss-epoch", String(epoch))) }
       let request = ClientRequest(

@@ -95,7 +95,9 @@ import Testing
     let control = bench.handle(.nodeCreated("nobody"))
     let stored = bench.store("name", [1])
     try bench.failCommits(code)
-    for ticket in tickets { #expect(bench.reply(ticket)?.refusal == answer) }
+    // What was on its way to the disk may be there; what was not, was not tried.
+    for ticket in tickets.dropLast() { #expect(bench.reply(ticket)?.refusal == .outcomeUnknown) }
+    #expect(try bench.reply(#require(tickets.last))?.refusal == answer)
     #expect(bench.response(stored)?.code == answer)
     #expect(bench.response(control)?.code == .malformed)
     #expect(bench.machine.statistics == before)
@@ -144,7 +146,7 @@ import Testing
     try bench.commit(1)
     try bench.failCommits()
     #expect(bench.reply(first)?.created == true)
-    #expect(bench.reply(second)?.refusal == .noSpace)
+    #expect(bench.reply(second)?.refusal == .outcomeUnknown)
     #expect(try bench.machine.statistics == bench.recount())
     #expect(try bench.recount().keys == 1)
   }

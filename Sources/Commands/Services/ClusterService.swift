@@ -109,6 +109,7 @@ final class ClusterService {
       settings.listen, allowed: settings.allowPlaintext)
     let bound = try server.listen(on: address)
     process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
+    coordinator.onFailure = { [process] in process.finish(1) }
     coordinator.start(gatewayAddress: bound.description)
     announce(bound)
   }
@@ -132,8 +133,8 @@ final class ClusterService {
     process.logger.info(stopsNodes ? "the cluster stops" : "the gateway stops; its nodes go on")
     server.shutdown(within: ClusterService.drainTime) { [self] in
       guard stopsNodes else {
-        coordinator.detach()
-        return process.finish()
+        coordinator.detach(within: ClusterService.drainTime) { [process] in process.finish() }
+        return
       }
       coordinator.stop(nodesWithin: ClusterService.nodeTime) { [process] in process.finish() }
     }

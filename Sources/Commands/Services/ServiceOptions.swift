@@ -58,7 +58,7 @@ struct ServiceSettings {
     _ options: ServiceOptions, _ configuration: Configuration, listen defaultListen: String
   ) throws {
     let data = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
-    self.data = URL(fileURLWithPath: data).standardizedFileURL.path
+    self.data = try ServiceSettings.existingDirectory(data)
     listen = try configuration.value("listen", flag: options.listen, default: defaultListen)
     credentialFile = try configuration.value(
       "credential-file", flag: options.credentialFile, default: self.data + "/credential")
@@ -85,6 +85,24 @@ struct ServiceSettings {
       throw ConfigurationError(message: "\(name) is \"\(text)\"; it can be \(choices)")
     }
     return value
+  }
+
+  /// The directory, made if it is missing, by its one true path: nodes are recognised by it.
+  private static func existingDirectory(_ path: String) throws -> String {
+    let url = URL(fileURLWithPath: path)
+    do {
+      try FileManager.default.createDirectory(
+        at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw ConfigurationError(
+        message: "the data directory \(path) cannot be made: \(error.localizedDescription)")
+    }
+    guard let real = realpath(url.path, nil) else {
+      throw ConfigurationError(
+        message: "the data directory \(path) cannot be used: \(String(cString: strerror(errno)))")
+    }
+    defer { free(real) }
+    return String(cString: real)
   }
 
   /// The cluster's credential, made at the first start for the owner's eyes only.
@@ -114,8 +132,6 @@ struct ServiceSettings {
 
   /// A store in a directory below the data directory.
   func openStore(_ name: String) throws -> RocksDBEngine {
-    try FileManager.default.createDirectory(
-      atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     var options = RocksDBOptions()
     options.durability = durability
     return try RocksDBEngine(path: data + "/" + name, options: options)

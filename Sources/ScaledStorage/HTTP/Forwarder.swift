@@ -38,6 +38,8 @@ package final class Forwarder {
     let isSafe: Bool
     let representation: Representation
     let until: MonotonicTime
+    /// Whether the client still waits for the answer.
+    let isWanted: () -> Bool
     let resolve: () -> Route?
     let completion: (Answer) -> Void
   }
@@ -47,9 +49,10 @@ package final class Forwarder {
   /// While the owner restarts or the ring changes, it asks `resolve` again and repeats what was
   /// certainly not done, or does no harm when done twice.
   package func forward(
-    _ exchange: Exchange, _ keyed: KeyedRequest, resolve: @escaping () -> Route?,
-    _ completion: @escaping (Answer) -> Void
+    _ exchange: Exchange, _ keyed: KeyedRequest, for pending: PendingExchange,
+    resolve: @escaping () -> Route?
   ) {
+    let completion = { (answer: Answer) in pending.answer(answer) }
     guard keyed.hops < KeyedRequest.maximumHops else {
       let problem = Problem(
         508, "too_many_hops",
@@ -67,10 +70,12 @@ package final class Forwarder {
           method: exchange.method, target: exchange.target, headers: headers, body: exchange.body),
         isSafe: isCall || exchange.method == .get || exchange.method == .head,
         representation: keyed.representation, until: loop.now + Forwarder.patience,
-        resolve: resolve, completion: completion))
+        isWanted: { pending.current != nil }, resolve: resolve, completion: completion))
   }
 
   private func attempt(_ attempt: Attempt) {
+    // Who has gone may have asked for something else meanwhile, which this must not undo.
+    guard attempt.isWanted() else { return }
     guard let route = attempt.resolve(), let address = try? SocketAddress(route.address)
     else {
       return retry(
@@ -95,12 +100,20 @@ package final class Forwarder {
           "\(route.owner.text) at \(route.address) did not answer: \(error.message)"
             + (attempt.isSafe || error.isRetryable ? "" : "; whether it acted is not known"))
         problem.isRetryable = attempt.isSafe || error.isRetryable
-        if problem.isRetryable {
+        if problem.isRetryable, !Forwarder.isPermanent(error) {
           self?.retry(attempt, or: problem)
         } else {
           attempt.completion(Answer(problem, as: attempt.representation))
         }
       }
+    }
+  }
+
+  /// Whether another attempt would fail as well.
+  private static func isPermanent(_ error: TransportError) -> Bool {
+    switch error.code {
+    case .tooLarge, .protocolViolation, .invalidRequest, .invalidAddress: true
+    default: false
     }
   }
 

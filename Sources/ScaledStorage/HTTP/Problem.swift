@@ -28,7 +28,7 @@ package struct Problem: Error, Hashable, Sendable {
       case .alreadyInitialised, .staleEpoch, .conflict: 409
       case .unknownNode: 404
       case .malformed: 400
-      case .corruption: 500
+      case .corruption, .outcomeUnknown: 500
       case .noSpace: 507
       }
     self.init(status, error.code.rawValue, error.message)
