@@ -86,6 +86,7 @@ let package = Package(
       "GatewayTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests("EndToEndTests", ["HTTPTransport", "scaled-storage"]),
     tests(

@@ -1,0 +1,173 @@
+import Candid
+import Cluster
+import HTTPTransport
+import ScaledStorage
+import Storage
+import Testing
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(2)))
+struct GatewayBehaviour {
+  private func keys(_ count: Int) -> [String] { (0..<count).map { "key-\($0)" } }
+
+  private func fill(_ cluster: InProcessCluster, _ keys: [String]) throws {
+    for key in keys {
+      #expect(try cluster.send(.put, "/kv/\(key)", Array(key.utf8)).status == 201)
+    }
+  }
+
+  private func check(_ cluster: InProcessCluster, _ keys: [String]) throws {
+    for key in keys {
+      #expect(try cluster.send(.get, "/kv/\(key)").body == Array(key.utf8))
+    }
+    let sizes = cluster.coordinator.map.members.map {
+      cluster.launcher.manager($0)?.nodeInfo.size ?? 0
+    }
+    #expect(sizes.reduce(0, +) == UInt64(keys.count))
+  }
+
+  @Test func aNodeAboveTheThresholdBringsUpOthersAndKeysMoveToThem() throws {
+    let cluster = try InProcessCluster(policy: .threshold(keys: 30))
+    cluster.settle(1)
+    let keys = keys(100)
+    try fill(cluster, keys)
+    cluster.run(until: "no node above the threshold") {
+      cluster.coordinator.machine.isSettled
+        && cluster.coordinator.map.members.allSatisfy {
+          (cluster.launcher.manager($0)?.nodeInfo.size ?? .max) <= 30
+        }
+    }
+    #expect(cluster.coordinator.map.members.count >= 4)
+    try check(cluster, keys)
+  }
+
+  @Test func aClusterAtItsMaximumStaysAndAFullOneRefusesByHand() throws {
+    var policy = ScalePolicy.threshold(keys: 5)
+    policy.maximumNodes = 2
+    let cluster = try InProcessCluster(policy: policy)
+    cluster.settle(1)
+    try fill(cluster, keys(40))
+    cluster.settle(2)
+    #expect(throws: ClusterError.self) { try cluster.coordinator.addNode(reason: "test") }
+    #expect(cluster.launcher.nodes.count == 2)
+  }
+
+  @Test func aJoinWhoseNodeDoesNotStartLeavesNoTraceAndIsTriedAgain() throws {
+    var policy = ScalePolicy.threshold(keys: 10)
+    policy.maximumNodes = 2
+    policy.backoff = 1
+    let cluster = try InProcessCluster(policy: policy)
+    cluster.settle(1)
+    cluster.launcher.failures = 3
+    let keys = keys(20)
+    try fill(cluster, keys)
+    cluster.settle(2)
+    #expect(cluster.launcher.destroyed.count == 3)
+    #expect(cluster.launcher.nodes == Set(cluster.coordinator.map.members))
+    #expect(cluster.coordinator.machine.state.undone.isEmpty)
+    try check(cluster, keys)
+  }
+
+  @Test func aRestartedGatewayFindsItsNodes() throws {
+    let first = try InProcessCluster()
+    first.settle(1)
+    try fill(first, keys(20))
+    _ = try first.coordinator.addNode(reason: "test")
+    first.settle(2)
+    let launches = first.launcher.launches
+    let ring = first.coordinator.map.ring
+    first.abandonGateway()
+    let second = try InProcessCluster(store: first.store, launcher: first.launcher)
+    second.settle(2)
+    #expect(second.coordinator.map.ring == ring)
+    #expect(second.launcher.launches == launches + 2)
+    try check(second, keys(20))
+  }
+
+  @Test func anUndecidedJoinIsUndoneByTheNextGateway() throws {
+    let first = try InProcessCluster()
+    first.settle(1)
+    try fill(first, keys(20))
+    let node = try first.coordinator.addNode(reason: "test")
+    first.run(until: "the new node runs") { first.launcher.manager(node) != nil }
+    first.abandonGateway()
+    let second = try InProcessCluster(store: first.store, launcher: first.launcher)
+    second.settle(1)
+    second.run(until: "nothing is left of it") {
+      second.launcher.nodes == Set(second.coordinator.map.members)
+        && second.coordinator.machine.state.undone.isEmpty
+    }
+    try check(second, keys(20))
+  }
+
+  @Test func aCoordinatorWithoutItsLogRefusesToStartOverNodesThatExist() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    cluster.abandonGateway()
+    #expect(throws: ClusterError.self) {
+      try InProcessCluster(store: MemoryEngine(), launcher: cluster.launcher)
+    }
+  }
+
+  @Test func aModuleReachesEveryNodeAndEachNewOne() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    let module: [UInt8] = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 3, 1, 0x78, 0x79]
+    let digest = SHA256.digest(module)
+    let args = WasmInitArgs(position: 2, chunk: module, offset: 0, sha256: digest)
+    let body = try CandidBinary.encode([args.candidValue], as: [WasmInitArgs.candidType])
+    let response = try cluster.send(
+      .post, "/init_wasm", body,
+      headers: [
+        ("content-type", "application/candid"),
+        ("authorization", cluster.launcher.credential.headerValue),
+      ])
+    #expect(response.status == 200)
+    _ = try cluster.coordinator.addNode(reason: "test")
+    cluster.settle(2)
+    cluster.run(until: "the module is everywhere") {
+      cluster.coordinator.map.members.allSatisfy {
+        cluster.launcher.manager($0)?.nodeInfo.moduleSHA256 == SHA256.hexadecimal(digest)
+      }
+    }
+    let call = try cluster.send(.post, "/some_method", Array("()".utf8), to: nodeAddress(cluster))
+    #expect(call.status == 501)
+  }
+
+  private func nodeAddress(_ cluster: InProcessCluster) throws -> SocketAddress {
+    let member = try #require(cluster.coordinator.map.members.first)
+    return try SocketAddress(try #require(cluster.coordinator.map.addresses[member]))
+  }
+
+  @Test func aProxyingRequestIsAnsweredByTheGatewayItself() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    let proxy = [(name: "ss-forward", value: "proxy")]
+    let request = ClientRequest(
+      method: .put, target: "/kv/a%20b?ttl=100", headers: proxy, body: [1, 2, 3])
+    let stored = try cluster.client.sendAndWait(
+      request, to: cluster.address, deadline: .seconds(10))
+    #expect(stored.status == 201)
+    #expect(stored.header("ss-node") == "rrkah-fqaaa-aaaaa-aaaaq-cai")
+    #expect(stored.header("etag") != nil)
+    let looping = ClientRequest(
+      method: .get, target: "/kv/a", headers: proxy + [(name: "ss-hops", value: "4")], body: [])
+    let refused = try cluster.client.sendAndWait(
+      looping, to: cluster.address, deadline: .seconds(10))
+    #expect(refused.status == 508)
+  }
+
+  @Test func aControlMessageForAnotherNodeIsRefused() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    let response = try cluster.send(
+      .post, "/handle_event", Array("(variant { Abort = 7 })".utf8),
+      headers: [
+        ("authorization", cluster.launcher.credential.headerValue),
+        ("ss-node", Principal.canister(number: 9).text),
+      ], to: nodeAddress(cluster))
+    #expect(response.status == 409)
+    #expect(response.header("ss-error") == "wrong_node")
+  }
+}

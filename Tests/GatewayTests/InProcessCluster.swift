@@ -1,0 +1,157 @@
+import Candid
+import Cluster
+import Gateway
+import HTTPTransport
+import Logging
+import ScaledStorage
+import Storage
+import Testing
+
+/// A gateway and its nodes on one event loop, with stores in memory.
+final class InProcessCluster {
+  let loop: EventLoop
+  let credential = Credential.random()
+  let launcher: InProcessLauncher
+  let store: MemoryEngine
+  private(set) var coordinator: Coordinator
+  private(set) var gateway: GatewayServer
+  private(set) var address: SocketAddress
+  let client: HTTPClient
+
+  init(
+    policy: ScalePolicy = .threshold(keys: .max), store: MemoryEngine = MemoryEngine(),
+    launcher earlier: InProcessLauncher? = nil
+  ) throws {
+    loop = try earlier?.loop ?? EventLoop()
+    self.store = store
+    launcher = earlier ?? InProcessLauncher(loop: loop, credential: credential)
+    client = HTTPClient(loop: loop)
+    coordinator = try Coordinator(
+      loop: loop, store: store, launcher: launcher, credential: launcher.credential,
+      policy: policy, logger: .silent)
+    gateway = GatewayServer(
+      coordinator: coordinator, credential: launcher.credential, forward: .return,
+      maximumValueBytes: 1 << 20, loop: loop, limits: ServerLimits())
+    address = try gateway.listen(on: .loopback())
+    coordinator.start(gatewayAddress: address.description)
+  }
+
+  /// Runs the loop until the condition holds; records an issue when it does not in a minute.
+  func run(
+    until what: String, sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: @escaping () -> Bool
+  ) {
+    let deadline = loop.now + .seconds(60)
+    func look() {
+      if condition() || loop.now > deadline { return loop.stop() }
+      loop.schedule(after: .milliseconds(2), look)
+    }
+    look()
+    if !condition() { loop.run() }
+    #expect(condition(), "\(what)", sourceLocation: sourceLocation)
+  }
+
+  func settle(_ members: Int, sourceLocation: SourceLocation = #_sourceLocation) {
+    run(until: "\(members) members in step", sourceLocation: sourceLocation) { [self] in
+      coordinator.machine.isSettled && coordinator.map.members.count == members
+    }
+  }
+
+  /// Asks, following forward responses.
+  func send(
+    _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [],
+    headers: [(name: String, value: String)] = [], to first: SocketAddress? = nil
+  ) throws -> ClientResponse {
+    var address = first ?? address
+    var target = target
+    while true {
+      let request = ClientRequest(method: method, target: target, headers: headers, body: body)
+      let response = try client.sendAndWait(request, to: address, deadline: .seconds(20))
+      guard response.status == 307, let location = response.header("location") else {
+        return response
+      }
+      let endpoint = try HTTPEndpoint(location)
+      address = try endpoint.resolve()
+      target = endpoint.target
+    }
+  }
+
+  /// Ends the gateway as a crash does: its nodes go on.
+  func abandonGateway() {
+    coordinator.detach(within: .zero) {}
+    gateway.shutdown(within: .zero) {}
+  }
+}
+
+/// Runs nodes on the loop of the test.
+final class InProcessLauncher: Launcher {
+  let loop: EventLoop
+  let credential: Credential
+  private(set) var destroyed: [Principal] = []
+  private(set) var launches = 0
+  /// How many launches are still to fail.
+  var failures = 0
+  private var engines: [Principal: MemoryEngine] = [:]
+  private var running: [Principal: (server: NodeServer, manager: CanisterManager)] = [:]
+
+  init(loop: EventLoop, credential: Credential) {
+    self.loop = loop
+    self.credential = credential
+  }
+
+  var isEmpty: Bool { engines.isEmpty }
+  var nodes: Set<Principal> { Set(engines.keys) }
+
+  func manager(_ node: Principal) -> CanisterManager? { running[node]?.manager }
+
+  func launch(
+    _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
+  ) {
+    launches += 1
+    if failures > 0 {
+      failures -= 1
+      loop.schedule(after: .zero) { report(.stopped(reason: "the test lets it fail")) }
+      return
+    }
+    let event: LauncherEvent
+    do {
+      event = .running(address: try start(node))
+    } catch {
+      event = .stopped(reason: "\(error)")
+    }
+    loop.schedule(after: .zero) { report(event) }
+  }
+
+  private func start(_ node: Principal) throws -> String {
+    if let running = running[node] { return running.manager.address }
+    let engine = engines[node] ?? MemoryEngine()
+    engines[node] = engine
+    let manager = try CanisterManager(
+      loop: loop, store: engine, credential: credential, settings: CanisterManager.Settings(),
+      logger: .silent)
+    let server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
+    manager.address = try server.listen(on: .loopback()).description
+    running[node] = (server, manager)
+    return manager.address
+  }
+
+  func kill(_ node: Principal) {
+    running.removeValue(forKey: node)?.server.shutdown(within: .zero) {}
+  }
+
+  func destroy(_ node: Principal, _ done: @escaping () -> Void) {
+    destroyed.append(node)
+    kill(node)
+    engines[node] = nil
+    loop.schedule(after: .zero, done)
+  }
+
+  func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
+    for node in Array(running.keys) { kill(node) }
+    loop.schedule(after: .zero, done)
+  }
+}
+
+extension Logger {
+  static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
