@@ -7,8 +7,7 @@ final class RunningCluster {
   let directory: URL
   private(set) var url = ""
   private(set) var address = SocketAddress.loopback()
-  private var process: Process?
-  private let output = Pipe()
+  private var process: pid_t?
   private let arguments: [String]
 
   /// The program that the tests were built with.
@@ -40,49 +39,59 @@ final class RunningCluster {
 
   /// Starts the cluster, or starts it again on the same data, and waits until it is ready.
   func start() throws {
-    let process = Process()
-    process.executableURL = RunningCluster.program
-    process.arguments =
-      ["up", "--listen", "127.0.0.1:0", "--data", directory.path, "--log-level", "info"] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    let log = directory.appendingPathExtension("log")
-    if !FileManager.default.fileExists(atPath: log.path) {
-      try Data().write(to: log)
-    }
-    let handle = try FileHandle(forWritingTo: log)
-    try handle.seekToEnd()
-    process.standardError = handle
-    try process.run()
+    try? FileManager.default.removeItem(atPath: outputFile)
+    let process = try spawn(
+      ["up", "--listen", "127.0.0.1:0", "--data", directory.path] + arguments,
+      output: outputFile, errors: directory.path + ".log")
     self.process = process
-    var line = Data()
-    // The line comes once the cluster serves; the end of the stream means that it never will.
-    while !line.contains(0x0a) {
-      let data = output.fileHandleForReading.availableData
-      guard !data.isEmpty else { throw ClusterFailure("the cluster ended before it was ready") }
-      line += data
+    // The line comes once the cluster serves; a process that ended never will.
+    while true {
+      let text = (try? String(contentsOfFile: outputFile, encoding: .utf8)) ?? ""
+      if text.hasSuffix("\n"), let range = text.range(of: "http://") {
+        url = String(text[range.lowerBound...].prefix { $0 != " " })
+        address = try HTTPEndpoint(url).resolve()
+        return
+      }
+      guard waitpid(process, nil, WNOHANG) == 0 else {
+        self.process = nil
+        throw ClusterFailure("the cluster ended before it was ready: \(log)")
+      }
+      usleep(2_000)
     }
-    let text = String(decoding: line, as: UTF8.self)
-    guard let range = text.range(of: "http://") else { throw ClusterFailure(text) }
-    url = String(text[range.lowerBound...].prefix { $0 != " " })
-    address = try HTTPEndpoint(url).resolve()
+  }
+
+  /// Foundation's `Process` copies the table of descriptors and crashes when other threads, here
+  /// those of the writers, open some meanwhile.
+  private func spawn(_ arguments: [String], output: String, errors: String) throws -> pid_t {
+    try ProcessWatcher.spawn(
+      executable: RunningCluster.program.path, arguments: arguments,
+      environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+      standardOutput: .file(output), standardError: .file(errors))
+  }
+
+  private var outputFile: String { directory.path + ".out" }
+
+  /// Waits for the end of a child and returns its exit status, or 128 and the signal.
+  private func wait(for process: pid_t) -> Int32 {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
   }
 
   /// Ctrl-C, and the exit status.
   func stop() -> Int32 {
     guard let process else { return -1 }
-    process.interrupt()
-    process.waitUntilExit()
     self.process = nil
-    return process.terminationStatus
+    kill(process, SIGINT)
+    return wait(for: process)
   }
 
   /// kill -9 of the gateway; its nodes go on.
   func killGateway() {
     guard let process else { return }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
     self.process = nil
+    kill(process, SIGKILL)
+    _ = wait(for: process)
   }
 
   /// The processes of this cluster's nodes.
@@ -100,25 +109,22 @@ final class RunningCluster {
     if process != nil { _ = stop() }
     for process in nodeProcesses { kill(process, SIGKILL) }
     try? FileManager.default.removeItem(at: directory)
-    try? FileManager.default.removeItem(at: directory.appendingPathExtension("log"))
+    for ending in [".log", ".out"] {
+      try? FileManager.default.removeItem(atPath: directory.path + ending)
+    }
   }
 
   var log: String {
-    (try? String(contentsOf: directory.appendingPathExtension("log"), encoding: .utf8)) ?? ""
+    (try? String(contentsOfFile: directory.path + ".log", encoding: .utf8)) ?? ""
   }
 
   /// Runs the program with `arguments` against this cluster.
   func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = RunningCluster.program
-    process.arguments = arguments + ["--url", url]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    let output = directory.path + ".\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: output) }
+    let process = try spawn(arguments + ["--url", url], output: output, errors: output)
+    let status = wait(for: process)
+    return (status, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
   }
 }
 
