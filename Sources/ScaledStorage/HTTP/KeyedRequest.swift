@@ -25,8 +25,12 @@ package struct KeyedRequest {
   }
 
   /// Reads a request for `/kv/KEY`.
-  /// - Throws: `Problem` for a key or header that cannot be read.
+  /// - Throws: `Problem` for a key or header that cannot be read, or a method that keys lack.
   package init(value exchange: Exchange) throws(Problem) {
+    switch exchange.method {
+    case .get, .head, .put, .delete: break
+    default: throw KeyedRequest.methodNotAllowed
+    }
     let target = try KeyTarget(
       path: exchange.path.dropFirst(KeyedRequest.keyPrefix.count), query: exchange.query)
     try self.init(
@@ -39,8 +43,8 @@ package struct KeyedRequest {
   /// - Throws: `Problem` for arguments or headers that cannot be read.
   package init(call method: KeyedMethod, _ exchange: Exchange) throws(Problem) {
     guard exchange.method == .post else {
-      throw Problem(
-        405, "method_not_allowed", "call \(method.name) by POST, with its arguments in the body")
+      throw .methodNotAllowed(
+        allow: "POST", "call \(method.name) by POST, with its arguments in the body")
     }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     let arguments = try given.arguments(exchange.body, as: method.parameters)
@@ -49,6 +53,9 @@ package struct KeyedRequest {
       representation: Representation.ofAnswer(
         accept: exchange.header("accept"), fallback: given))
   }
+
+  private static let methodNotAllowed = Problem.methodNotAllowed(
+    allow: "GET, HEAD, PUT, DELETE", "a key takes GET, HEAD, PUT and DELETE")
 
   private init(
     _ kind: Kind, key: [UInt8], exchange: Exchange, representation: Representation
@@ -94,8 +101,7 @@ package struct KeyedRequest {
           value: exchange.body, ttl: target.ttl, condition: try KeyedRequest.condition(exchange))
       case .delete: return .delete(condition: try KeyedRequest.condition(exchange))
       default:
-        throw Problem(
-          405, "method_not_allowed", "a key takes GET, HEAD, PUT and DELETE")
+        throw KeyedRequest.methodNotAllowed
       }
     }
   }
