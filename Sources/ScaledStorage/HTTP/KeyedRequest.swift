@@ -75,15 +75,15 @@ package struct KeyedRequest {
       hops = 0
       return
     }
-    guard let count = Int(text), count >= 0 else {
+    guard let count = UInt64(decimal: text) else {
       throw Problem(400, "bad_header", "ss-hops is a count of hops, not \"\(text.prefix(40))\"")
     }
-    guard count <= KeyedRequest.maximumHops else {
+    guard count <= UInt64(KeyedRequest.maximumHops) else {
       throw Problem(
         508, "too_many_hops",
         "the request was passed on \(count) times, so nodes disagree about the owner of the key")
     }
-    hops = count
+    hops = Int(count)
   }
 
   /// The command at the owner.
@@ -136,6 +136,26 @@ package enum EntityTag {
   package static func version(_ text: String) -> Version? {
     let text = text.trimmed
     guard text.count > 2, text.first == "\"", text.last == "\"" else { return nil }
-    return UInt64(text.dropFirst().dropLast()).map { Version($0) }
+    return UInt64(decimal: text.dropFirst().dropLast()).map { Version($0) }
+  }
+
+  /// Whether an `if-none-match` of a read names `tag`: `*`, or a list that has it by the weak
+  /// comparison (RFC 9110 section 13.1.2).
+  package static func list(_ header: String, has tag: String) -> Bool {
+    if header.trimmed == "*" { return true }
+    return header.split(separator: ",").contains { element in
+      let element = element.trimmed
+      return (element.hasPrefix("W/") ? String(element.dropFirst(2)) : element) == tag
+    }
+  }
+}
+
+extension UInt64 {
+  /// A number written in decimal digits only: no sign, no spaces.
+  package init?(decimal text: some StringProtocol) {
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      return nil
+    }
+    self.init(text, radix: 10)
   }
 }
