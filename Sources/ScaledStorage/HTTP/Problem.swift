@@ -40,7 +40,13 @@ package struct Problem: Error, Hashable, Sendable {
       case .corruption: 500
       case .noSpace: 507
       }
-    self.init(status, error.code.rawValue, error.message)
+    // What the store says of a failed write names its files, which are not the client's to know;
+    // the log has it.
+    let detail =
+      error.code == .noSpace
+      ? "the node's disk is full; it goes on reading, and writes again once there is space"
+      : error.message
+    self.init(status, error.code.rawValue, detail)
     isRetryable = error.isRetryable
   }
 
