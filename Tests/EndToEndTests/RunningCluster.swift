@@ -68,10 +68,11 @@ final class RunningCluster {
     address = try HTTPEndpoint(url).resolve()
   }
 
-  /// Ctrl-C, and the exit status.
-  func stop() -> Int32 {
+  /// Ctrl-C, and the exit status. The second signal is another one: two alike could become one.
+  func stop(twice: Bool = false) -> Int32 {
     guard let process else { return -1 }
     process.interrupt()
+    if twice { process.terminate() }
     process.waitUntilExit()
     self.process = nil
     return process.terminationStatus
