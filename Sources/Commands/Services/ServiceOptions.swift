@@ -89,8 +89,7 @@ struct ServiceSettings {
 
   /// The cluster's credential, made at the first start for the owner's eyes only.
   func credential() throws -> Credential {
-    let manager = FileManager.default
-    if let text = try? String(contentsOfFile: credentialFile, encoding: .utf8) {
+    if let text = try existingCredential() {
       do throws(CredentialError) {
         return try Credential(text.trimmingCharacters(in: .whitespacesAndNewlines))
       } catch {
@@ -98,24 +97,55 @@ struct ServiceSettings {
       }
     }
     let credential = Credential.random()
-    let directory = URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path
-    try manager.createDirectory(
-      atPath: directory, withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o700])
-    guard
-      manager.createFile(
-        atPath: credentialFile, contents: Data((credential.text + "\n").utf8),
-        attributes: [.posixPermissions: 0o600])
-    else {
-      throw ConfigurationError(message: "the credential cannot be written to \(credentialFile)")
+    try ServiceSettings.createDirectory(
+      URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path)
+    // Never over a file that is there: who holds the old credential would be locked out.
+    let file = open(credentialFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else {
+      throw CommandFailure("\(credentialFile) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    do {
+      let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+      try handle.write(contentsOf: Data((credential.text + "\n").utf8))
+      try handle.synchronize()
+    } catch {
+      unlink(credentialFile)
+      throw CommandFailure("the credential cannot be written to \(credentialFile)")
     }
     return credential
   }
 
+  /// The text of the credential's file; nil when there is none.
+  /// - Throws: `CommandFailure` when there is one that cannot be read.
+  private func existingCredential() throws -> String? {
+    let file = open(credentialFile, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw CommandFailure("\(credentialFile) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+    guard let data = try? handle.read(upToCount: 4_096) ?? Data() else {
+      throw CommandFailure("\(credentialFile) cannot be read")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// - Throws: `CommandFailure` that tells why the directory is not to be had.
+  private static func createDirectory(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      // Foundation's error is written for programmers; the system's own tells it in few words.
+      guard mkdir(path, 0o700) != 0 else { return }
+      throw CommandFailure(
+        "the directory \(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
+  }
+
   /// A store in a directory below the data directory.
   func openStore(_ name: String) throws -> RocksDBEngine {
-    try FileManager.default.createDirectory(
-      atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try ServiceSettings.createDirectory(data)
     var options = RocksDBOptions()
     options.durability = durability
     return try RocksDBEngine(path: data + "/" + name, options: options)
