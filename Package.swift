@@ -76,7 +76,7 @@ let package = Package(
     tests("ArchitectureTests", []),
     tests("CandidTests", ["Candid"], resources: [.copy("Vectors")]),
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
-    tests("StorageTests", ["Storage", "RocksDBStorage"]),
+    tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
     tests("ClusterTests", ["Candid", "Cluster", "Placement", "Storage"]),
     tests(

@@ -39,7 +39,8 @@ public struct ClusterError: Error, Hashable, Sendable {
     switch code {
     case .notInitialised, .conflict, .storage, .noSpace, .overloaded: true
     case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption,
-      .outcomeUnknown: false
+      .outcomeUnknown:
+      false
     }
   }
 }

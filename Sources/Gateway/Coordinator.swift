@@ -112,6 +112,13 @@ public final class Coordinator {
     }
   }
 
+  /// Kills the nodes, also amid `stop`, whose completion is then not called.
+  public func killNodes(_ done: @escaping () -> Void) {
+    isStopped = true
+    if let ticker { loop.cancel(ticker) }
+    launcher.stopAll(within: .zero, done)
+  }
+
   /// Ends the coordinator and leaves the nodes as they are, for a later one to find.
   ///
   /// An undecided change is undone first, and a decided one told to all, so that no node is left

@@ -76,6 +76,13 @@ public final class GatewayServer: RequestHandler {
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:
+      if coordinator.machine.state.moduleDigest != nil {
+        throw Problem(
+          501, "module_method",
+          "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "
+            + "modules without running them; the methods that run are get_data, update_data and "
+            + "node_info")
+      }
       throw Problem(
         404, "unknown_method",
         "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, get_data, update_data, "

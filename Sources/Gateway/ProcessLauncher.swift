@@ -84,7 +84,7 @@ public final class ProcessLauncher: Launcher {
       }
       instance.watcher = try loop.watchExit(of: process) { [weak self, weak instance] exit in
         guard let self, let instance else { return }
-        ended(node, instance, reason: "its process \(exit)")
+        ended(node, instance, reason: exit.sentence)
       }
       awaitEndpoint(node, instance, process: process)
     } catch {
@@ -177,5 +177,16 @@ public final class ProcessLauncher: Launcher {
     guard instances.isEmpty, let done = onEmpty else { return }
     onEmpty = nil
     loop.schedule(after: .zero, done)
+  }
+}
+
+extension ProcessExit {
+  /// How a node's process ended, for the log.
+  fileprivate var sentence: String {
+    switch self {
+    case .exited(let status): "its process ended with status \(status)"
+    case .signalled(let signal): "signal \(signal) ended its process"
+    case .unknown: "its process ended"
+    }
   }
 }

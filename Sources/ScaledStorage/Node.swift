@@ -277,7 +277,8 @@ public final class Node {
     logger.error("a commit failed: \(error.description)")
     machine.commitFailed(error)
     if error.code != .noSpace {
-      // Only a full disk heals while the store is open. What is stored is sound: start again from it.
+      // Only a full disk heals while the store is open. What is stored is sound: start again from
+      // it.
       logger.critical("the store is broken, so the node stops")
       onFailure()
     }

@@ -96,9 +96,11 @@ public final class NodeServer: RequestHandler {
 
   /// Rule 1 of the data: who routes a write by a ring that has passed has to look again.
   private func refuseStaleEpoch(_ exchange: Exchange) throws(Problem) {
-    guard let text = exchange.header("ss-epoch"), let epoch = UInt64(text),
-      let known = manager.node.map?.ring.epoch
-    else { return }
+    guard let text = exchange.header("ss-epoch") else { return }
+    guard let epoch = UInt64(decimal: text) else {
+      throw Problem(400, "bad_header", "ss-epoch is an epoch's number, not \"\(text.prefix(40))\"")
+    }
+    guard let known = manager.node.map?.ring.epoch else { return }
     manager.node.noticeEpoch(epoch)
     guard epoch < known else { return }
     var problem = Problem(ClusterError(.staleEpoch, "epoch \(epoch) has passed; it is \(known)"))

@@ -46,16 +46,11 @@ enum Repository {
   }
 
   private static func trackedPaths() -> [String] {
-    let git = Process()
-    let output = Pipe()
-    git.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    git.arguments = ["git", "-C", root.path, "ls-files", "-z"]
-    git.standardOutput = output
-    git.standardError = FileHandle.nullDevice
-    guard (try? git.run()) != nil else { return [] }
-    let listed = output.fileHandleForReading.readDataToEndOfFile()
-    git.waitUntilExit()
-    guard git.terminationStatus == 0 else { return [] }
+    let path = root.path.replacingOccurrences(of: "'", with: "'\\''")
+    guard let git = popen("git -C '\(path)' ls-files -z 2>/dev/null", "r") else { return [] }
+    let handle = FileHandle(fileDescriptor: fileno(git))
+    let listed = handle.readDataToEndOfFile()
+    guard pclose(git) == 0 else { return [] }
     return String(decoding: listed, as: UTF8.self).split(separator: "\0").map(String.init)
   }
 }

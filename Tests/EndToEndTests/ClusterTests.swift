@@ -52,6 +52,35 @@ struct ClusterEndToEnd {
     #expect(try user.sizes().reduce(0, +) == keys.count)
   }
 
+  @Test func aSecondInterruptLeavesNoNodeBehind() throws {
+    let cluster = try RunningCluster()
+    defer { cluster.remove() }
+    let user = try HTTPUser(cluster.address)
+    #expect(try user.send(.put, "/kv/kept", body: "value").status == 201)
+    #expect(cluster.nodeProcesses.count == 1)
+    // The gateway waits for this body, so that the second signal comes amid the first one's work.
+    let stalled = try StalledUpload(to: cluster.address)
+    #expect(stalled.answer.hasPrefix("HTTP/1.1 100 "))
+    #expect(cluster.stop(twice: true) == 1)
+    #expect(cluster.nodeProcesses.isEmpty)
+
+    try cluster.start()
+    #expect(try HTTPUser(cluster.address).send(.get, "/kv/kept").text == "value")
+  }
+
+  @Test func theGatewayNamesTheMethodsThatAPathHasAndTheSchemeOfACredential() throws {
+    let cluster = try RunningCluster()
+    defer { cluster.remove() }
+    let user = try HTTPUser(cluster.address)
+    let method = try user.send(.post, "/kv/key", body: "v", following: false)
+    #expect(method.status == 405)
+    #expect(method.header("allow") == "GET, HEAD, PUT, DELETE")
+    #expect(try user.send(.get, "/get_data", following: false).header("allow") == "POST")
+    let secret = try user.send(.post, "/scale", body: "()")
+    #expect(secret.status == 401)
+    #expect(secret.header("www-authenticate") == "Bearer")
+  }
+
   @Test func clientsErrorsAreToldClearly() throws {
     let cluster = try RunningCluster()
     defer { cluster.remove() }

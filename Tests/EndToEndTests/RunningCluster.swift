@@ -78,11 +78,12 @@ final class RunningCluster {
     return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
   }
 
-  /// Ctrl-C, and the exit status.
-  func stop() -> Int32 {
+  /// Ctrl-C, and the exit status. The second signal is another one: two alike could become one.
+  func stop(twice: Bool = false) -> Int32 {
     guard let process else { return -1 }
     self.process = nil
     kill(process, SIGINT)
+    if twice { kill(process, SIGTERM) }
     return wait(for: process)
   }
 

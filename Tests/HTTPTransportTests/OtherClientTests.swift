@@ -10,16 +10,15 @@ struct OtherClientTests {
   }
 
   private func run(_ tool: String, _ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/\(tool)")
-    process.arguments = arguments
     let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
+    let process = try ProcessWatcher.spawn(
+      executable: "/usr/bin/\(tool)", arguments: arguments, environment: [],
+      standardOutput: .descriptor(output.fileHandleForWriting.fileDescriptor))
+    try output.fileHandleForWriting.close()
     let bytes = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    var status: Int32 = -1
+    waitpid(process, &status, 0)
+    #expect(status == 0)
     return String(decoding: bytes, as: UTF8.self)
   }
 

@@ -25,6 +25,15 @@ struct Representations {
     #expect(try Representation.ofAnswer(accept: accept, fallback: .text) == expected)
   }
 
+  @Test func aWildcardDoesNotBringBackWhatIsRefusedByItsName() throws {
+    let accept = "application/json;q=0, */*;q=0.1"
+    #expect(try Representation.ofAnswer(accept: accept, fallback: .json) == .text)
+    #expect(try Representation.ofAnswer(accept: accept, fallback: .candid) == .candid)
+    #expect(throws: Problem.self) {
+      try Representation.ofAnswer(accept: "text/candid;q=0, text/*", fallback: .text)
+    }
+  }
+
   @Test func nothingAcceptableIsRefusedWith406() throws {
     #expect(throws: Problem.self) {
       try Representation.ofAnswer(accept: "image/png, application/json;q=0", fallback: .json)

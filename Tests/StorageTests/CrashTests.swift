@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTransport
 import Testing
 
 @testable import RocksDBStorage
@@ -33,18 +34,18 @@ private let childVariable = "STORAGE_TESTS_CRASH_DIRECTORY"
   ) throws {
     let directory = try TemporaryDirectory()
     let path = directory.path + "/" + durability.rawValue
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     var arguments = Array(CommandLine.arguments.dropFirst())
     while let index = arguments.firstIndex(where: { ["--filter", "--skip"].contains($0) }) {
       arguments.removeSubrange(index..<min(index + 2, arguments.count))
     }
-    process.arguments = arguments + ["--filter", "CrashTests.crashChild"]
-    process.environment = ProcessInfo.processInfo.environment.merging([childVariable: path]) { $1 }
+    let environment = ProcessInfo.processInfo.environment.merging([childVariable: path]) { $1 }
     let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
+    let process = try ProcessWatcher.spawn(
+      executable: executable.path, arguments: arguments + ["--filter", "CrashTests.crashChild"],
+      environment: environment.map { "\($0.key)=\($0.value)" },
+      standardOutput: .descriptor(output.fileHandleForWriting.fileDescriptor))
+    try output.fileHandleForWriting.close()
 
     var acknowledged = -1
     var rest = ""
@@ -60,8 +61,8 @@ private let childVariable = "STORAGE_TESTS_CRASH_DIRECTORY"
     }
     let locked = #expect(throws: StorageError.self) { try RocksDBEngine(path: path) }
     #expect(locked?.code == .locked)
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    kill(process, SIGKILL)
+    waitpid(process, nil, 0)
     try #require(acknowledged >= 1_000, "the child did not get far: \(rest)")
 
     let engine = try RocksDBEngine(path: path)

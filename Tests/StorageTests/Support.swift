@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTransport
 import Testing
 
 @testable import RocksDBStorage
@@ -32,13 +33,12 @@ final class SmallFileSystem: Sendable {
   deinit { _ = Self.run("umount", [path]) }
 
   private static func run(_ command: String, _ arguments: [String]) -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [command] + arguments
-    process.standardError = FileHandle.nullDevice
-    do { try process.run() } catch { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+    let process = try? ProcessWatcher.spawn(
+      executable: "/usr/bin/env", arguments: [command] + arguments,
+      environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
+    var status: Int32 = -1
+    guard let process, waitpid(process, &status, 0) == process else { return false }
+    return status == 0
   }
 }
 

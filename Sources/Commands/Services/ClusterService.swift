@@ -20,6 +20,8 @@ final class ClusterService {
 
   private static let drainTime = Duration.seconds(5)
   private static let nodeTime = Duration.seconds(15)
+  /// The buckets of a ring.
+  private static let mostNodes = 1_024
 
   static func run(_ options: ServiceOptions, _ scaling: ScalingOptions, stopsNodes: Bool) throws {
     let configuration = try Configuration(
@@ -28,7 +30,7 @@ final class ClusterService {
     let policy = try policy(scaling, configuration)
     let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
     var service: ClusterService?
-    try process.onStop { service?.stop() }
+    try process.onStop({ service?.stop() }, hurry: { service?.hurry() })
     let running = try ClusterService(
       settings, policy: policy, process: process, stopsNodes: stopsNodes)
     service = running
@@ -38,20 +40,26 @@ final class ClusterService {
     throw ExitCode(process.exitStatus)
   }
 
-  private static func policy(
+  static func policy(
     _ options: ScalingOptions, _ configuration: Configuration
   ) throws -> ScalePolicy {
-    var policy = ScalePolicy.threshold(
-      keys: try configuration.value("scale-up-at", flag: options.scaleUpAt, default: 1_000_000),
-      bytes: try configuration.value(
-        "scale-up-at-bytes", flag: options.scaleUpAtBytes, default: 8 << 30))
+    let keys = try configuration.value("scale-up-at", flag: options.scaleUpAt, default: 1_000_000)
+    let bytes = try configuration.value(
+      "scale-up-at-bytes", flag: options.scaleUpAtBytes, default: 8 << 30)
+    guard keys > 0, bytes > 0 else {
+      throw ConfigurationError(message: "scale-up-at and scale-up-at-bytes are 1 or more")
+    }
+    var policy = ScalePolicy.threshold(keys: keys, bytes: bytes)
     policy.minimumNodes = try configuration.value("min-nodes", flag: options.minNodes, default: 1)
     policy.maximumNodes = try configuration.value("max-nodes", flag: options.maxNodes, default: 64)
     policy.cooldown = try configuration.value("cooldown", flag: options.cooldown, default: 100)
-    guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes else {
+    let most = ClusterService.mostNodes
+    guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes,
+      policy.maximumNodes <= most
+    else {
       throw ConfigurationError(
         message: "min-nodes is \(policy.minimumNodes) and max-nodes \(policy.maximumNodes); "
-          + "it must be 1 <= min-nodes <= max-nodes")
+          + "it must be 1 <= min-nodes <= max-nodes <= \(most)")
     }
     return policy
   }
@@ -62,11 +70,12 @@ final class ClusterService {
     self.settings = settings
     self.process = process
     self.stopsNodes = stopsNodes
+    // What the settings have wrong is told before anything is made.
+    let launcherSettings = try ClusterService.launcherSettings(settings)
     let credential = try settings.credential()
     store = try settings.openStore("coordinator")
     let launcher = ProcessLauncher(
-      loop: process.loop, settings: try ClusterService.launcherSettings(settings),
-      logger: process.logger)
+      loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher, credential: credential, policy: policy,
       logger: process.logger)
@@ -99,7 +108,8 @@ final class ClusterService {
   /// Nodes listen where the gateway does, so that who reaches one reaches the others; a gateway on
   /// all addresses has its nodes on the loopback address.
   private static func nodeHost(_ settings: ServiceSettings) throws -> String {
-    let address = try SocketAddress(resolving: settings.listen)
+    let address = try ServiceProcess.plainTextAddress(
+      settings.listen, allowed: settings.allowPlaintext)
     if address.isUnspecified { return "127.0.0.1" }
     return address.isIPv6 ? "[\(address.host)]" : address.host
   }
@@ -126,6 +136,13 @@ final class ClusterService {
     let line =
       "ScaledStorage is ready on http://\(address) with \(count) node\(count == 1 ? "" : "s")\n"
     FileHandle.standardOutput.write(Data(line.utf8))
+  }
+
+  /// Ends the nodes that `stop` would have waited for, rather than leave them behind: what they
+  /// have acknowledged is durable.
+  private func hurry() {
+    guard stopsNodes else { exit(1) }
+    coordinator.killNodes { [process] in process.finish(1) }
   }
 
   private func stop() {

@@ -49,7 +49,10 @@ struct Configuration {
           message: "\(path), line \(index + 1): there is no setting \"\(parts[0])\"; "
             + "there are \(known.joined(separator: ", "))")
       }
-      settings[parts[0]] = parts[1]
+      guard settings.updateValue(parts[1], forKey: parts[0]) == nil else {
+        throw ConfigurationError(
+          message: "\(path), line \(index + 1): the setting \(parts[0]) comes a second time")
+      }
     }
     return settings
   }

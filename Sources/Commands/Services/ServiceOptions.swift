@@ -57,11 +57,7 @@ struct ServiceSettings {
   init(
     _ options: ServiceOptions, _ configuration: Configuration, listen defaultListen: String
   ) throws {
-    let data = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
-    self.data = try ServiceSettings.existingDirectory(data)
     listen = try configuration.value("listen", flag: options.listen, default: defaultListen)
-    credentialFile = try configuration.value(
-      "credential-file", flag: options.credentialFile, default: self.data + "/credential")
     forward = try ServiceSettings.choice("forward", options.forward, configuration, .return)
     durability = try ServiceSettings.choice("durability", options.durability, configuration, .fsync)
     logLevel = try ServiceSettings.choice("log-level", options.logLevel, configuration, .info)
@@ -74,6 +70,11 @@ struct ServiceSettings {
         message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
           + "\(ServiceSettings.largestValue)")
     }
+    // Last, so that wrong settings leave nothing behind.
+    let path = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
+    let credential = try configuration.optional("credential-file", flag: options.credentialFile)
+    data = try ServiceSettings.existingDirectory(path)
+    credentialFile = credential ?? data + "/credential"
   }
 
   private static func choice<Value: RawRepresentable & CaseIterable>(
@@ -89,17 +90,10 @@ struct ServiceSettings {
 
   /// The directory, made if it is missing, by its one true path: nodes are recognised by it.
   private static func existingDirectory(_ path: String) throws -> String {
-    let url = URL(fileURLWithPath: path)
-    do {
-      try FileManager.default.createDirectory(
-        at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw ConfigurationError(
-        message: "the data directory \(path) cannot be made: \(error.localizedDescription)")
-    }
-    guard let real = realpath(url.path, nil) else {
-      throw ConfigurationError(
-        message: "the data directory \(path) cannot be used: \(String(cString: strerror(errno)))")
+    try createDirectory(path)
+    guard let real = realpath(path, nil) else {
+      throw CommandFailure(
+        "the directory \(path) cannot be used: \(String(cString: strerror(errno)))")
     }
     defer { free(real) }
     return String(cString: real)
@@ -107,8 +101,7 @@ struct ServiceSettings {
 
   /// The cluster's credential, made at the first start for the owner's eyes only.
   func credential() throws -> Credential {
-    let manager = FileManager.default
-    if let text = try? String(contentsOfFile: credentialFile, encoding: .utf8) {
+    if let text = try existingCredential() {
       do throws(CredentialError) {
         return try Credential(text.trimmingCharacters(in: .whitespacesAndNewlines))
       } catch {
@@ -116,18 +109,50 @@ struct ServiceSettings {
       }
     }
     let credential = Credential.random()
-    let directory = URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path
-    try manager.createDirectory(
-      atPath: directory, withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o700])
-    guard
-      manager.createFile(
-        atPath: credentialFile, contents: Data((credential.text + "\n").utf8),
-        attributes: [.posixPermissions: 0o600])
-    else {
-      throw ConfigurationError(message: "the credential cannot be written to \(credentialFile)")
+    try ServiceSettings.createDirectory(
+      URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path)
+    // Never over a file that is there: who holds the old credential would be locked out.
+    let file = open(credentialFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else {
+      throw CommandFailure("\(credentialFile) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    do {
+      let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+      try handle.write(contentsOf: Data((credential.text + "\n").utf8))
+      try handle.synchronize()
+    } catch {
+      unlink(credentialFile)
+      throw CommandFailure("the credential cannot be written to \(credentialFile)")
     }
     return credential
+  }
+
+  /// The text of the credential's file; nil when there is none.
+  /// - Throws: `CommandFailure` when there is one that cannot be read.
+  private func existingCredential() throws -> String? {
+    let file = open(credentialFile, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw CommandFailure("\(credentialFile) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+    guard let data = try? handle.read(upToCount: 4_096) ?? Data() else {
+      throw CommandFailure("\(credentialFile) cannot be read")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// - Throws: `CommandFailure` that tells why the directory is not to be had.
+  private static func createDirectory(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      // Foundation's error is written for programmers; the system's own tells it in few words.
+      guard mkdir(path, 0o700) != 0 else { return }
+      throw CommandFailure(
+        "the directory \(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
   }
 
   /// A store in a directory below the data directory.

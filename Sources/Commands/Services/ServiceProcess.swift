@@ -7,10 +7,11 @@ import ScaledStorage
 final class ServiceProcess {
   let loop: EventLoop
   let logger: Logger
-  private var stopping = false
+  private var signalCount = 0
   private(set) var exitStatus: Int32 = 0
 
-  /// Ctrl-C and SIGTERM call `stop` once; a second one ends the process at once.
+  /// Ctrl-C, SIGTERM, and the end of the terminal call what `onStop` names once; a second one calls
+  /// `hurry`, a third one ends the process at once.
   init(label: String, level: Logger.Level) throws {
     var logger = Logger(label: label, factory: StreamLogHandler.standardError(label:))
     logger.logLevel = level
@@ -28,11 +29,14 @@ final class ServiceProcess {
   }
 
   /// Runs until `finish` is called. Signals are taken before any other thread starts.
-  func onStop(_ stop: @escaping () -> Void) throws {
-    try loop.onSignals([SIGINT, SIGTERM]) { [self] _ in
-      guard !stopping else { exit(1) }
-      stopping = true
-      stop()
+  func onStop(_ stop: @escaping () -> Void, hurry: @escaping () -> Void = { exit(1) }) throws {
+    try loop.onSignals([SIGINT, SIGTERM, SIGHUP]) { [self] _ in
+      signalCount += 1
+      switch signalCount {
+      case 1: stop()
+      case 2: hurry()
+      default: exit(1)
+      }
     }
   }
 
@@ -44,7 +48,12 @@ final class ServiceProcess {
   /// An address to listen on in plain text.
   /// - Throws: `ConfigurationError` when other machines could reach it and that was not allowed.
   static func plainTextAddress(_ text: String, allowed: Bool) throws -> SocketAddress {
-    let address = try SocketAddress(resolving: text)
+    let address: SocketAddress
+    do throws(TransportError) {
+      address = try SocketAddress(resolving: text)
+    } catch {
+      throw ConfigurationError(message: error.message)
+    }
     guard address.isLoopback || allowed else {
       throw ConfigurationError(
         message: "\(text) is reached from other machines, in plain text; listen on a loopback "

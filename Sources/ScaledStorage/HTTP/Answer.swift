@@ -27,6 +27,9 @@ package struct Answer {
       status: problem.status, contentType: contentType, body: problem.body(representation))
     headers.append(("ss-error", problem.code))
     if let seconds = problem.retryAfter { headers.append(("retry-after", String(seconds))) }
+    if let allow = problem.allow { headers.append(("allow", allow)) }
+    // RFC 9110 section 15.5.2: a 401 names the scheme to use.
+    if problem.status == 401 { headers.append(("www-authenticate", "Bearer")) }
   }
 
   /// Fills the exchange's answer.

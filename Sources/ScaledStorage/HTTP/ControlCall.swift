@@ -13,8 +13,8 @@ package struct ControlCall {
   ) throws(Problem) {
     try ControlCall.authorise(credential, exchange, name)
     guard exchange.method == .post else {
-      throw Problem(
-        405, "method_not_allowed", "call \(name) by POST, with its arguments in the body")
+      throw .methodNotAllowed(
+        allow: "POST", "call \(name) by POST, with its arguments in the body")
     }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     representation = try Representation.ofAnswer(

@@ -25,8 +25,12 @@ package struct KeyedRequest {
   }
 
   /// Reads a request for `/kv/KEY`.
-  /// - Throws: `Problem` for a key or header that cannot be read.
+  /// - Throws: `Problem` for a key or header that cannot be read, or a method that keys lack.
   package init(value exchange: Exchange) throws(Problem) {
+    switch exchange.method {
+    case .get, .head, .put, .delete: break
+    default: throw KeyedRequest.methodNotAllowed
+    }
     let target = try KeyTarget(
       path: exchange.path.dropFirst(KeyedRequest.keyPrefix.count), query: exchange.query)
     try self.init(
@@ -39,8 +43,8 @@ package struct KeyedRequest {
   /// - Throws: `Problem` for arguments or headers that cannot be read.
   package init(call method: KeyedMethod, _ exchange: Exchange) throws(Problem) {
     guard exchange.method == .post else {
-      throw Problem(
-        405, "method_not_allowed", "call \(method.name) by POST, with its arguments in the body")
+      throw .methodNotAllowed(
+        allow: "POST", "call \(method.name) by POST, with its arguments in the body")
     }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     let arguments = try given.arguments(exchange.body, as: method.parameters)
@@ -49,6 +53,9 @@ package struct KeyedRequest {
       representation: Representation.ofAnswer(
         accept: exchange.header("accept"), fallback: given))
   }
+
+  private static let methodNotAllowed = Problem.methodNotAllowed(
+    allow: "GET, HEAD, PUT, DELETE", "a key takes GET, HEAD, PUT and DELETE")
 
   private init(
     _ kind: Kind, key: [UInt8], exchange: Exchange, representation: Representation
@@ -68,15 +75,15 @@ package struct KeyedRequest {
       hops = 0
       return
     }
-    guard let count = Int(text), count >= 0 else {
+    guard let count = UInt64(decimal: text) else {
       throw Problem(400, "bad_header", "ss-hops is a count of hops, not \"\(text.prefix(40))\"")
     }
-    guard count <= KeyedRequest.maximumHops else {
+    guard count <= UInt64(KeyedRequest.maximumHops) else {
       throw Problem(
         508, "too_many_hops",
         "the request was passed on \(count) times, so nodes disagree about the owner of the key")
     }
-    hops = count
+    hops = Int(count)
   }
 
   /// The command at the owner.
@@ -94,8 +101,7 @@ package struct KeyedRequest {
           value: exchange.body, ttl: target.ttl, condition: try KeyedRequest.condition(exchange))
       case .delete: return .delete(condition: try KeyedRequest.condition(exchange))
       default:
-        throw Problem(
-          405, "method_not_allowed", "a key takes GET, HEAD, PUT and DELETE")
+        throw KeyedRequest.methodNotAllowed
       }
     }
   }
@@ -130,6 +136,26 @@ package enum EntityTag {
   package static func version(_ text: String) -> Version? {
     let text = text.trimmed
     guard text.count > 2, text.first == "\"", text.last == "\"" else { return nil }
-    return UInt64(text.dropFirst().dropLast()).map { Version($0) }
+    return UInt64(decimal: text.dropFirst().dropLast()).map { Version($0) }
+  }
+
+  /// Whether an `if-none-match` of a read names `tag`: `*`, or a list that has it by the weak
+  /// comparison (RFC 9110 section 13.1.2).
+  package static func list(_ header: String, has tag: String) -> Bool {
+    if header.trimmed == "*" { return true }
+    return header.split(separator: ",").contains { element in
+      let element = element.trimmed
+      return (element.hasPrefix("W/") ? String(element.dropFirst(2)) : element) == tag
+    }
+  }
+}
+
+extension UInt64 {
+  /// A number written in decimal digits only: no sign, no spaces.
+  package init?(decimal text: some StringProtocol) {
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      return nil
+    }
+    self.init(text, radix: 10)
   }
 }

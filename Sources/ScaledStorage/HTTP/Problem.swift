@@ -12,6 +12,8 @@ package struct Problem: Error, Hashable, Sendable {
   package var isRetryable: Bool
   /// Seconds after which a retry is worth while.
   package var retryAfter: Int?
+  /// The methods that the path has, where another one was used.
+  package var allow: String?
 
   package init(_ status: Int, _ code: String, _ detail: String) {
     self.status = status
@@ -19,6 +21,13 @@ package struct Problem: Error, Hashable, Sendable {
     self.detail = detail
     isRetryable = status == 429 || status == 503
     retryAfter = isRetryable ? 1 : nil
+  }
+
+  /// 405: the path has only the methods in `allow` (RFC 9110 section 15.5.6).
+  package static func methodNotAllowed(allow: String, _ detail: String) -> Problem {
+    var problem = Problem(405, "method_not_allowed", detail)
+    problem.allow = allow
+    return problem
   }
 
   package init(_ error: ClusterError) {
@@ -31,7 +40,13 @@ package struct Problem: Error, Hashable, Sendable {
       case .corruption, .outcomeUnknown: 500
       case .noSpace: 507
       }
-    self.init(status, error.code.rawValue, error.message)
+    // What the store says of a failed write names its files, which are not the client's to know;
+    // the log has it.
+    let detail =
+      error.code == .noSpace
+      ? "the node's disk is full; it goes on reading, and writes again once there is space"
+      : error.message
+    self.init(status, error.code.rawValue, detail)
     isRetryable = error.isRetryable
   }
 

@@ -17,7 +17,7 @@ package enum QueryAnswer {
         _ = try fallback.arguments(exchange.body, as: .checked([]))
       }
     default:
-      throw Problem(405, "method_not_allowed", "ask by GET or by POST")
+      throw .methodNotAllowed(allow: "GET, HEAD, POST", "ask by GET or by POST")
     }
     let representation = try Representation.ofAnswer(
       accept: exchange.header("accept"), fallback: fallback)

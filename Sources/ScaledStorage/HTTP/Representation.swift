@@ -43,18 +43,14 @@ package enum Representation: Hashable, Sendable {
     accept: String?, fallback: Representation, strict: Bool = true
   ) throws(Problem) -> Representation {
     guard let accept else { return fallback }
+    let ranges = accept.split(separator: ",").prefix(32).compactMap { MediaRange($0) }
+    // A wildcard does not bring back what is refused by its name.
+    let refused = ranges.filter { $0.quality <= 0 }.compactMap(\.representation)
     var best: (representation: Representation, quality: Double)?
-    for part in accept.split(separator: ",").prefix(32) {
-      guard let range = MediaRange(part), range.quality > 0 else { continue }
-      let candidate: Representation
-      switch range.name {
-      case "application/candid": candidate = .candid
-      case "text/candid": candidate = .text
-      case "application/json", "application/problem+json": candidate = .json
-      case "*/*": candidate = fallback
-      case "application/*": candidate = fallback == .text ? .json : fallback
-      case "text/*": candidate = .text
-      default: continue
+    for range in ranges where range.quality > 0 {
+      guard let candidate = range.candidates(fallback).first(where: { !refused.contains($0) })
+      else {
+        continue
       }
       if best.map({ range.quality > $0.quality }) ?? true { best = (candidate, range.quality) }
     }
@@ -130,6 +126,26 @@ private struct MediaRange {
       if pair.count == 2, pair[0].trimmed.lowercased() == "q" {
         quality = Double(pair[1].trimmed) ?? 0
       }
+    }
+  }
+
+  /// What the range names exactly.
+  var representation: Representation? {
+    switch name {
+    case "application/candid": .candid
+    case "text/candid": .text
+    case "application/json", "application/problem+json": .json
+    default: nil
+    }
+  }
+
+  /// What the range allows, the best first.
+  func candidates(_ fallback: Representation) -> [Representation] {
+    switch name {
+    case "*/*": [fallback, .json, .text, .candid]
+    case "application/*": fallback == .candid ? [.candid, .json] : [.json, .candid]
+    case "text/*": [.text]
+    default: representation.map { [$0] } ?? []
     }
   }
 }

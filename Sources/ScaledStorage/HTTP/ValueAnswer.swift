@@ -9,7 +9,7 @@ enum ValueAnswer {
       let tag = EntityTag.text(record.version)
       var answer = Answer(
         status: 200, contentType: "application/octet-stream", body: record.value ?? [])
-      if ifNoneMatch?.trimmed == tag { answer = Answer(status: 304) }
+      if let ifNoneMatch, EntityTag.list(ifNoneMatch, has: tag) { answer = Answer(status: 304) }
       answer.headers.append(("etag", tag))
       return answer
     case .stored(let version, let created):

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import ScaledStorage
+import Testing
+
+@testable import Commands
+
+struct ServiceSettingsTests {
+  private func settings(_ arguments: [String]) throws -> ServiceSettings {
+    let configuration = try Configuration(file: nil, known: ServiceOptions.names, environment: [:])
+    return try ServiceSettings(
+      try ServiceOptions.parse(arguments), configuration, listen: "127.0.0.1:0")
+  }
+
+  @Test func `a credential is made once and found again`() throws {
+    let folder = try TemporaryFolder()
+    let settings = try settings(["--data", folder.path + "/data"])
+    let first = try settings.credential()
+    #expect(try settings.credential().headerValue == first.headerValue)
+    let attributes = try FileManager.default.attributesOfItem(
+      atPath: folder.path + "/data/credential")
+    #expect(attributes[.posixPermissions] as? Int == 0o600)
+  }
+
+  @Test func `a credential that is there but cannot be read is not replaced`() throws {
+    let folder = try TemporaryFolder()
+    let directory = folder.path + "/secret"
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: false)
+    let settings = try settings(["--data", folder.path, "--credential-file", directory])
+    #expect(throws: CommandFailure.self) { try settings.credential() }
+    let damaged = try folder.write("damaged", [0xff, 0xfe, 0x00, 0x41])
+    let other = try self.settings(["--data", folder.path, "--credential-file", damaged])
+    #expect(throws: ConfigurationError.self) { try other.credential() }
+    #expect(FileManager.default.contents(atPath: damaged) == Data([0xff, 0xfe, 0x00, 0x41]))
+  }
+
+  @Test func `data below a file is refused in a sentence`() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("file", [])
+    let settings = try settings(["--data", file + "/data"])
+    let error = #expect(throws: CommandFailure.self) { try settings.credential() }
+    #expect(error?.message == "the directory \(file)/data cannot be made: Not a directory")
+  }
+
+  @Test(arguments: ["nowhere", "127.0.0.1", "127.0.0.1:99999"])
+  func `an address that is none is wrong usage`(address: String) {
+    let error = #expect(throws: ConfigurationError.self) {
+      try ServiceProcess.plainTextAddress(address, allowed: false)
+    }
+    #expect(error?.message.hasPrefix("'\(address)'") == true)
+  }
+
+  @Test(arguments: [
+    ["--scale-up-at", "0"], ["--max-nodes", "0"], ["--max-nodes", "1025"],
+    ["--min-nodes", "3", "--max-nodes", "2"], ["--scale-up-at-bytes", "0"],
+  ])
+  func `bounds that make no sense are wrong usage`(arguments: [String]) throws {
+    let configuration = try Configuration(file: nil, known: [], environment: [:])
+    let options = try ScalingOptions.parse(arguments)
+    #expect(throws: ConfigurationError.self) {
+      try ClusterService.policy(options, configuration)
+    }
+  }
+
+  @Test func `a setting that comes twice in the file is refused`() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("settings", Array("data = a\n# data\ndata = b\n".utf8))
+    let error = #expect(throws: ConfigurationError.self) {
+      try Configuration(file: file, known: ["data"], environment: [:])
+    }
+    #expect(error?.message == "\(file), line 3: the setting data comes a second time")
+  }
+}
