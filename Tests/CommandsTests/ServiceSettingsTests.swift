@@ -38,8 +38,9 @@ struct ServiceSettingsTests {
   @Test func `data below a file is refused in a sentence`() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("file", [])
-    let settings = try settings(["--data", file + "/data"])
-    let error = #expect(throws: CommandFailure.self) { try settings.credential() }
+    let error = #expect(throws: CommandFailure.self) {
+      try settings(["--data", file + "/data"])
+    }
     #expect(error?.message == "the directory \(file)/data cannot be made: Not a directory")
   }
 
