@@ -151,14 +151,18 @@ public final class Coordinator {
   /// Starts the join of one more node.
   /// - Throws: `ClusterError` when the ring is changing or is full.
   func addNode(reason: String) throws(ClusterError) -> Principal {
-    let count = machine.state.map.members.count
-    guard count < policy.maximumNodes else {
-      throw ClusterError(
-        .conflict, "the cluster has \(count) nodes, the most that --max-nodes allows")
-    }
+    try checkRoomForNode()
     let node = try machine.addNode(reason: reason, now: now)
     scheduleAdvance()
     return node
+  }
+
+  /// - Throws: `ClusterError` when the cluster has as many nodes as it may.
+  func checkRoomForNode() throws(ClusterError) {
+    let count = machine.state.map.members.count
+    guard count >= policy.maximumNodes else { return }
+    throw ClusterError(
+      .conflict, "the cluster has \(count) nodes, the most that --max-nodes allows")
   }
 
   /// Makes a module that has been received the cluster's: every node gets it.

@@ -51,6 +51,11 @@ extension GatewayServer {
     let call = try ControlCall(
       "scale", parameters: .checked([ScaleRequest.candidType]), exchange, credential: credential)
     let request: ScaleRequest = try call.argument()
+    do throws(ClusterError) {
+      try coordinator.checkRoomForNode()
+    } catch {
+      throw Problem(error)
+    }
     let plan = ScalePlan(coordinator)
     var result = ScaleResult(
       node: nil, nodes: UInt32(clamping: plan.nodes), moves: plan.moves, message: plan.message)

@@ -4,11 +4,20 @@ internal import Storage
 enum FileSystem {
   /// Bytes that an unprivileged writer may still take on the file system of `path`; 0 when it
   /// does not say.
-  static func freeByteCount(_ path: String) -> UInt64 {
+  static func freeByteCount(_ path: String) -> UInt64 { byteCounts(path).free }
+
+  /// The free bytes of the file system of `path`, and all of its bytes.
+  static func byteCounts(_ path: String) -> (free: UInt64, total: UInt64) {
     var status = statvfs()
-    guard statvfs(path, &status) == 0 else { return 0 }
-    let (bytes, overflow) = UInt64(status.f_bavail)
-      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    guard statvfs(path, &status) == 0 else { return (0, 0) }
+    return (
+      product(UInt64(status.f_bavail), UInt64(status.f_frsize)),
+      product(UInt64(status.f_blocks), UInt64(status.f_frsize))
+    )
+  }
+
+  private static func product(_ blocks: UInt64, _ size: UInt64) -> UInt64 {
+    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: size)
     return overflow ? .max : bytes
   }
 

@@ -51,6 +51,7 @@ public final class RocksDBEngine: StorageEngine {
   public func commit(_ batch: WriteBatch) throws(StorageError) {
     try batch.validate()
     guard !batch.isEmpty else { return }
+    try keepReserve()
     let handle = BatchHandle(batch)
     do throws(StorageError) {
       try write(handle)
@@ -62,6 +63,15 @@ public final class RocksDBEngine: StorageEngine {
       try write(handle)
       current.noteSuccess()
     }
+  }
+
+  /// Refuses a commit, before anything of it is written, that would take the last room.
+  private func keepReserve() throws(StorageError) {
+    let disk = FileSystem.byteCounts(path)
+    guard disk.free < min(options.reservedByteCount, disk.total / 8) else { return }
+    throw StorageError(
+      .noSpace, "the disk has \(disk.free) bytes left, which are needed to start again; make room",
+      path: path)
   }
 
   public func makeSnapshot() throws(StorageError) -> any StorageSnapshot {

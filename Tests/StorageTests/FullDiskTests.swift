@@ -13,7 +13,7 @@ import Testing
       print("skipped: mounting a tmpfs is not permitted here")
       return
     }
-    let options = RocksDBOptions(writeBufferByteCount: writeBuffer)
+    let options = RocksDBOptions(writeBufferByteCount: writeBuffer, reservedByteCount: 0)
     let ballast = disk.path + "/ballast"
     try Data(count: 30 << 20).write(to: URL(fileURLWithPath: ballast))
     let engine = try RocksDBEngine(path: disk.path + "/db", options: options)
@@ -49,6 +49,34 @@ import Testing
     let reopened = try RocksDBEngine(path: disk.path + "/db", options: options)
     for number in 0..<acknowledged { #expect(try reopened.get(key(number)) == value) }
     #expect(try reopened.get([9]) == [9])
+    reopened.close()
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `commits leave a reserve, so that a database opens and is read on a full disk`() throws {
+    guard let disk = try SmallFileSystem(megabytes: 48) else {
+      print("skipped: mounting a tmpfs is not permitted here")
+      return
+    }
+    let engine = try RocksDBEngine(path: disk.path + "/db")
+    var generator = SystemRandomNumberGenerator()
+    let value = (0..<50_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    var acknowledged = 0
+    let failure = #expect(throws: StorageError.self) {
+      while acknowledged < 2_000 {
+        try engine.commit(batch { $0.put(key(acknowledged), value) })
+        acknowledged += 1
+      }
+    }
+    #expect(failure?.code == .noSpace)
+    #expect(FileSystem.freeByteCount(disk.path) > 2 << 20)
+    engine.close()
+    // Others take a part of the reserve as well.
+    let ballast = FileSystem.freeByteCount(disk.path) - (2 << 20)
+    try Data(count: Int(ballast)).write(to: URL(fileURLWithPath: disk.path + "/ballast"))
+    let reopened = try RocksDBEngine(path: disk.path + "/db")
+    for number in 0..<acknowledged { #expect(try reopened.get(key(number)) == value) }
+    #expect(throws: StorageError.self) { try reopened.commit(batch { $0.put([9], [9]) }) }
     reopened.close()
   }
 }
