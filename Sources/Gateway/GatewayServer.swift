@@ -52,7 +52,9 @@ public final class GatewayServer: RequestHandler {
     do throws(Problem) {
       return try route(exchange)
     } catch {
-      Answer(error, as: .ofProblem(for: exchange)).write(to: exchange)
+      var answer = Answer(error, as: .ofProblem(for: exchange))
+      answer.headers.append(("ss-epoch", String(coordinator.map.ring.epoch)))
+      answer.write(to: exchange)
       return .done
     }
   }
@@ -76,7 +78,7 @@ public final class GatewayServer: RequestHandler {
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:
-      if coordinator.machine.state.moduleDigest != nil {
+      if coordinator.machine.state.moduleDigest != nil, exchange.method == .post {
         throw Problem(
           501, "module_method",
           "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "

@@ -24,17 +24,6 @@ struct OptionsHandle: ~Copyable {
     rocksdb_options_set_level_compaction_dynamic_level_bytes(raw, 1)
     rocksdb_options_set_compression(raw, CInt(rocksdb_lz4_compression))
     rocksdb_options_set_bytes_per_sync(raw, 1 << 20)
-    setRecovery()
-  }
-
-  /// What the log holds stays in the log when a database is opened: so that a full disk, which has
-  /// no room for a table file, does not keep it shut. The option has no function of its own.
-  private func setRecovery() {
-    var message: UnsafeMutablePointer<CChar>?
-    let base = rocksdb_options_create_copy(raw)
-    rocksdb_get_options_from_string(base, "avoid_flush_during_recovery=true", raw, &message)
-    rocksdb_options_destroy(base)
-    rocksdb_free(message)
   }
 
   deinit { rocksdb_options_destroy(raw) }

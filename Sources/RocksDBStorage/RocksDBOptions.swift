@@ -13,19 +13,20 @@ public struct RocksDBOptions: Sendable, Hashable {
   /// Table files that are held open, at least 16; each keeps its index and filter in memory, about
   /// 2% of its size.
   public var maximumOpenFiles: Int
-  /// Bytes of the disk that commits leave free, at most an eighth of it: a database cannot be
-  /// opened again on a disk without any room.
+  /// Bytes of the disk that commits leave free, but at most an eighth of it: a database is opened by
+  /// writing what its log holds into tables, and so cannot be opened on a disk without any room.
   public var reservedByteCount: UInt64
 
   public init(
     durability: Durability = .fsync, writeBufferByteCount: Int = 16 << 20,
     blockCacheByteCount: Int = 16 << 20, maximumOpenFiles: Int = 128,
-    reservedByteCount: UInt64 = 16 << 20
+    reservedByteCount: UInt64? = nil
   ) {
     self.durability = durability
     self.writeBufferByteCount = max(64 << 10, writeBufferByteCount)
     self.blockCacheByteCount = max(64 << 10, blockCacheByteCount)
     self.maximumOpenFiles = max(16, maximumOpenFiles)
-    self.reservedByteCount = reservedByteCount
+    self.reservedByteCount =
+      reservedByteCount ?? 2 * UInt64(self.writeBufferByteCount) + (4 << 20)
   }
 }

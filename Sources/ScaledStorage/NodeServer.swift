@@ -63,7 +63,7 @@ public final class NodeServer: RequestHandler {
     }
     if name == "node_info" { return try nodeInfo(exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
-    if manager.hasModule {
+    if manager.hasModule, exchange.method == .post {
       throw Problem(
         501, "module_method",
         "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "

@@ -58,7 +58,8 @@ import Testing
       print("skipped: mounting a tmpfs is not permitted here")
       return
     }
-    let engine = try RocksDBEngine(path: disk.path + "/db")
+    let options = RocksDBOptions(writeBufferByteCount: 256 << 10)
+    let engine = try RocksDBEngine(path: disk.path + "/db", options: options)
     var generator = SystemRandomNumberGenerator()
     let value = (0..<50_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
     var acknowledged = 0
@@ -74,7 +75,7 @@ import Testing
     // Others take a part of the reserve as well.
     let ballast = FileSystem.freeByteCount(disk.path) - (2 << 20)
     try Data(count: Int(ballast)).write(to: URL(fileURLWithPath: disk.path + "/ballast"))
-    let reopened = try RocksDBEngine(path: disk.path + "/db")
+    let reopened = try RocksDBEngine(path: disk.path + "/db", options: options)
     for number in 0..<acknowledged { #expect(try reopened.get(key(number)) == value) }
     #expect(throws: StorageError.self) { try reopened.commit(batch { $0.put([9], [9]) }) }
     reopened.close()
