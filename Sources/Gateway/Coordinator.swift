@@ -9,32 +9,32 @@ public import Storage
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and grows the cluster when the policy says so.
 public final class Coordinator {
-  public private(set) var machine: CoordinatorMachine
-  private let loop: EventLoop
+  public internal(set) var machine: CoordinatorMachine
+  let loop: EventLoop
   private let store: any StorageEngine
   private let committer: GroupCommitter
-  private let launcher: any Launcher
-  private let peers: PeerClient
-  private let policy: ScalePolicy
-  private let logger: Logger
+  let launcher: any Launcher
+  let peers: PeerClient
+  let policy: ScalePolicy
+  let logger: Logger
 
-  private var pollsInFlight: Set<Principal> = []
-  private var polledAt: [Principal: MonotonicTime] = [:]
-  private(set) var reports: [Principal: NodeInfo] = [:]
-  private var lastDecision: ScalePolicy.Decision?
+  var pollsInFlight: Set<Principal> = []
+  var polledAt: [Principal: MonotonicTime] = [:]
+  var reports: [Principal: NodeInfo] = [:]
+  var lastDecision: ScalePolicy.Decision?
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
-  private var isStopped = false
-  private var isDetaching = false
+  var isStopped = false
+  var isDetaching = false
   /// When each node answered last, or began to run.
-  private var answeredAt: [Principal: MonotonicTime] = [:]
+  var answeredAt: [Principal: MonotonicTime] = [:]
   /// Called when the coordinator can only go on by starting again.
   public var onFailure: () -> Void = {}
 
   private static let stateKey = Array("state".utf8)
   private static let tick = Duration.milliseconds(10)
-  private static let pollDeadline = Duration.seconds(2)
-  private static let hangTime = Duration.seconds(30)
+  static let pollDeadline = Duration.seconds(2)
+  static let hangTime = Duration.seconds(30)
 
   /// Reads the coordinator's state from `store`, or begins a new cluster there.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
@@ -203,7 +203,7 @@ public final class Coordinator {
 
   // MARK: - The machine's driver
 
-  private var now: UInt64 { loop.now.nanoseconds / 1_000_000 }
+  var now: UInt64 { loop.now.nanoseconds / 1_000_000 }
 
   private func scheduleTick() {
     ticker = loop.schedule(after: Coordinator.tick) { [weak self] in
@@ -214,7 +214,7 @@ public final class Coordinator {
     }
   }
 
-  private func scheduleAdvance() {
+  func scheduleAdvance() {
     guard !isAdvanceScheduled, !isStopped else { return }
     isAdvanceScheduled = true
     loop.atEndOfTurn { [weak self] in
@@ -327,84 +327,6 @@ public final class Coordinator {
         machine.persistFailed(error.message)
         scheduleAdvance()
       }
-    }
-  }
-
-  // MARK: - Health
-
-  /// The more nodes, the less often each is asked; during a change, more often.
-  private var pollInterval: Duration {
-    let count = Int64(max(1, machine.nodes.count))
-    return machine.isSettled
-      ? .milliseconds(max(100, 5 * count)) : .milliseconds(max(10, 2 * count))
-  }
-
-  private func pollHealth() {
-    let interval = pollInterval
-    for (node, view) in machine.nodes {
-      guard let text = view.address, !pollsInFlight.contains(node),
-        polledAt[node].map({ loop.now - $0 >= interval }) ?? true,
-        let address = try? SocketAddress(text)
-      else { continue }
-      pollsInFlight.insert(node)
-      polledAt[node] = loop.now
-      let request = ClientRequest(
-        method: .get, target: "/node_info", headers: [("accept", "application/candid")], body: [])
-      peers.client.send(request, to: address, deadline: Coordinator.pollDeadline) {
-        [weak self] result in
-        self?.polled(node, result)
-      }
-    }
-  }
-
-  private func polled(_ node: Principal, _ result: Result<ClientResponse, TransportError>) {
-    pollsInFlight.remove(node)
-    guard !isStopped, machine.nodes[node] != nil else { return }
-    guard case .success(let response) = result,
-      let info = NodeInfo.read(candid: response.body)
-    else {
-      reports[node] = nil
-      machine.reportFailed(node)
-      return killIfHung(node)
-    }
-    answeredAt[node] = loop.now
-    // Another node may have taken the address of one that ended.
-    guard info.node == nil || info.node == node else { return }
-    reports[node] = info
-    machine.reported(node, info.report, now: now)
-    scheduleAdvance()
-  }
-
-  /// A node that runs and has not answered for long is ended, and so started again on its data.
-  private func killIfHung(_ node: Principal) {
-    guard let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime else {
-      return
-    }
-    answeredAt[node] = loop.now
-    logger.error("\(node.text) has not answered for long, so its process is ended")
-    launcher.kill(node)
-  }
-
-  private func forget(_ node: Principal) {
-    reports[node] = nil
-    polledAt[node] = nil
-    answeredAt[node] = nil
-  }
-
-  // MARK: - Scaling
-
-  private func scale() {
-    guard !isDetaching else { return }
-    let decision = policy.decide(machine, now: now)
-    if decision != lastDecision {
-      lastDecision = decision
-      if case .stay(let reason) = decision { logger.debug("scaler: \(reason)") }
-    }
-    guard case .grow(let reason) = decision else { return }
-    do throws(ClusterError) {
-      _ = try machine.addNode(reason: reason, now: now)
-    } catch {
-      logger.warning("scaler: \(error.message)")
     }
   }
 }

@@ -13,8 +13,8 @@ public struct RocksDBOptions: Sendable, Hashable {
   /// Table files that are held open, at least 16; each keeps its index and filter in memory, about
   /// 2% of its size.
   public var maximumOpenFiles: Int
-  /// Bytes of the disk that commits leave free, but at most an eighth of it: a database is opened by
-  /// writing what its log holds into tables, and so cannot be opened on a disk without any room.
+  /// Bytes of the disk that commits leave free, but at most an eighth of it: a database is opened
+  /// by writing what its log holds into tables, and so cannot be opened on a disk without any room.
   public var reservedByteCount: UInt64
 
   public init(
