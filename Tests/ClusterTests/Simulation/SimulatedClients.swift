@@ -269,7 +269,7 @@ final class SimulatedClients {
           case .reply(.elsewhere(_, let owner)):
             guard hops > 0 else { return completion(.unreachable) }
             attempt(command, key: key, at: owner, hops: hops - 1, completion)
-          case .reply(.refused(let error)) where error.code == .noSpace:
+          case .reply(.refused(let error)) where error.code == .outcomeUnknown:
             completion(.inDoubt)
           case .reply(.refused):
             completion(.unreachable)
