@@ -187,11 +187,11 @@ final class TestHandler: RequestHandler {
   }
 
   /// Answers what waits; returns how many were still there.
-  func release(_ server: HTTPServer?) -> Int {
+  func release(_ server: HTTPServer?, body: [UInt8] = Array("late".utf8)) -> Int {
     var count = 0
     for token in tokens {
       guard let exchange = server?.exchange(token) else { continue }
-      exchange.setBody(Array("late".utf8))
+      exchange.setBody(body)
       exchange.finish()
       count += 1
     }
