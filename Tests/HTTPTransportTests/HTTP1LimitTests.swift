@@ -49,6 +49,16 @@ struct HTTP1LimitTests {
     #expect(try peer.receiveUntilClosed().isEmpty)
   }
 
+  @Test func emptyLinesDoNotKeepAConnectionOpen() throws {
+    var limits = ServerLimits()
+    limits.headerTimeout = .milliseconds(50)
+    let harness = try ServerHarness(limits)
+    let peer = try RawPeer(harness.address)
+    try peer.send("\r\n")
+    #expect(try peer.receiveUntilClosed().isEmpty)
+    try harness.waitUntil { $0.server?.connectionCount == 0 }
+  }
+
   @Test func anIdleConnectionIsClosed() throws {
     var limits = ServerLimits()
     limits.idleTimeout = .milliseconds(50)

@@ -201,6 +201,37 @@ struct HTTP2LimitTests {
     try expectAlive(harness)
   }
 
+  /// Also when their answers come only after all requests were taken.
+  @Test(arguments: ["/large?100000", "/later"])
+  func connectionsThatTakeNothingLeaveRoomForOthers(path: String) throws {
+    var limits = ServerLimits()
+    limits.maxBufferedBytes = 10_000_000
+    let harness = try ServerHarness(limits)
+    var hogs: [HTTP2Peer] = []
+    for _ in 0..<20 {
+      let hog = HTTP2Peer(try RawPeer(harness.address))
+      try hog.start([(4, 0)])
+      for index in 0..<20 { try hog.request(UInt32(2 * index + 1), path) }
+      try hog.send(Frame(type: HTTP2Peer.ping, payload: [UInt8](repeating: 7, count: 8)))
+      _ = try hog.first { $0.type == HTTP2Peer.ping && $0.flags == 1 }
+      hogs.append(hog)
+    }
+    _ = try harness.onLoop { context in
+      context.handler.release(context.server, body: TestHandler.pattern(100_000))
+    }
+    #expect(try harness.onLoop { $0.server?.bufferedBytes ?? 0 } > 2_000_000)
+    let client = try HTTP2Peer(harness.address)
+    try client.request(1, "/large?50000")
+    #expect(try client.bytes(of: 1) == TestHandler.pattern(50_000))
+    try client.request(3, "/large?500000")
+    try client.send(
+      Frame(type: HTTP2Peer.windowUpdate, payload: HTTP2Peer.word(1_000_000)),
+      Frame(type: HTTP2Peer.windowUpdate, stream: 3, payload: HTTP2Peer.word(1_000_000)))
+    #expect(try client.bytes(of: 3).count == 500_000)
+    hogs = []
+    try harness.waitUntil { $0.server?.connectionCount == 1 && $0.server?.bufferedBytes == 0 }
+  }
+
   @Test func streamsBeyondTheLimitAreRefused() throws {
     var limits = ServerLimits()
     limits.maxConcurrentStreams = 4

@@ -9,7 +9,7 @@ struct OtherClientTests {
     FileManager.default.isExecutableFile(atPath: "/usr/bin/\(tool)")
   }
 
-  private func run(_ tool: String, _ arguments: [String]) throws -> String {
+  static func run(_ tool: String, _ arguments: [String]) throws -> String {
     let output = Pipe()
     let process = try ProcessWatcher.spawn(
       executable: "/usr/bin/\(tool)", arguments: arguments, environment: [],
@@ -22,7 +22,7 @@ struct OtherClientTests {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  private static let curl = ["-sS", "--max-time", "20", "--noproxy", "*"]
+  static let curl = ["-sS", "--max-time", "20", "--noproxy", "*"]
 
   @Test(
     .enabled(if: has("curl")),
@@ -32,15 +32,16 @@ struct OtherClientTests {
   func curlGetsAndPosts(option: String, version: String) throws {
     let harness = try ServerHarness()
     let url = "http://\(harness.address)"
-    let get = try run("curl", OtherClientTests.curl + [option, "\(url)/describe?a"])
+    let get = try OtherClientTests.run(
+      "curl", OtherClientTests.curl + [option, "\(url)/describe?a"])
     #expect(get == "GET /describe a \(version) 0 host=\(harness.address) x=-")
     let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: file) }
     try Data(TestHandler.pattern(1_500_000)).write(to: file)
-    let post = try run(
+    let post = try OtherClientTests.run(
       "curl", OtherClientTests.curl + [option, "-T", file.path, "\(url)/describe"])
     #expect(post.contains("PUT /describe  \(version) 1500000 "))
-    let size = try run(
+    let size = try OtherClientTests.run(
       "curl",
       OtherClientTests.curl + [
         option, "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "\(url)/large?5000000",
@@ -56,7 +57,7 @@ struct OtherClientTests {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: file) }
     try Data(TestHandler.pattern(3_000_000)).write(to: file)
-    let answer = try run(
+    let answer = try OtherClientTests.run(
       "curl",
       OtherClientTests.curl + [
         option, "-w", "%{http_code}", "-H", "Expect:", "-T", file.path,
@@ -68,7 +69,7 @@ struct OtherClientTests {
 
   @Test(.enabled(if: has("h2load"))) func h2loadFinishesEveryRequest() throws {
     let harness = try ServerHarness()
-    let output = try run(
+    let output = try OtherClientTests.run(
       "h2load", ["-n", "5000", "-c", "10", "-m", "50", "http://\(harness.address)/hello"])
     #expect(output.contains("5000 succeeded, 0 failed, 0 errored"))
     try harness.waitUntil { $0.server?.connectionCount == 0 && $0.server?.bufferedBytes == 0 }
@@ -76,7 +77,7 @@ struct OtherClientTests {
 
   @Test(.enabled(if: has("nghttp"))) func nghttpUpgrades() throws {
     let harness = try ServerHarness()
-    let output = try run("nghttp", ["-u", "http://\(harness.address)/hello"])
+    let output = try OtherClientTests.run("nghttp", ["-u", "http://\(harness.address)/hello"])
     #expect(output == "hello")
   }
 }

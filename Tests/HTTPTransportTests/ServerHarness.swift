@@ -63,6 +63,13 @@ final class ServerHarness: Sendable {
   private static func start(_ context: Context, _ limits: ServerLimits) throws -> SocketAddress {
     let server = HTTPServer(loop: context.loop, limits: limits, handler: context.handler)
     context.server = server
+    context.handler.onTimer = { [unowned server] token in
+      server.loop.schedule(after: .milliseconds(20)) {
+        guard let exchange = server.exchange(token) else { return }
+        exchange.setBody(Array("late".utf8))
+        exchange.finish()
+      }
+    }
     return try server.listen(on: .loopback())
   }
 
@@ -137,6 +144,8 @@ final class TestHandler: RequestHandler {
   /// Exchanges that wait for ``release(_:)``.
   private(set) var tokens: [ExchangeToken] = []
   private(set) var handled = 0
+  /// Called for `/timer`, to answer the exchange in a while.
+  var onTimer: ((ExchangeToken) -> Void)?
   /// Called for `/end`, in the midst of the connection's work.
   var onEnd: (() -> Void)?
 
@@ -153,6 +162,10 @@ final class TestHandler: RequestHandler {
       exchange.setBody(TestHandler.pattern(count))
     case "/later":
       tokens.append(exchange.token)
+      return .later
+    case "/timer":
+      let token = exchange.token
+      onTimer?(token)
       return .later
     case "/describe":
       exchange.setBody(Array(describe(exchange).utf8))
@@ -174,11 +187,11 @@ final class TestHandler: RequestHandler {
   }
 
   /// Answers what waits; returns how many were still there.
-  func release(_ server: HTTPServer?) -> Int {
+  func release(_ server: HTTPServer?, body: [UInt8] = Array("late".utf8)) -> Int {
     var count = 0
     for token in tokens {
       guard let exchange = server?.exchange(token) else { continue }
-      exchange.setBody(Array("late".utf8))
+      exchange.setBody(body)
       exchange.finish()
       count += 1
     }

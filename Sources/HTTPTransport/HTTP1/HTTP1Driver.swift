@@ -96,6 +96,10 @@ final class HTTP1Driver {
           return offset
         case .blank(let count):
           offset += count
+          // Empty lines are no request, and do not give it more time.
+          if headDeadline == nil {
+            headDeadline = server.loop.now + server.limits.headerTimeout
+          }
         case .rejected(let rejection):
           fail(rejection)
         case .complete(let count):
@@ -137,7 +141,7 @@ final class HTTP1Driver {
       fail(.overloaded)
       return
     }
-    if connection.pendingResponseBytes > server.limits.maxPendingResponseBytes {
+    if connection.pendingResponseBytes > server.pendingShare {
       fail(.pendingResponses)
       return
     }
@@ -278,7 +282,13 @@ final class HTTP1Driver {
     switch state {
     case .head:
       if let headDeadline, now >= headDeadline {
-        fail(.slowHeader)
+        guard input.isEmpty, answers.isEmpty else {
+          fail(.slowHeader)
+          return
+        }
+        // Only empty lines came: there is no request to answer.
+        state = .ended
+        connection.markDirty()
       } else if headDeadline == nil, answers.isEmpty,
         now - connection.lastActivity > server.limits.idleTimeout
       {

@@ -17,7 +17,7 @@ extension HTTP2Driver {
     current = Unmanaged.passUnretained(exchange)
     if !server.isWithinBudget {
       exchange.rejection = .overloaded
-    } else if connection.pendingResponseBytes > server.limits.maxPendingResponseBytes {
+    } else if connection.pendingResponseBytes > server.pendingShare {
       exchange.rejection = .pendingResponses
     }
   }

@@ -69,10 +69,14 @@ final class HTTP2Driver {
   /// Takes over from HTTP/1.1 (RFC 7540 section 3.2): `exchange` becomes stream 1.
   /// Returns false when the settings are not valid.
   func upgrade(_ exchange: Exchange, settings: [UInt8]) -> Bool {
-    let status = nghttp2_session_upgrade2(
-      session, settings, settings.count, exchange.method == .head ? 1 : 0,
-      Unmanaged.passUnretained(exchange).toOpaque())
-    guard status == 0 else { return false }
+    // On the server's side nghttp2 drops the user data that an upgrade is given, so that the
+    // stream gets them apart: without them no token finds the exchange.
+    guard
+      nghttp2_session_upgrade2(
+        session, settings, settings.count, exchange.method == .head ? 1 : 0, nil) == 0,
+      nghttp2_session_set_stream_user_data(
+        session, 1, Unmanaged.passUnretained(exchange).toOpaque()) == 0
+    else { return false }
     exchange.stream = 1
     exchange.version = .http2
     holdsAnswer = true

@@ -205,6 +205,11 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Queues the answer that is in the exchange.
   func answer(_ exchange: Exchange) {
+    if exchange.sendsBody,
+      !server.hasRoom(forAnswer: exchange.responseBody.count, pending: pendingResponseBytes)
+    {
+      Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
+    }
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
     pendingResponseBytes += exchange.responseBody.count - exchange.bodySent

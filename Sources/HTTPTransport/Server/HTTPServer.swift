@@ -33,6 +33,11 @@ public final class HTTPServer {
 
   /// Exchanges kept for reuse.
   private static let poolCapacity = 1_024
+  /// The part of the budget's free bytes that one connection may take, and the part kept for small
+  /// answers.
+  private static let shareDivisor = 16
+  /// Answers up to this many bytes are given even when their connection has used up its share.
+  private static let smallAnswer = 65_536
   /// Connections beyond the limit that are told so; the rest are closed without a word.
   private static let refusalCapacity = 128
 
@@ -130,6 +135,22 @@ public final class HTTPServer {
   /// Whether new requests can be taken.
   var isWithinBudget: Bool { bufferedBytes <= limits.maxBufferedBytes }
 
+  /// Bytes of answers that one connection may have waiting: a part of what is free, so that
+  /// connections that take nothing cannot use up the budget together (dynamic thresholds, Choudhury
+  /// and Hahne 1998).
+  var pendingShare: Int {
+    let free = max(limits.maxBufferedBytes - bufferedBytes, 0)
+    return min(limits.maxPendingResponseBytes, free / HTTPServer.shareDivisor)
+  }
+
+  /// Whether there is room for an answer of `count` bytes on a connection where `pending` bytes
+  /// wait. Large answers leave a part of the budget to small ones and to requests.
+  func hasRoom(forAnswer count: Int, pending: Int) -> Bool {
+    guard count > HTTPServer.smallAnswer else { return true }
+    let reserve = limits.maxBufferedBytes / HTTPServer.shareDivisor
+    return pending <= pendingShare && count <= limits.maxBufferedBytes - reserve - bufferedBytes
+  }
+
   /// Takes `count` bytes for a request's body unless the budget is used up.
   func charge(_ exchange: Exchange, _ count: Int) -> Bool {
     guard count <= limits.maxBufferedBytes - bufferedBytes else { return false }
@@ -138,7 +159,7 @@ public final class HTTPServer {
     return true
   }
 
-  /// Takes the bytes of an answer, which exists already and so is never refused.
+  /// Takes the bytes of an answer, which exists already; ``hasRoom(forAnswer:pending:)`` was asked.
   func chargeResponse(_ exchange: Exchange) {
     bufferedBytes += exchange.responseBody.count
     exchange.charged += exchange.responseBody.count

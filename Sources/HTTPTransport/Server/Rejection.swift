@@ -68,6 +68,15 @@ struct Rejection {
     detail: "Too many answers wait on this connection; read them before asking for more.",
     retryable: true, retryAfter: true)
 
+  /// The request was handled; only one without effects may be repeated blindly.
+  static func answerDropped(isSafe: Bool) -> Rejection {
+    Rejection(
+      status: 503, code: "responses_pending",
+      detail: "Too many answers wait to be read, so this large one was dropped after its request "
+        + "was carried out; read the others before asking for more.",
+      retryable: isSafe, retryAfter: isSafe)
+  }
+
   static let tooManyConnections = Rejection(
     status: 503, code: "too_many_connections",
     detail: "The server has as many connections as it may; connect again in a second.",
