@@ -140,7 +140,10 @@ public final class HTTPServer {
   /// and Hahne 1998).
   var pendingShare: Int {
     let free = max(limits.maxBufferedBytes - bufferedBytes, 0)
-    return min(limits.maxPendingResponseBytes, free / HTTPServer.shareDivisor)
+    // While less than half of the budget is used, one connection may take half of what is left up
+    // to there: a client that reads many large values at once.
+    let generous = (free - limits.maxBufferedBytes / 2) / 2
+    return min(limits.maxPendingResponseBytes, max(free / HTTPServer.shareDivisor, generous))
   }
 
   /// Whether there is room for an answer of `count` bytes on a connection where `pending` bytes

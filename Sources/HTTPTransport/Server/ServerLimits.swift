@@ -20,10 +20,10 @@ public struct ServerLimits: Sendable {
   /// Bytes of request and response bodies held for all connections; beyond it new requests are
   /// answered 503 with `retry-after`.
   public var maxBufferedBytes = 256 * 1_048_576
-  /// Bytes of answers that wait for one connection's peer to take them; beyond it, or beyond a
-  /// sixteenth of what is free of ``maxBufferedBytes``, that connection's new requests and large
-  /// answers become 503.
-  public var maxPendingResponseBytes = 16 * 1_048_576
+  /// Bytes of answers that wait for one connection's peer to take them; beyond it, or beyond
+  /// the connection's share of what is free of ``maxBufferedBytes``, that connection's new requests
+  /// and large answers become 503.
+  public var maxPendingResponseBytes = 64 * 1_048_576
   /// Resets of streams, received and sent together, in one ``resetWindow``. A connection that
   /// exceeds it is ended with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
   public var maxResets = 500
