@@ -8,22 +8,30 @@ public struct CandidLimits: Hashable, Sendable {
   public var typeTableEntries: Int
   /// Fields, methods and parameters of one message's types together.
   public var typeTableFields: Int
-  /// Steps of decoding, one for each value and type compared, beyond one for each byte of the
-  /// message. Values without any bytes (`vec null`) make a short message long; this is what stops a
-  /// billion of them.
-  public var steps: Int
+  /// The work that one message may cause.
+  ///
+  /// A byte of the header costs 4, a byte of the values 1. Each value costs 1, each element of a
+  /// `vec` 3 more, so that values without any bytes (`vec null`) are not free. A value that is
+  /// read only to be dropped costs `skippingFactor` times as much.
+  public var cost: Int
+  /// How much dearer it is to skip a value than to read it: nobody asked for it.
+  public var skippingFactor: Int
 
   public init(
     depth: Int = 256, typeTableEntries: Int = 4_096, typeTableFields: Int = 65_536,
-    steps: Int = 1_000_000
+    cost: Int = 20_000_000, skippingFactor: Int = 50
   ) {
     self.depth = depth
     self.typeTableEntries = typeTableEntries
     self.typeTableFields = typeTableFields
-    self.steps = steps
+    self.cost = cost
+    self.skippingFactor = skippingFactor
   }
 
   public static let standard = CandidLimits()
+
+  /// For messages of our own making, however large.
+  @usableFromInline static let unlimited = CandidLimits(cost: 1 << 60)
 
   /// Bytes of one `nat` or `int` in LEB128, and a bound for its decimal digits: conversion between
   /// them is quadratic.

@@ -43,6 +43,16 @@ public struct Principal: Hashable, Sendable {
     fourth |= UInt64(index)
   }
 
+  /// Expects at most 29 bytes, which the callers have checked.
+  init(unchecked bytes: UnsafeRawBufferPointer) {
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    Swift.withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes) }
+    first = UInt64(bigEndian: words.0)
+    second = UInt64(bigEndian: words.1)
+    third = UInt64(bigEndian: words.2)
+    fourth = UInt64(bigEndian: words.3) | UInt64(bytes.count)
+  }
+
   /// The id of the canister with the given number: 8 bytes big-endian, then 0x01 0x01.
   public static func canister(number: UInt64) -> Principal {
     var principal = Principal()
@@ -68,18 +78,12 @@ public struct Principal: Hashable, Sendable {
   }
 
   func append(to bytes: inout [UInt8]) {
-    for index in 0..<count { bytes.append(self[index]) }
+    withUnsafeBytes { bytes.append(contentsOf: $0) }
   }
 
-  private subscript(index: Int) -> UInt8 {
-    let word =
-      switch index >> 3 {
-      case 0: first
-      case 1: second
-      case 2: third
-      default: fourth
-      }
-    return UInt8(truncatingIfNeeded: word &>> UInt64(56 &- 8 &* (index & 7)))
+  func withUnsafeBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+    let words = (first.bigEndian, second.bigEndian, third.bigEndian, fourth.bigEndian)
+    Swift.withUnsafeBytes(of: words) { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
   }
 }
 

@@ -23,10 +23,9 @@ struct BinaryHeaderReader {
   }
 
   private mutating func read() throws(CandidError) -> (TypeTable, [TypeReference]) {
-    guard cursor.starts(with: BinaryHeader.magic) else {
+    guard cursor.skipPrefix(BinaryHeader.magic) else {
       throw CandidError(.malformed, "the message must start with DIDL", at: 0)
     }
-    _ = try cursor.take(4)
     let start = cursor.position
     let count = try cursor.leb128()
     guard count <= UInt64(limits.typeTableEntries) else {

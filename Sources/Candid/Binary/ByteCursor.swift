@@ -1,26 +1,31 @@
 internal import Glibc
 
 /// A position in a message's bytes. Each read checks that the bytes are there.
+@usableFromInline
 struct ByteCursor {
-  private let bytes: UnsafeRawBufferPointer
-  private(set) var position = 0
+  @usableFromInline let bytes: UnsafeRawBufferPointer
+  @usableFromInline private(set) var position = 0
 
   /// The bytes must outlive the cursor.
+  @usableFromInline
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
   }
 
-  var remaining: Int { bytes.count &- position }
+  @inlinable var remaining: Int { bytes.count &- position }
 
   mutating func rewind(to earlier: Int) { position = min(position, earlier) }
 
-  func starts(with prefix: [UInt8]) -> Bool {
-    guard remaining >= prefix.count else { return false }
-    guard let start = bytes.baseAddress else { return prefix.isEmpty }
-    return prefix.withUnsafeBytes { prefix in
+  /// Whether these bytes are next; then they are behind.
+  @usableFromInline
+  mutating func skipPrefix(_ prefix: [UInt8]) -> Bool {
+    guard remaining >= prefix.count, let start = bytes.baseAddress else { return false }
+    let isNext = prefix.withUnsafeBytes { prefix in
       guard let other = prefix.baseAddress else { return true }
       return memcmp(start + position, other, prefix.count) == 0
     }
+    if isNext { position &+= prefix.count }
+    return isNext
   }
 
   mutating func byte() throws(CandidError) -> UInt8 {
@@ -30,10 +35,15 @@ struct ByteCursor {
   }
 
   mutating func take(_ count: UInt64) throws(CandidError) -> UnsafeRawBufferPointer {
-    guard count <= UInt64(remaining) else { throw cutShort(count) }
+    guard count <= UInt64(truncatingIfNeeded: remaining) else { throw cutShort(count) }
     let start = position
-    position += Int(count)
+    position &+= Int(truncatingIfNeeded: count)
     return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+  }
+
+  /// The bytes between an earlier position and this one.
+  func read(from start: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: bytes[min(start, position)..<position])
   }
 
   /// A little-endian number.
@@ -48,6 +58,15 @@ struct ByteCursor {
 
   /// Overlong forms are accepted, as the specification asks, up to ten bytes.
   mutating func leb128() throws(CandidError) -> UInt64 {
+    if position < bytes.count, bytes[position] < 0x80 {
+      defer { position &+= 1 }
+      return UInt64(bytes[position])
+    }
+    return try longLEB128()
+  }
+
+  @inline(never)
+  private mutating func longLEB128() throws(CandidError) -> UInt64 {
     var result: UInt64 = 0
     var shift: UInt64 = 0
     while true {
@@ -78,19 +97,16 @@ struct ByteCursor {
     }
   }
 
-  /// A `nat` or `int` of any size.
-  mutating func integer(isSigned: Bool) throws(CandidError) -> CandidInteger {
+  /// The bytes of a `nat` or `int`, up to the last, which lacks the high bit.
+  mutating func groups() throws(CandidError) -> UnsafeRawBufferPointer {
     let start = position
     var end = start
-    while end < bytes.count, bytes[end] >= 0x80 { end += 1 }
+    while end < bytes.count, bytes[end] >= 0x80 { end &+= 1 }
     guard end < bytes.count else {
       position = bytes.count
       throw cutShort(1)
     }
     let count = end - start + 1
-    if count <= 9 {
-      return CandidInteger(isSigned ? try sleb128() : Int64(bitPattern: try leb128()))
-    }
     guard count <= CandidLimits.integerBytes else {
       throw CandidError(
         .limitExceeded,
@@ -98,18 +114,64 @@ struct ByteCursor {
         at: start)
     }
     position = end + 1
-    return CandidInteger(
-      groups: UnsafeRawBufferPointer(rebasing: bytes[start...end]), isSigned: isSigned)
+    return UnsafeRawBufferPointer(rebasing: bytes[start...end])
+  }
+
+  /// A `nat` or `int` of any size.
+  mutating func integer(isSigned: Bool) throws(CandidError) -> CandidInteger {
+    let start = position
+    let groups = try groups()
+    guard groups.count <= 9 else { return CandidInteger(groups: groups, isSigned: isSigned) }
+    position = start
+    return CandidInteger(isSigned ? try sleb128() : Int64(bitPattern: try leb128()))
+  }
+
+  mutating func bool() throws(CandidError) -> Bool {
+    let byte = try byte()
+    guard byte <= 1 else {
+      throw CandidError(.malformed, "a bool is 0 or 1, not \(byte)", at: position - 1)
+    }
+    return byte == 1
+  }
+
+  /// Whether an opt has a value.
+  mutating func optTag() throws(CandidError) -> Bool {
+    let tag = try byte()
+    guard tag <= 1 else {
+      throw CandidError(.malformed, "an opt starts with 0 or 1, not \(tag)", at: position - 1)
+    }
+    return tag == 1
+  }
+
+  /// The index of a variant's case.
+  mutating func caseIndex(below count: Int) throws(CandidError) -> Int {
+    let start = position
+    let index = try leb128()
+    guard index < UInt64(count) else {
+      throw CandidError(
+        .malformed, "the variant has \(count) cases, none numbered \(index)", at: start)
+    }
+    return Int(index)
+  }
+
+  /// The bytes of a text, which are UTF-8.
+  mutating func utf8() throws(CandidError) -> UnsafeRawBufferPointer {
+    let count = try leb128()
+    let start = position
+    let utf8 = try take(count)
+    guard utf8.isUTF8 else { throw notUTF8(start) }
+    return utf8
   }
 
   mutating func text() throws(CandidError) -> String {
     let count = try leb128()
     let start = position
-    let utf8 = try take(count)
-    guard let text = String(utf8: utf8) else {
-      throw CandidError(.malformed, "the text is not UTF-8", at: start)
-    }
+    guard let text = String(utf8: try take(count)) else { throw notUTF8(start) }
     return text
+  }
+
+  private func notUTF8(_ start: Int) -> CandidError {
+    CandidError(.malformed, "the text is not UTF-8", at: start)
   }
 
   /// A principal, service or the service of a function, behind its reference flag.
@@ -127,6 +189,16 @@ struct ByteCursor {
     return Principal(unchecked: try take(count))
   }
 
+  /// The principal of a function reference, behind the flag of the function and its own.
+  mutating func functionPrincipal() throws(CandidError) -> Principal {
+    let start = position
+    guard try byte() == 1 else {
+      throw CandidError(.malformed, "a func reference must start with the byte 1", at: start)
+    }
+    return try principal()
+  }
+
+  @inline(never)
   private func cutShort(_ count: UInt64) -> CandidError {
     CandidError(
       .malformed, "the message is cut short: \(count) more bytes expected, \(remaining) left",

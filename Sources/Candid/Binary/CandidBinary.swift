@@ -1,6 +1,6 @@
 /// Candid's binary format: content type `application/candid`.
 public enum CandidBinary {
-  /// The message with these values, in the shortest form.
+  /// The message with these values, in the shortest form, in memory of exactly its size.
   ///
   /// Linear in the size of the result.
   /// - Throws: `typeMismatch` when a value is not of its type; a record may lack fields of types
@@ -9,19 +9,17 @@ public enum CandidBinary {
   public static func encode(
     _ values: [CandidValue], as signature: CandidSignature
   ) throws(CandidError) -> [UInt8] {
-    guard values.count == signature.arguments.count else {
+    let types = signature.arguments
+    guard values.count == types.count else {
       throw CandidError(
-        .typeMismatch, "expected \(signature.arguments.count) values, not \(values.count)")
+        .typeMismatch, "expected \(types.count) values, not \(values.count)")
     }
-    var writer = BinaryWriter(table: signature.table, bytes: [])
-    // Room for the texts and blobs that most messages consist of, so that the bytes move once.
-    let size = values.reduce(signature.header.count + 32) { $0 + $1.outerByteCount }
-    writer.bytes.reserveCapacity(size)
-    writer.bytes.append(contentsOf: signature.header)
-    for (value, type) in zip(values, signature.arguments) {
-      try writer.write(value, as: type, depth: CandidLimits.standard.depth)
+    let writer = BinaryWriter(table: signature.table)
+    return try CandidEncoder.message(signature.header) { (encoder) throws(CandidError) in
+      for index in types.indices {
+        try writer.write(values[index], as: types[index], into: &encoder)
+      }
     }
-    return writer.bytes
   }
 
   public static func encode(
@@ -35,14 +33,25 @@ public enum CandidBinary {
   /// and further values are dropped, missing optional ones are null, and an optional value of
   /// another type is null.
   ///
-  /// Linear in the size of the message, within `limits`.
+  /// Linear in the size of the message, within `limits`. The message is checked to its end before
+  /// memory is taken for any value.
   /// - Throws: `malformed` for bytes that are no message; `typeMismatch` when a value cannot be
   ///   coerced; `limitExceeded`. The offset tells where.
   public static func decode(
     _ bytes: [UInt8], as signature: CandidSignature, limits: CandidLimits = .standard
   ) throws(CandidError) -> [CandidValue] {
-    try bytes.withUnsafeBufferPointer { (buffer) throws(CandidError) in
-      try BinaryReader.read(UnsafeRawBufferPointer(buffer), as: signature, limits: limits)
+    let sameTypes = try bytes.withUnsafeBufferPointer {
+      (bytes) throws(CandidError) -> [CandidValue]? in
+      var cursor = ByteCursor(UnsafeRawBufferPointer(bytes))
+      guard cursor.skipPrefix(signature.header) else { return nil }
+      return try read(
+        cursor, (signature.table, signature.arguments), signature.layout, limits: limits)
+    }
+    if let sameTypes { return sameTypes }
+    return try signature.coerced(bytes, limits: limits).withUnsafeBufferPointer {
+      (bytes) throws(CandidError) in
+      try BinaryReader.read(
+        signature.arguments, of: signature.table, from: ByteCursor(UnsafeRawBufferPointer(bytes)))
     }
   }
 
@@ -64,8 +73,25 @@ public enum CandidBinary {
   public static func decode(
     _ bytes: [UInt8], limits: CandidLimits = .standard
   ) throws(CandidError) -> [CandidValue] {
-    try bytes.withUnsafeBufferPointer { (buffer) throws(CandidError) in
-      try BinaryReader.read(UnsafeRawBufferPointer(buffer), as: nil, limits: limits)
+    try bytes.withUnsafeBufferPointer { (bytes) throws(CandidError) in
+      var cursor = ByteCursor(UnsafeRawBufferPointer(bytes))
+      let wire = try BinaryHeaderReader.read(&cursor, limits: limits)
+      return try read(cursor, wire, TypeLayout(wire.table), limits: limits)
     }
+  }
+
+  /// Values in the form of the types that are wanted: checked, then built.
+  private static func read(
+    _ cursor: ByteCursor, _ wire: (table: TypeTable, arguments: [TypeReference]),
+    _ layout: TypeLayout, limits: CandidLimits
+  ) throws(CandidError) -> [CandidValue] {
+    var skipper = try ValueSkipper(
+      cursor, layout, limits: limits, headerCost: 4 * cursor.position)
+    for type in wire.arguments {
+      try skipper.charge(type)
+      try skipper.skip(type, depth: limits.depth)
+    }
+    try skipper.finish()
+    return try BinaryReader.read(wire.arguments, of: wire.table, from: cursor)
   }
 }

@@ -17,38 +17,39 @@ extension [UInt8] {
     }
     append(UInt8(truncatingIfNeeded: rest) & 0x7f)
   }
+}
 
-  /// Expects a value that is not negative.
-  mutating func appendLEB128(_ value: CandidInteger) {
-    switch value.storage {
-    case .small(let small): appendLEB128(UInt64(bitPattern: small))
-    case .large(_, let limbs):
-      appendGroups((Self.bitCount(limbs) + 6) / 7, of: limbs, extendedBy: 0)
-    }
+extension CandidInteger {
+  /// The magnitude of a large number in unsigned LEB128; empty for a small one.
+  var unsignedGroups: [UInt8] {
+    guard case .large(_, let limbs) = storage else { return [] }
+    return Self.groups((Self.bitCount(limbs) + 6) / 7, of: limbs, extendedBy: 0)
   }
 
-  mutating func appendSLEB128(_ value: CandidInteger) {
-    switch value.storage {
-    case .small(let small):
-      appendSLEB128(small)
-    case .large(let isNegative, let limbs):
-      guard isNegative else {
-        return appendGroups(Self.bitCount(limbs) / 7 + 1, of: limbs, extendedBy: 0)
-      }
-      let complement = twosComplement(limbs)
-      let significant = Self.bitCount(complement.map { ~$0 })
-      appendGroups(significant / 7 + 1, of: complement, extendedBy: .max)
+  /// A large number in signed LEB128; empty for a small one.
+  var signedGroups: [UInt8] {
+    guard case .large(let isNegative, let limbs) = storage else { return [] }
+    guard isNegative else {
+      return Self.groups(Self.bitCount(limbs) / 7 + 1, of: limbs, extendedBy: 0)
     }
+    let complement = twosComplement(limbs)
+    let significant = Self.bitCount(complement.map { ~$0 })
+    return Self.groups(significant / 7 + 1, of: complement, extendedBy: .max)
   }
 
-  private mutating func appendGroups(_ count: Int, of limbs: [UInt32], extendedBy fill: UInt32) {
+  private static func groups(
+    _ count: Int, of limbs: [UInt32], extendedBy fill: UInt32
+  ) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
     for group in 0..<count {
       let bit = group * 7
       let low = bit / 32 < limbs.count ? limbs[bit / 32] : fill
       let high = bit / 32 + 1 < limbs.count ? limbs[bit / 32 + 1] : fill
       let bits = (UInt64(high) << 32 | UInt64(low)) >> UInt64(bit % 32)
-      append(UInt8(truncatingIfNeeded: bits) & 0x7f | (group == count - 1 ? 0 : 0x80))
+      bytes.append(UInt8(truncatingIfNeeded: bits) & 0x7f | (group == count - 1 ? 0 : 0x80))
     }
+    return bytes
   }
 
   private static func bitCount(_ limbs: [UInt32]) -> Int {

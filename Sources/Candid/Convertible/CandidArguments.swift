@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Argument lists of Swift values.
 ///
 /// ```swift
@@ -10,56 +8,70 @@ public enum CandidArguments {
   /// The signature of a list of Swift types. Built once for each list and kept: the program has
   /// only so many.
   /// - Throws: `invalidType` or `limitExceeded` when a `candidType` is not well formed.
+  @inlinable
   public static func signature<each Argument: CandidConvertible>(
+    of types: repeat (each Argument).Type
+  ) throws(CandidError) -> CandidSignature {
+    let id = ObjectIdentifier((repeat each Argument).self)
+    if let known = SignatureCache.shared.signature(of: id) { return known }
+    return try makeSignature(of: repeat each types)
+  }
+
+  @usableFromInline
+  static func makeSignature<each Argument: CandidConvertible>(
     of _: repeat (each Argument).Type
   ) throws(CandidError) -> CandidSignature {
-    let key = ObjectIdentifier((repeat each Argument).self)
-    if let known = signatures.withLock({ $0[key] }) { return known }
+    var builder = CandidTypeBuilder()
     var types: [CandidType] = []
-    repeat types.append((each Argument).candidType)
-    let signature = try CandidSignature(types)
-    signatures.withLock { $0[key] = signature }
+    repeat types.append(builder.type(of: (each Argument).self))
+    let signature = try CandidSignature(types, in: builder.environment)
+    SignatureCache.shared.insert(signature, for: ObjectIdentifier((repeat each Argument).self))
     return signature
   }
 
-  private static let signatures = Mutex<[ObjectIdentifier: CandidSignature]>([:])
-
-  /// The binary message with these arguments.
-  /// - Throws: as `CandidBinary.encode`.
+  /// The binary message with these arguments, in memory of exactly its size.
+  /// - Throws: `typeMismatch` or `limitExceeded` when a value cannot be written at its type.
+  @inlinable
   public static func encode<each Argument: CandidConvertible>(
     _ arguments: repeat each Argument
   ) throws(CandidError) -> [UInt8] {
-    try CandidBinary.encode(
-      values(of: repeat each arguments), as: signature(of: repeat (each Argument).self))
+    let signature = try signature(of: repeat (each Argument).self)
+    return try CandidEncoder.message(signature.header) { (encoder) throws(CandidError) in
+      repeat try (each arguments).encode(into: &encoder)
+    }
   }
 
   /// The arguments of a binary message.
+  ///
+  /// A message whose header is exactly that of these types is read as it lies. Any other is coerced
+  /// to these types first, by a plan that is kept for the next message with the same header.
   /// - Throws: as `CandidBinary.decode`, and `typeMismatch` for values that a type refuses.
+  @inlinable
   public static func decode<each Argument: CandidConvertible>(
-    _ bytes: [UInt8], as types: repeat (each Argument).Type
+    _ bytes: [UInt8], limits: CandidLimits = .standard, as types: repeat (each Argument).Type
   ) throws(CandidError) -> (repeat each Argument) {
-    let values = try CandidBinary.decode(bytes, as: signature(of: repeat each types))
-    return try convert(values, to: repeat each types)
+    let signature = try signature(of: repeat each types)
+    return try signature.read(bytes, limits: limits) { (decoder) throws(CandidError) in
+      (repeat try (each Argument)(from: &decoder))
+    }
   }
 
   /// The Candid values of Swift values.
+  /// - Throws: as `encode`.
   public static func values<each Argument: CandidConvertible>(
     of arguments: repeat each Argument
-  ) -> [CandidValue] {
-    var values: [CandidValue] = []
-    repeat values.append((each arguments).candidValue)
-    return values
+  ) throws(CandidError) -> [CandidValue] {
+    try CandidBinary.decode(
+      encode(repeat each arguments), as: signature(of: repeat (each Argument).self),
+      limits: .unlimited)
   }
 
   /// The Swift values of an argument list, which any of the codecs has read.
-  /// - Throws: `typeMismatch` for values that a type refuses, or too few of them.
+  /// - Throws: `typeMismatch` for values that a type refuses.
   public static func convert<each Argument: CandidConvertible>(
-    _ values: [CandidValue], to _: repeat (each Argument).Type
+    _ values: [CandidValue], to types: repeat (each Argument).Type
   ) throws(CandidError) -> (repeat each Argument) {
-    var rest = values[...]
-    func next<Next: CandidConvertible>(_: Next.Type) throws(CandidError) -> Next {
-      try Next(candidValue: rest.popFirst() ?? .null)
-    }
-    return (repeat try next((each Argument).self))
+    let message = try CandidBinary.encode(values, as: signature(of: repeat each types))
+    return try decode(message, limits: .unlimited, as: repeat each types)
   }
 }

@@ -1,92 +1,116 @@
 /// A Swift type that stands for a Candid type.
 ///
-/// A record writes its type and value with `CandidType.record(fields:)` and
-/// `CandidValue.record(fields:)`, and reads its fields through `CandidRecord`; an enumeration uses
-/// `variant(cases:)`, `variant(_:_:)` and `CandidVariant`:
+/// A structure lists its fields (`CandidRecord`), an enumeration its cases (`CandidVariant`):
 ///
 /// ```swift
-/// extension Pair: CandidConvertible {
-///   static let candidType = CandidType.record(fields: ["key": .text, "note": .opt(.text)])
-///   var candidValue: CandidValue {
-///     .record(fields: ["key": key.candidValue, "note": note.candidValue])
-///   }
-///   init(candidValue: CandidValue) throws(CandidError) {
-///     let record = try CandidRecord(candidValue)
-///     key = try record.field("key")
-///     note = try record.field("note")
-///   }
+/// struct Player: CandidRecord {
+///   var name: String
+///   var points: UInt64
+///   var team: String?
+///
+///   static let candidFields = CandidFields(
+///     Player.init(name:points:team:), ("name", \.name), ("points", \.points), ("team", \.team))
 /// }
+///
+/// let message = try CandidArguments.encode(Player(name: "Ada", points: 7, team: nil))
+/// let player = try CandidArguments.decode(message, as: Player.self)
 /// ```
 ///
-/// A type that contains itself cannot spell `candidType` this way: use `CandidType.named` and a
-/// `CandidTypeEnvironment` with `CandidSignature` instead.
+/// A type for which these are too slow, or whose form is another, conforms to this protocol itself.
+/// It then writes and reads the fields of a record in the order of their ids
+/// (`CandidLabel.hash(_:)`), as they lie in a message.
 public protocol CandidConvertible: Sendable {
-  static var candidType: CandidType { get }
-  var candidValue: CandidValue { get }
-  /// - Throws: `typeMismatch` when the value does not stand for one of this type.
-  init(candidValue: CandidValue) throws(CandidError)
+  /// The type. Inner types are asked for by the builder, so that types may contain themselves.
+  static func candidType(in types: inout CandidTypeBuilder) -> CandidType
+
+  /// Writes the value in the form of its type. Called twice a message, and must write the same.
+  /// - Throws: `typeMismatch` for a value that the type cannot hold.
+  func encode(into encoder: inout CandidEncoder) throws(CandidError)
+
+  /// Reads a value that was written in the form of the type.
+  /// - Throws: `malformed` for other bytes, `typeMismatch` for a value that this type refuses.
+  init(from decoder: inout CandidDecoder) throws(CandidError)
+
+  /// The type of an array of these: `vec`, unless the type has a better form.
+  static func encodeElements(
+    _ elements: [Self], into encoder: inout CandidEncoder
+  ) throws(CandidError)
+  static func decodeElements(from decoder: inout CandidDecoder) throws(CandidError) -> [Self]
 }
 
-extension CandidError {
-  static func mismatch(_ value: CandidValue, _ expected: String) -> CandidError {
-    CandidError(.typeMismatch, "expected \(expected), found \(value.kind)")
+extension CandidConvertible {
+  /// The type; for one that contains itself, the name it has among its own definitions.
+  public static var candidType: CandidType {
+    var types = CandidTypeBuilder()
+    return types.type(of: Self.self)
+  }
+
+  @inlinable
+  public static func encodeElements(
+    _ elements: [Self], into encoder: inout CandidEncoder
+  ) throws(CandidError) {
+    encoder.write(leb128: UInt64(truncatingIfNeeded: elements.count))
+    try encoder.enter()
+    for index in elements.indices { try elements[index].encode(into: &encoder) }
+    encoder.leave()
+  }
+
+  @inlinable
+  public static func decodeElements(
+    from decoder: inout CandidDecoder
+  ) throws(CandidError) -> [Self] {
+    let count = try decoder.elementCount()
+    var elements: [Self] = []
+    elements.reserveCapacity(
+      decoder.initialCapacity(for: count, stride: MemoryLayout<Self>.stride))
+    try decoder.enter()
+    for _ in 0..<count { elements.append(try Self(from: &decoder)) }
+    decoder.leave()
+    return elements
+  }
+
+  /// The value as data that carries its own form, for printing, JSON and generic code.
+  /// - Throws: as `encode(into:)`.
+  public var candidValue: CandidValue {
+    get throws(CandidError) { try CandidArguments.values(of: self)[0] }
+  }
+
+  /// Reads the value out of data.
+  /// - Throws: `typeMismatch` when the data is not of the type.
+  public init(candidValue: CandidValue) throws(CandidError) {
+    self = try CandidArguments.convert([candidValue], to: Self.self)
   }
 }
 
-/// The fields of a record value, read by name.
-public struct CandidRecord: Sendable {
-  private let fields: [CandidFieldValue]
+/// Collects the types of Swift types. A type that is met inside itself becomes a name.
+public struct CandidTypeBuilder {
+  private(set) var environment = CandidTypeEnvironment()
+  private var open: [ObjectIdentifier: (name: String, isUsed: Bool)] = [:]
 
-  /// - Throws: `typeMismatch` when the value is no record.
-  public init(_ value: CandidValue) throws(CandidError) {
-    guard case .record(let fields) = value else { throw .mismatch(value, "a record") }
-    self.fields = fields
+  init() {}
+
+  public mutating func type<Value: CandidConvertible>(of _: Value.Type) -> CandidType {
+    Value.candidType(in: &self)
   }
 
-  /// The field's value; a missing field is read as `null`, so that an optional becomes nil.
-  /// - Throws: `typeMismatch` when it is missing and not optional, or of another type.
-  public func field<Field: CandidConvertible>(
-    _ label: CandidLabel, as _: Field.Type = Field.self
-  ) throws(CandidError) -> Field {
-    let found = fields.first { $0.label == label }
-    do {
-      return try Field(candidValue: found?.value ?? .null)
-    } catch {
-      let reason = found == nil ? "it is missing" : error.message
-      throw CandidError(.typeMismatch, "in the field \(label): \(reason)")
+  /// The type that the closure describes, which may ask for `Value` again.
+  mutating func named<Value>(
+    _: Value.Type, _ describe: (inout CandidTypeBuilder) -> CandidType
+  ) -> CandidType {
+    let id = ObjectIdentifier(Value.self)
+    if let entry = open[id] {
+      open[id]?.isUsed = true
+      return .named(entry.name)
     }
-  }
-}
-
-/// The chosen case of a variant value.
-public struct CandidVariant: Sendable {
-  public let label: CandidLabel
-  /// The name that the case has in the type it was decoded at, to switch on.
-  public var tag: String { label.description }
-  /// What the case holds, `null` for a case without a value.
-  public let value: CandidValue
-
-  /// - Throws: `typeMismatch` when the value is no variant.
-  public init(_ value: CandidValue) throws(CandidError) {
-    guard case .variant(let chosen) = value else { throw .mismatch(value, "a variant") }
-    label = chosen.label
-    self.value = chosen.value
-  }
-
-  /// The value of the case.
-  /// - Throws: `typeMismatch` when it is of another type.
-  public func payload<Payload: CandidConvertible>(
-    as _: Payload.Type = Payload.self
-  ) throws(CandidError) -> Payload {
-    do {
-      return try Payload(candidValue: value)
-    } catch {
-      throw CandidError(.typeMismatch, "in the case \(label): \(error.message)")
+    // Two types may bear one name, in different modules.
+    var name = "\(Value.self)"
+    while environment[name] != nil || open.values.contains(where: { $0.name == name }) {
+      name += "_"
     }
-  }
-
-  /// The error to throw for a case that the type does not have.
-  public var unknownCase: CandidError {
-    CandidError(.typeMismatch, "the variant has no case \(label)")
+    open[id] = (name, false)
+    let type = describe(&self)
+    guard open.removeValue(forKey: id)?.isUsed == true else { return type }
+    environment[name] = type
+    return .named(name)
   }
 }

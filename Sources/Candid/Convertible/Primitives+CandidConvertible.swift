@@ -1,145 +1,167 @@
 // Conformances of the types that stand for Candid's primitive types.
 
-extension UInt8: CandidConvertible {
-  public static var candidType: CandidType { .nat8 }
-  public var candidValue: CandidValue { .nat8(self) }
+/// A number of fixed width; an array of them is copied as it lies in memory.
+public protocol CandidFixedWidth: CandidConvertible, FixedWidthInteger {}
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .nat8(let value) = candidValue else { throw .mismatch(candidValue, "nat8") }
-    self = value
+extension CandidFixedWidth {
+  @inlinable
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(fixed: self) }
+
+  @inlinable
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try decoder.fixed()
+  }
+
+  public static func encodeElements(
+    _ elements: [Self], into encoder: inout CandidEncoder
+  ) throws(CandidError) {
+    encoder.write(leb128: UInt64(elements.count))
+    if Self(1).littleEndian == 1 {
+      elements.withUnsafeBytes { encoder.write($0) }
+    } else {
+      for element in elements { encoder.write(fixed: element) }
+    }
+  }
+
+  public static func decodeElements(
+    from decoder: inout CandidDecoder
+  ) throws(CandidError) -> [Self] {
+    let count = try decoder.elementCount()
+    let bytes = try decoder.fixedElements(count, width: MemoryLayout<Self>.size)
+    return [Self](unsafeUninitializedCapacity: count) { elements, initialized in
+      for index in 0..<count {
+        let offset = index &* MemoryLayout<Self>.size
+        let number = bytes.loadUnaligned(fromByteOffset: offset, as: Self.self)
+        elements.initializeElement(at: index, to: Self(littleEndian: number))
+      }
+      initialized = count
+    }
   }
 }
 
-extension UInt16: CandidConvertible {
-  public static var candidType: CandidType { .nat16 }
-  public var candidValue: CandidValue { .nat16(self) }
+/// An array of these is a blob.
+extension UInt8: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat8 }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .nat16(let value) = candidValue else { throw .mismatch(candidValue, "nat16") }
-    self = value
+  public static func decodeElements(
+    from decoder: inout CandidDecoder
+  ) throws(CandidError) -> [UInt8] {
+    try decoder.blob()
   }
 }
 
-extension UInt32: CandidConvertible {
-  public static var candidType: CandidType { .nat32 }
-  public var candidValue: CandidValue { .nat32(self) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .nat32(let value) = candidValue else { throw .mismatch(candidValue, "nat32") }
-    self = value
-  }
+extension UInt16: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat16 }
 }
 
-extension UInt64: CandidConvertible {
-  public static var candidType: CandidType { .nat64 }
-  public var candidValue: CandidValue { .nat64(self) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .nat64(let value) = candidValue else { throw .mismatch(candidValue, "nat64") }
-    self = value
-  }
+extension UInt32: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat32 }
 }
 
-extension Int8: CandidConvertible {
-  public static var candidType: CandidType { .int8 }
-  public var candidValue: CandidValue { .int8(self) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .int8(let value) = candidValue else { throw .mismatch(candidValue, "int8") }
-    self = value
-  }
+extension UInt64: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat64 }
 }
 
-extension Int16: CandidConvertible {
-  public static var candidType: CandidType { .int16 }
-  public var candidValue: CandidValue { .int16(self) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .int16(let value) = candidValue else { throw .mismatch(candidValue, "int16") }
-    self = value
-  }
+extension UInt: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat64 }
 }
 
-extension Int32: CandidConvertible {
-  public static var candidType: CandidType { .int32 }
-  public var candidValue: CandidValue { .int32(self) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .int32(let value) = candidValue else { throw .mismatch(candidValue, "int32") }
-    self = value
-  }
+extension Int8: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int8 }
 }
 
-extension Int64: CandidConvertible {
-  public static var candidType: CandidType { .int64 }
-  public var candidValue: CandidValue { .int64(self) }
+extension Int16: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int16 }
+}
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .int64(let value) = candidValue else { throw .mismatch(candidValue, "int64") }
-    self = value
-  }
+extension Int32: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int32 }
+}
+
+extension Int64: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int64 }
+}
+
+extension Int: CandidFixedWidth {
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int64 }
 }
 
 extension Float: CandidConvertible {
-  public static var candidType: CandidType { .float32 }
-  public var candidValue: CandidValue { .float32(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .float32 }
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(fixed: bitPattern) }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .float32(let value) = candidValue else { throw .mismatch(candidValue, "float32") }
-    self = value
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self.init(bitPattern: try decoder.fixed())
   }
 }
 
 extension Double: CandidConvertible {
-  public static var candidType: CandidType { .float64 }
-  public var candidValue: CandidValue { .float64(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .float64 }
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(fixed: bitPattern) }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .float64(let value) = candidValue else { throw .mismatch(candidValue, "float64") }
-    self = value
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self.init(bitPattern: try decoder.fixed())
   }
 }
 
 extension Bool: CandidConvertible {
-  public static var candidType: CandidType { .bool }
-  public var candidValue: CandidValue { .bool(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .bool }
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(bool: self) }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .bool(let value) = candidValue else { throw .mismatch(candidValue, "bool") }
-    self = value
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try decoder.bool()
   }
 }
 
 extension String: CandidConvertible {
-  public static var candidType: CandidType { .text }
-  public var candidValue: CandidValue { .text(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .text }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .text(let value) = candidValue else { throw .mismatch(candidValue, "text") }
-    self = value
+  @inlinable
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(text: self) }
+
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try decoder.text()
   }
 }
 
 extension Principal: CandidConvertible {
-  public static var candidType: CandidType { .principal }
-  public var candidValue: CandidValue { .principal(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .principal }
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(principal: self) }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    guard case .principal(let value) = candidValue else {
-      throw .mismatch(candidValue, "principal")
-    }
-    self = value
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try decoder.principal()
   }
 }
 
+/// Stands for `int`.
 extension CandidInteger: CandidConvertible {
-  public static var candidType: CandidType { .int }
-  public var candidValue: CandidValue { .int(self) }
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .int }
+  public func encode(into encoder: inout CandidEncoder) { encoder.write(int: self) }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    switch candidValue {
-    case .int(let value), .nat(let value): self = value
-    default: throw .mismatch(candidValue, "int")
-    }
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try decoder.int()
+  }
+}
+
+/// An integer of any size that is not negative: stands for `nat`.
+public struct CandidNatural: Hashable, Sendable, CandidConvertible {
+  public let value: CandidInteger
+
+  /// Nil for a negative value.
+  public init?(_ value: CandidInteger) {
+    guard !value.isNegative else { return nil }
+    self.value = value
+  }
+
+  public init(_ value: UInt64) { self.value = CandidInteger(value) }
+
+  public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat }
+
+  public func encode(into encoder: inout CandidEncoder) throws(CandidError) {
+    try encoder.write(nat: value)
+  }
+
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    value = try decoder.nat()
   }
 }

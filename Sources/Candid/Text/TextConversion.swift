@@ -103,7 +103,7 @@ struct TextConversion {
     guard let reference = own.arguments.first else { throw mismatch(node, type) }
     let value = try TextConversion(own).value(node, as: reference)
     var checker = SubtypeChecker(own.table, table)
-    guard try checker.holds(reference, type) else {
+    guard try checker.decide(reference, type) else {
       throw CandidError(
         .typeMismatch,
         "a value of type \(own.table.name(reference)) is no \(table.name(type)) as expected",

@@ -18,29 +18,41 @@ struct SubtypeChecker {
   private let right: TypeTable
   private let optRule: OptRule
   private let maximumDepth: Int
-  private var stepsLeft: Int
+  private let maximumSteps: Int
+  /// Pairs compared since the checker was made.
+  private(set) var stepsTaken = 0
+  /// The pairs that hold, or are being decided and assumed to hold; in the order of `trail`.
   private var assumed: Set<Pair> = []
+  private var trail: [Pair] = []
+  /// The pairs that do not hold even on every assumption that was made.
+  private var refuted: Set<Pair> = []
 
   init(
     _ left: TypeTable, _ right: TypeTable, optRule: OptRule = .anythingIsOptional,
-    limits: CandidLimits = .standard
+    maximumDepth: Int = CandidLimits.standard.depth, steps: Int = 1_000_000
   ) {
     self.left = left
     self.right = right
     self.optRule = optRule
-    maximumDepth = limits.depth
-    stepsLeft = limits.steps
+    self.maximumDepth = maximumDepth
+    maximumSteps = steps
   }
 
-  /// Steps of work since the checker was made, of the limit given.
-  func stepsTaken(of limits: CandidLimits) -> Int { limits.steps - stepsLeft }
-
+  /// Whether a type of the left table is a subtype of one of the right. What is found out is kept
+  /// for later questions.
   /// - Throws: `limitExceeded` when the decision takes too many steps or types nest too deeply.
-  mutating func holds(
-    _ a: TypeReference, _ b: TypeReference, isSwapped: Bool = false, depth: Int = 0
+  mutating func decide(
+    _ left: TypeReference, _ right: TypeReference
   ) throws(CandidError) -> Bool {
-    stepsLeft -= 1
-    guard stepsLeft >= 0, depth <= maximumDepth else {
+    try holds(left, right, isSwapped: false, depth: 0)
+  }
+
+  /// Parameters of functions are compared the other way round: `isSwapped`.
+  private mutating func holds(
+    _ a: TypeReference, _ b: TypeReference, isSwapped: Bool, depth: Int
+  ) throws(CandidError) -> Bool {
+    stepsTaken += 1
+    guard stepsTaken <= maximumSteps, depth <= maximumDepth else {
       throw CandidError(.limitExceeded, "the types are too large or too deep to compare")
     }
     if b == .reserved || a == .empty { return true }
@@ -51,7 +63,10 @@ struct SubtypeChecker {
     if b == .principal, case .service = aTable.entry(a) { return true }
     guard let bEntry = bTable.entry(b) else { return false }
     let pair = Pair(left: a, right: b, isSwapped: isSwapped)
+    if refuted.contains(pair) { return false }
     guard assumed.insert(pair).inserted else { return true }
+    let mark = trail.count
+    trail.append(pair)
     let result =
       if case .opt(let inner) = bEntry {
         try holdsOptional(a, inner, aTable, bTable, isSwapped, depth + 1)
@@ -60,7 +75,12 @@ struct SubtypeChecker {
       } else {
         false
       }
-    if !result { assumed.remove(pair) }
+    if !result {
+      // What was decided on the assumption is not known any more.
+      for pair in trail[mark...] { assumed.remove(pair) }
+      trail.removeSubrange(mark...)
+      refuted.insert(pair)
+    }
     return result
   }
 
@@ -70,10 +90,7 @@ struct SubtypeChecker {
   ) throws(CandidError) -> Bool {
     if optRule == .anythingIsOptional || a == .null { return true }
     if case .opt(let aInner) = aTable.entry(a) {
-      let before = assumed
       if try holds(aInner, inner, isSwapped: isSwapped, depth: depth) { return true }
-      // What was decided on an assumption that failed is not known.
-      assumed = before
     }
     if bTable.hasDefault(inner) { return false }
     return try holds(a, inner, isSwapped: isSwapped, depth: depth)
@@ -160,6 +177,6 @@ extension CandidType {
     let left = try compiler.compile(self)
     let right = try compiler.compile(other)
     var checker = SubtypeChecker(compiler.table, compiler.table, optRule: optRule)
-    return try checker.holds(left, right)
+    return try checker.decide(left, right)
   }
 }

@@ -1,0 +1,158 @@
+/// A structure that is a Candid record: it lists its fields, and has the rest for nothing.
+public protocol CandidRecord: CandidConvertible {
+  /// To be stored in a `static let`; made once.
+  static var candidFields: CandidFields<Self> { get }
+}
+
+extension CandidRecord {
+  public static func candidType(in types: inout CandidTypeBuilder) -> CandidType {
+    types.named(Self.self) { candidFields.candidType(in: &$0) }
+  }
+
+  public func encode(into encoder: inout CandidEncoder) throws(CandidError) {
+    try Self.candidFields.encode(self, into: &encoder)
+  }
+
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    self = try Self.candidFields.decode(from: &decoder)
+  }
+
+  public static func encodeElements(
+    _ elements: [Self], into encoder: inout CandidEncoder
+  ) throws(CandidError) {
+    let fields = candidFields
+    encoder.write(leb128: UInt64(elements.count))
+    try encoder.enter()
+    for element in elements { try fields.encode(element, into: &encoder) }
+    encoder.leave()
+  }
+
+  public static func decodeElements(
+    from decoder: inout CandidDecoder
+  ) throws(CandidError) -> [Self] {
+    let fields = candidFields
+    let count = try decoder.elementCount()
+    var elements: [Self] = []
+    elements.reserveCapacity(
+      decoder.initialCapacity(for: count, stride: MemoryLayout<Self>.stride))
+    try decoder.enter()
+    for _ in 0..<count { elements.append(try fields.decode(from: &decoder)) }
+    decoder.leave()
+    return elements
+  }
+}
+
+/// The fields of a structure: each with its name, or number, and the property that holds it.
+public final class CandidFields<Root: Sendable>: Sendable {
+  /// A field, its type forgotten.
+  private struct Field: Sendable {
+    let label: CandidLabel
+    let type: @Sendable (inout CandidTypeBuilder) -> CandidType
+    let encode: @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
+    let decode: @Sendable (inout CandidDecoder, UnsafeMutableRawPointer) throws(CandidError) -> Void
+    let destroy: @Sendable (UnsafeMutableRawPointer) -> Void
+    /// Where a value that has been read waits for the others, in bytes from the first.
+    let slot: Int
+  }
+
+  /// In the order of their ids, as they are sent.
+  private let fields: [Field]
+  private let scratch: (byteCount: Int, alignment: Int)
+  /// Makes a structure of the values in the slots, which it leaves uninitialised.
+  private let make: @Sendable (UnsafeMutableRawPointer) -> Root
+
+  /// - Parameters:
+  ///   - make: the initialiser, called with the values of the fields in the order given.
+  ///   - members: names and key paths. The order is free; names of equal ids are an error that the
+  ///     first use of the type reports.
+  public init<each Member: CandidConvertible>(
+    _ make: @escaping @Sendable (repeat each Member) -> Root,
+    _ members: repeat (CandidLabel, any KeyPath<Root, each Member> & Sendable)
+  ) {
+    var fields: [Field] = []
+    var layout = SlotLayout()
+    repeat fields.append(
+      Self.field((each members).0, (each members).1, at: layout.place((each Member).self)))
+    let slots = fields.map(\.slot)
+    self.make = { scratch in
+      var next = 0
+      func take<Value>(_: Value.Type) -> Value {
+        defer { next += 1 }
+        return (scratch + slots[next]).assumingMemoryBound(to: Value.self).move()
+      }
+      return make(repeat take((each Member).self))
+    }
+    self.fields = fields.sorted { $0.label < $1.label }
+    scratch = (layout.byteCount, layout.alignment)
+  }
+
+  private static func field<Member: CandidConvertible>(
+    _ label: CandidLabel, _ path: any KeyPath<Root, Member> & Sendable, at slot: Int
+  ) -> Field {
+    let encode: @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
+    if let offset = MemoryLayout<Root>.offset(of: path) {
+      // A stored property is reached by its place, many times as fast as by its key path.
+      encode = { (root, encoder) throws(CandidError) in
+        let member = (UnsafeRawPointer(root) + offset).assumingMemoryBound(to: Member.self)
+        try member.pointee.encode(into: &encoder)
+      }
+    } else {
+      encode = { (root, encoder) throws(CandidError) in
+        try root.pointee[keyPath: path].encode(into: &encoder)
+      }
+    }
+    return Field(
+      label: label, type: { $0.type(of: Member.self) }, encode: encode,
+      decode: { (decoder, slot) throws(CandidError) in
+        slot.initializeMemory(as: Member.self, to: try Member(from: &decoder))
+      },
+      destroy: { $0.assumingMemoryBound(to: Member.self).deinitialize(count: 1) }, slot: slot)
+  }
+
+  func candidType(in types: inout CandidTypeBuilder) -> CandidType {
+    .record(fields.map { CandidField(label: $0.label, type: $0.type(&types)) })
+  }
+
+  func encode(_ root: Root, into encoder: inout CandidEncoder) throws(CandidError) {
+    try withUnsafePointer(to: root) { (root) throws(CandidError) in
+      for field in fields { try field.encode(root, &encoder) }
+    }
+  }
+
+  func decode(from decoder: inout CandidDecoder) throws(CandidError) -> Root {
+    var result = Result<Root, CandidError>.failure(.noMemory)
+    withUnsafeTemporaryAllocation(byteCount: scratch.byteCount, alignment: scratch.alignment) {
+      guard let base = $0.baseAddress else { return }
+      var read = 0
+      do throws(CandidError) {
+        for field in fields {
+          try field.decode(&decoder, base + field.slot)
+          read += 1
+        }
+        result = .success(make(base))
+      } catch {
+        for field in fields.prefix(read) { field.destroy(base + field.slot) }
+        result = .failure(error)
+      }
+    }
+    return try result.get()
+  }
+}
+
+/// Places for values of different types, one behind the other.
+private struct SlotLayout {
+  var byteCount = 1
+  var alignment = 1
+
+  mutating func place<Value>(_: Value.Type) -> Int {
+    let mask = MemoryLayout<Value>.alignment - 1
+    let slot = (byteCount + mask) & ~mask
+    byteCount = slot + MemoryLayout<Value>.size
+    alignment = max(alignment, MemoryLayout<Value>.alignment)
+    return slot
+  }
+}
+
+extension CandidError {
+  static let noMemory = CandidError(.limitExceeded, "there is no memory to read the value into")
+}
