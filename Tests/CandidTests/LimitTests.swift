@@ -97,7 +97,7 @@ struct LimitTests {
   func damagedMessages() throws {
     var random = SplitMix64(state: 0x5ca1_ab1e)
     let seeds = try seeds()
-    let limits = CandidLimits(steps: 20_000)
+    let limits = CandidLimits(cost: 20_000)
     for _ in 0..<8_000 {
       let seed = seeds[Int(random.next() % UInt64(seeds.count))]
       var message = seed.message

@@ -73,7 +73,8 @@ public final class CandidFields<Root: Sendable>: Sendable {
     var layout = SlotLayout()
     repeat fields.append(
       Self.field((each members).0, (each members).1, at: layout.place((each Member).self)))
-    let slots = fields.map(\.slot)
+    // A key path of a type that depends on a pack cannot be made (Swift 6.3): a closure it is.
+    let slots = fields.map { $0.slot }
     self.make = { scratch in
       var next = 0
       func take<Value>(_: Value.Type) -> Value {
