@@ -59,9 +59,9 @@ struct LimitTests {
   func sizes() throws {
     try expectRefusal(message([0xff, 0xff, 0x7f], []), .limitExceeded)
     try expectRefusal(message([1, 0x6c, 0xff, 0xff, 0xff, 0x7f], []), .limitExceeded)
-    let digits = [UInt8](repeating: 0xff, count: 5_000) + [0]
+    let digits = [UInt8](repeating: 0xff, count: 70_000) + [0]
     try expectRefusal(message([0], [1, 0x7d] + digits), .limitExceeded)
-    let decimal = "(" + String(repeating: "9", count: 10_000) + ")"
+    let decimal = "(" + String(repeating: "9", count: 150_000) + ")"
     #expect(throws: CandidError.self) { try CandidText.parseArguments(decimal, as: [.nat]) }
   }
 
