@@ -74,24 +74,65 @@ extension UInt16: CodableLeaf { func written(at _: CodablePath) -> CandidValue {
 extension UInt32: CodableLeaf { func written(at _: CodablePath) -> CandidValue { .nat32(self) } }
 extension UInt64: CodableLeaf { func written(at _: CodablePath) -> CandidValue { .nat64(self) } }
 
-/// A type that asks for one kind of value, and has a type to ask for it by.
-private protocol CodableShaped: CodableLeaf, CandidConvertible {}
+/// A type that stands for one Candid type only.
+private protocol CodableShaped: CodableLeaf {
+  static var shape: CandidType { get }
+  init?(leaf: CandidValue)
+}
 
 extension CodableShaped {
-  func written(at _: CodablePath) -> CandidValue { candidValue }
-
   static func read(_ value: CandidValue, at path: CodablePath) throws -> Self {
-    try Self(
-      candidValue: CodableShape(environment: CandidTypeEnvironment())
-        .value(value.withoutOptions, as: candidType, at: path))
+    let shaped = try CodableShape(environment: CandidTypeEnvironment())
+      .value(value.withoutOptions, as: shape, at: path)
+    guard let leaf = Self(leaf: shaped) else { throw path.mismatch(shaped, "\(shape)") }
+    return leaf
   }
 }
 
-extension Bool: CodableShaped {}
-extension Float: CodableShaped {}
-extension Double: CodableShaped {}
-extension Principal: CodableShaped {}
-extension CandidInteger: CodableShaped {}
+extension Bool: CodableShaped {
+  static var shape: CandidType { .bool }
+  func written(at _: CodablePath) -> CandidValue { .bool(self) }
+  init?(leaf: CandidValue) {
+    guard case .bool(let flag) = leaf else { return nil }
+    self = flag
+  }
+}
+
+extension Float: CodableShaped {
+  static var shape: CandidType { .float32 }
+  func written(at _: CodablePath) -> CandidValue { .float32(self) }
+  init?(leaf: CandidValue) {
+    guard case .float32(let number) = leaf else { return nil }
+    self = number
+  }
+}
+
+extension Double: CodableShaped {
+  static var shape: CandidType { .float64 }
+  func written(at _: CodablePath) -> CandidValue { .float64(self) }
+  init?(leaf: CandidValue) {
+    guard case .float64(let number) = leaf else { return nil }
+    self = number
+  }
+}
+
+extension Principal: CodableShaped {
+  static var shape: CandidType { .principal }
+  func written(at _: CodablePath) -> CandidValue { .principal(self) }
+  init?(leaf: CandidValue) {
+    guard case .principal(let principal) = leaf else { return nil }
+    self = principal
+  }
+}
+
+extension CandidInteger: CodableShaped {
+  static var shape: CandidType { .int }
+  func written(at _: CodablePath) -> CandidValue { .int(self) }
+  init?(leaf: CandidValue) {
+    guard case .int(let number) = leaf else { return nil }
+    self = number
+  }
+}
 
 extension String: CodableLeaf {
   func written(at _: CodablePath) -> CandidValue { .text(self) }

@@ -6,7 +6,7 @@ struct TextConversion {
   let stated: TypeTable
   /// Values that are not written may be made: fields with defaults. A short text must not make
   /// more of them than a message may have.
-  private var defaultsLeft = CandidLimits.standard.steps
+  private var defaultsLeft = CandidLimits.standard.cost / 20
 
   init(_ table: TypeTable = TypeTable(), stated: TypeTable) {
     self.table = table
