@@ -8,7 +8,7 @@ private enum Color: String, CaseIterable, CandidVariant {
 
 private struct Wordy: CandidRecord {
   var words: [String]
-  static let candidFields = CandidFields(Wordy.init, ("words", \.words))
+  static let candidFields = CandidFields(Wordy.init, CandidMember("words", \.words))
 }
 
 private struct Sample: Hashable, CandidRecord {
@@ -24,9 +24,11 @@ private struct Sample: Hashable, CandidRecord {
 
   static let candidFields = CandidFields(
     Sample.init(bytes:words:nested:maybe:color:number:principal:float:signed:),
-    ("bytes", \.bytes), ("words", \.words), ("nested", \.nested), ("maybe", \.maybe),
-    ("color", \.color), ("number", \.number), ("principal", \.principal), ("float", \.float),
-    ("signed", \.signed))
+    CandidMember("bytes", \.bytes), CandidMember("words", \.words),
+    CandidMember("nested", \.nested), CandidMember("maybe", \.maybe),
+    CandidMember("color", \.color), CandidMember("number", \.number),
+    CandidMember("principal", \.principal), CandidMember("float", \.float),
+    CandidMember("signed", \.signed))
 }
 
 @Suite("Swift values as Candid")

@@ -67,7 +67,9 @@ enum Status: Hashable, CandidVariant {
     case migration(String)
 
     static let candidCases = CandidCases<Reason>(
-      .case("Migration", Reason.migration) { if case .migration(let text) = $0 { text } else { nil } })
+      .case("Migration", Reason.migration) {
+        if case .migration(let text) = $0 { text } else { nil }
+      })
   }
 
   static let candidCases = CandidCases<Status>(
@@ -85,6 +87,8 @@ struct Info: Hashable, CandidRecord {
   var next: Principal?
 
   static let candidFields = CandidFields(
-    Info.init, ("all_nodes", \.allNodes), ("prev_node_id", \.previous), ("status", \.status),
-    ("cycles_balance", \.cycles), ("node_id", \.nodeID), ("next_node_id", \.next))
+    Info.init, CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previous),
+    CandidMember("status", \.status),
+    CandidMember("cycles_balance", \.cycles), CandidMember("node_id", \.nodeID),
+    CandidMember("next_node_id", \.next))
 }
