@@ -171,8 +171,11 @@ struct CandidCoderTests {
     ])
   func sparse(value: Sparse) throws {
     let type = try CandidText.parseType(
-      "variant { one : opt int; two : record { opt nat8; opt text }; named : record { a : opt nat } }"
-    )
+      """
+      variant {
+        one : opt int; two : record { opt nat8; opt text }; named : record { a : opt nat }
+      }
+      """)
     let signature = try CandidSignature([type])
     let message = try CandidCoder.encode(value, as: signature)
     #expect(try CandidCoder.decode(Sparse.self, from: message, as: signature) == value)
