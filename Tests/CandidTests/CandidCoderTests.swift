@@ -31,6 +31,12 @@ struct CandidCoderTests {
     case book(Book)
   }
 
+  enum Sparse: Codable, Equatable {
+    case one(Int?)
+    case two(Int?, String?)
+    case named(a: Int?)
+  }
+
   final class Link: Encodable {
     var next: Link?
   }
@@ -155,6 +161,26 @@ struct CandidCoderTests {
     #expect(try CandidCoder.read(Kind.self, from: kind) == .novel)
     let unknown = CandidValue.variant("poem")
     #expect(throws: CandidError.self) { try CandidCoder.read(Kind.self, from: unknown) }
+  }
+
+  @Test(
+    "absent values of a case come back",
+    arguments: [
+      Sparse.one(nil), .one(1), .two(nil, nil), .two(1, nil), .two(nil, "b"), .named(a: nil),
+      .named(a: 1),
+    ])
+  func sparse(value: Sparse) throws {
+    let type = try CandidText.parseType(
+      """
+      variant {
+        one : opt int; two : record { opt nat8; opt text }; named : record { a : opt nat }
+      }
+      """)
+    let signature = try CandidSignature([type])
+    let message = try CandidCoder.encode(value, as: signature)
+    #expect(try CandidCoder.decode(Sparse.self, from: message, as: signature) == value)
+    let inferred = try CandidCoder.value(of: [value])
+    #expect(try CandidCoder.read([Sparse].self, from: inferred) == [value])
   }
 
   @Test("a peer's further fields are dropped, its missing optional ones are nil")

@@ -131,13 +131,15 @@ struct CodableShape {
   /// none. No value is null, one without label stands for itself, several are numbered fields.
   private static func payload(_ value: CandidValue, for type: CandidType) -> CandidValue {
     guard case .record(let fields) = value else { return value }
-    let labels: [CandidLabel] = if case .record(let types) = type { types.map(\.label) } else { [] }
-    if fields.isEmpty { return type == .record([]) ? value : .null }
+    guard case .record(let types) = type else {
+      if fields.isEmpty { return .null }
+      return fields.count == 1 && position(fields[0].label) == 0 ? fields[0].value : value
+    }
     let positions = fields.map { position($0.label) }
-    guard !positions.contains(nil), !labels.contains(where: { position($0) != nil }) else {
+    guard !positions.contains(nil), !types.contains(where: { position($0.label) != nil }) else {
       return value
     }
-    if fields.count == 1, !labels.contains(CandidLabel(id: 0)) { return fields[0].value }
+    if positions == [0], !types.contains(where: { $0.label.id == 0 }) { return fields[0].value }
     let numbered = zip(positions, fields).map {
       CandidFieldValue(label: CandidLabel(id: $0 ?? 0), value: $1.value)
     }

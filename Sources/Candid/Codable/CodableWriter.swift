@@ -44,6 +44,7 @@ final class CodableBox {
     }
   }
 
+  var failure: CandidError?
   var single: CandidValue?
   var isList = false
   var elements: [Content] = []
@@ -51,6 +52,7 @@ final class CodableBox {
 
   func value(at path: CodablePath) throws(CandidError) -> CandidValue {
     try path.expectDepthAllowed()
+    if let failure { throw failure }
     if let single { return single }
     if isList {
       var values: [CandidValue] = []
@@ -94,10 +96,14 @@ private struct CodableFields<Key: CodingKey>: KeyedEncodingContainerProtocol {
     return CodableWriter(box: nested, path: path.appending(key))
   }
 
-  /// A key without a number, which is all that can be refused, or else a writer to nowhere:
-  /// these requirements cannot throw.
-  private func nestedOrNone(_ key: some CodingKey) -> CodableWriter {
-    (try? nested(key)) ?? CodableWriter(box: CodableBox(), path: path)
+  /// These requirements cannot throw: a key that is refused is told at the end.
+  private func nestedOrFailure(_ key: some CodingKey) -> CodableWriter {
+    do {
+      return try nested(key)
+    } catch {
+      box.failure = CandidError(coding: error)
+      return CodableWriter(box: CodableBox(), path: path)
+    }
   }
 
   func encodeNil(forKey key: Key) throws { try put(.value(.opt(nil)), key) }
@@ -109,15 +115,15 @@ private struct CodableFields<Key: CodingKey>: KeyedEncodingContainerProtocol {
   func nestedContainer<Nested: CodingKey>(
     keyedBy type: Nested.Type, forKey key: Key
   ) -> KeyedEncodingContainer<Nested> {
-    nestedOrNone(key).container(keyedBy: type)
+    nestedOrFailure(key).container(keyedBy: type)
   }
 
   func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
-    nestedOrNone(key).unkeyedContainer()
+    nestedOrFailure(key).unkeyedContainer()
   }
 
-  func superEncoder() -> any Encoder { nestedOrNone(CodableKey.superclass) }
-  func superEncoder(forKey key: Key) -> any Encoder { nestedOrNone(key) }
+  func superEncoder() -> any Encoder { nestedOrFailure(CodableKey.superclass) }
+  func superEncoder(forKey key: Key) -> any Encoder { nestedOrFailure(key) }
 }
 
 private struct CodableElements: UnkeyedEncodingContainer {
