@@ -7,17 +7,15 @@ struct CandidIntegerTests {
   private func roundTrip(_ digits: String) throws {
     let value = try #require(CandidInteger(digits: digits.utf8))
     #expect(value.description == digits)
-    var encoded = try CandidEncoder.message([]) { $0.write(int: value) }
+    let encoded = try CandidArguments.encode(value).dropFirst(7)
     let signed = try encoded.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: true)
     }
     #expect(signed == value)
     guard !value.isNegative else { return }
-    encoded = try CandidEncoder.message([]) { (encoder) throws(CandidError) in
-      try encoder.write(nat: value)
-    }
-    let unsigned = try encoded.withUnsafeBytes { bytes in
+    let natural = try CandidArguments.encode(#require(CandidNatural(value))).dropFirst(7)
+    let unsigned = try natural.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: false)
     }
