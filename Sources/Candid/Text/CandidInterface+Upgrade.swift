@@ -59,7 +59,7 @@ private struct TypeComparison {
     for (name, type) in new.definitions { environment["new " + name] = Side.new(type).type }
     for (name, type) in old.definitions { environment["old " + name] = Side.old(type).type }
     // What is defined as itself is an error of the types' compilation.
-    _ = environment.followChains()
+    _ = environment.followChains(from: environment.definitions.keys)
     self.environment = environment
   }
 

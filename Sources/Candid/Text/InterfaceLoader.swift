@@ -82,7 +82,7 @@ struct InterfaceLoader {
       }
       environment[definition.name] = definition.type
     }
-    if let name = environment.followChains() {
+    if let name = environment.followChains(from: syntax.definitions.map(\.name)) {
       throw CandidError(
         .invalidType, "the type \(name.excerpt) is defined as itself",
         at: syntax.definitions.first { $0.name == name }?.offset)
