@@ -36,7 +36,7 @@ struct HostileTextTests {
 
   @Test("with numbers of absurd size is refused, and zero is zero")
   func numbers() throws {
-    let digits = String(repeating: "9", count: Self.size)
+    let digits = String(repeating: "9", count: Self.size / 4)
     let zeros = String(repeating: "0", count: Self.size)
     for number in [
       digits, "-" + digits, "0x" + digits, "1e" + digits, digits + ".5", "1e999999999",

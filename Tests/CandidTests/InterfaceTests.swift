@@ -65,6 +65,15 @@ struct InterfaceTests {
     #expect(error?.offset == offset, "\(String(describing: error))")
   }
 
+  @Test("have different methods for names that only look the same")
+  func equivalentNames() throws {
+    let names = ["\u{e9}", "e\u{301}"]
+    let interface = try CandidInterface(
+      parsing: "service : { \"\(names[0])\" : () -> (nat); \"\(names[1])\" : () -> (text) }")
+    #expect(interface.method(names[0])?.results == [.nat])
+    #expect(interface.method(names[1])?.results == [.text])
+  }
+
   @Test("are printed one statement after the other, methods on their own lines")
   func layout() throws {
     let source = """

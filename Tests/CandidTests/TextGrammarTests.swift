@@ -177,6 +177,14 @@ struct TextGrammarTests {
     #expect(throws: CandidError.self) { try read(text, type) }
   }
 
+  @Test("the words for special floats need no type")
+  func words() throws {
+    let values = try CandidText.parseArguments("(inf, -inf, nan, NaN, record { nan = 1; inf = 2 })")
+    #expect(values.prefix(2) == [.float64(.infinity), .float64(-.infinity)])
+    for case .float64(let number) in values[2...3] { #expect(number.isNaN) }
+    #expect(values[4] == .record(fields: ["nan": .int(1), "inf": .int(2)]))
+  }
+
   @Test("a type behind a value may use the definitions")
   func namedAnnotations() throws {
     let interface = try CandidInterface(parsing: "type T = record { a : opt T }")

@@ -48,11 +48,16 @@ struct TextRoundTripTests {
 
   @Test("every character of Unicode")
   func characters() throws {
+    let signature = try CandidSignature([.text])
     var text = String.UnicodeScalarView()
     for code in UInt32(0)...0x10ffff {
       if let scalar = Unicode.Scalar(code) { text.append(scalar) }
-      guard text.count == 4_096 || code == 0x10ffff else { continue }
-      try expectRoundTrip(.text(String(text)))
+      guard code % 4_096 == 4_095 else { continue }
+      let printed = CandidText.printCompact([.text(String(text))])
+      let read = try CandidText.parseArguments(printed, as: signature)
+      // Strings are equal when they look the same; their characters may differ even so.
+      guard case .text(let same) = read.first else { return }
+      #expect(same.unicodeScalars.elementsEqual(text))
       text = String.UnicodeScalarView()
     }
     for code in UInt32(0)..<0x300 {
