@@ -108,4 +108,41 @@ struct HostileTextTests {
     }
     #expect(error?.code == .limitExceeded)
   }
+
+  @Test("that is damaged is read or refused, and what is read can be printed and read again")
+  func damaged() throws {
+    var random = SplitMix64(state: 0xd1d_f11e)
+    let sources = [
+      seedInterface,
+      """
+      import "a"; type T = record { "a\\u{41}" : opt T; 0x2a : vec blob; func (T) -> () oneway };
+      /* /* */ */ type V = variant { a; 5; "x y" : nat8 }; // end
+      service s : (T, x : V) -> { "é" : F; put : (V, record { T; T }) -> (text, int) query };
+      type F = func (principal) -> (service { f : F }) composite_query;
+      """,
+    ].map { Array($0.utf8) }
+    let values = Array(
+      """
+      (record { 1; "a\\u{41}" = opt -0x1_f; 7 = vec { 1 : nat8; 2 }; blob "\\00é" }, 1.5e-3,
+      variant { x = func "aaaaa-aa"."m n" }, (opt "" : opt T), /* /* */ */ true : bool, inf) // end
+      """.utf8)
+    let environment = CandidTypeEnvironment(["T": .text])
+    for round in 0..<6_000 {
+      var source = sources[round % 2]
+      var text = values
+      for _ in 0...random.next() % 4 {
+        random.damage(&source)
+        random.damage(&text)
+      }
+      if let interface = try? CandidInterface(parsing: source) {
+        let again = try CandidInterface(parsing: interface.description)
+        #expect(again.description == interface.description)
+      }
+      let damaged = String(decoding: text, as: UTF8.self)
+      let read = try? CandidText.parseArguments(damaged, in: environment)
+      guard let read else { continue }
+      let printed = CandidText.print(read)
+      #expect(try CandidText.print(CandidText.parseArguments(printed)) == printed)
+    }
+  }
 }
