@@ -43,6 +43,35 @@ struct CandidIntegerTests {
     return CandidInteger(isNegative: false, limbs: limbs)
   }
 
+  @Test("of thousands of digits are read and printed", arguments: [300, 1_500, 14_000])
+  func thousandsOfDigits(_ bits: Int) throws {
+    var random = SplitMix64(state: UInt64(bits))
+    let limbs = (0..<bits / 32).map { _ in UInt32(truncatingIfNeeded: random.next()) } + [1]
+    let value = CandidInteger(isNegative: true, limbs: limbs)
+    #expect(CandidInteger(digits: value.description.utf8) == value)
+    let hexadecimal = limbs.reversed().map { limb in
+      let digits = String(limb, radix: 16)
+      return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+    #expect(CandidInteger(digits: ("-" + hexadecimal.joined()).utf8, radix: 16) == value)
+    // Sums that carry through all digits.
+    let power = "1" + String(repeating: "0", count: bits / 4)
+    let below = String(repeating: "9", count: bits / 4)
+    #expect(try #require(CandidInteger(digits: power.utf8)).description == power)
+    #expect(try #require(CandidInteger(digits: below.utf8)).description == below)
+  }
+
+  @Test("are read up to the largest, and not beyond")
+  func largest() throws {
+    let digits = CandidLimits.integerBits / 4
+    let largest = String(repeating: "f", count: digits)
+    #expect(CandidInteger(digits: largest.utf8, radix: 16) != nil)
+    #expect(CandidInteger(digits: ("000" + largest).utf8, radix: 16) != nil)
+    #expect(CandidInteger(digits: ("1" + largest).utf8, radix: 16) == nil)
+    let tooMany = String(repeating: "9", count: CandidLimits.integerDigits + 1)
+    #expect(CandidInteger(digits: tooMany.utf8) == nil)
+  }
+
   @Test("are in order")
   func order() {
     let ascending = [
