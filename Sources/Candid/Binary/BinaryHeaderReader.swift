@@ -119,7 +119,8 @@ struct BinaryHeaderReader {
       let name = try cursor.text()
       if let previous = result.last, !TypeCompiler.precedes(previous.name, name) {
         throw CandidError(
-          .malformed, "methods must ascend by name, but \(name) follows \(previous.name)",
+          .malformed,
+          "methods must ascend by name, but \(name.excerpt) follows \(previous.name.excerpt)",
           at: start)
       }
       result.append(TypeTable.Method(name: name, type: try reference()))
@@ -146,7 +147,8 @@ struct BinaryHeaderReader {
         case .function: continue
         default:
           throw CandidError(
-            .malformed, "the method \(method.name) must have a func type", at: cursor.position)
+            .malformed, "the method \(method.name.excerpt) must have a func type",
+            at: cursor.position)
         }
       }
     }

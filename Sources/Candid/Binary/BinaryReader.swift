@@ -3,11 +3,18 @@
 struct BinaryReader {
   private var cursor: ByteCursor
   private let table: TypeTable
+  /// One for all: each of its own would take memory, of which its byte is no measure.
+  private let absent = CandidValue.opt(nil)
+
+  private init(_ cursor: ByteCursor, _ table: TypeTable) {
+    self.cursor = cursor
+    self.table = table
+  }
 
   static func read(
     _ types: [TypeReference], of table: TypeTable, from cursor: ByteCursor
   ) throws(CandidError) -> [CandidValue] {
-    var reader = BinaryReader(cursor: cursor, table: table)
+    var reader = BinaryReader(cursor, table)
     var values: [CandidValue] = []
     values.reserveCapacity(types.count)
     for type in types { values.append(try reader.value(type)) }
@@ -18,7 +25,7 @@ struct BinaryReader {
     guard type.code >= 0 else { return try primitive(type) }
     switch table.entries[Int(type.code)] {
     case .opt(let inner):
-      return .opt(try cursor.optTag() ? try value(inner) : nil)
+      return try cursor.optTag() ? .opt(try value(inner)) : absent
     case .vec(let element):
       return try vector(element)
     case .record(let fields):

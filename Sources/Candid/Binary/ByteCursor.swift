@@ -47,7 +47,7 @@ struct ByteCursor {
   }
 
   /// A little-endian number.
-  mutating func fixed<Integer: FixedWidthInteger>(
+  mutating func fixed<Integer: FixedWidthInteger & BitwiseCopyable>(
     _: Integer.Type = Integer.self
   ) throws(CandidError) -> Integer {
     let width = MemoryLayout<Integer>.size

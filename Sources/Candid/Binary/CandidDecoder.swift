@@ -24,7 +24,7 @@ public struct CandidDecoder: ~Copyable {
   public mutating func bool() throws(CandidError) -> Bool { try cursor.bool() }
 
   /// A number of fixed width.
-  public mutating func fixed<Integer: FixedWidthInteger>(
+  public mutating func fixed<Integer: FixedWidthInteger & BitwiseCopyable>(
     _: Integer.Type = Integer.self
   ) throws(CandidError) -> Integer {
     try cursor.fixed()

@@ -45,9 +45,9 @@ public struct CandidEncoder: ~Copyable {
     }
     signature.storage.messageSize = size
     message = []
-    guard message.fill(size, header, write, &failure) == size else {
-      throw failure ?? .changedWhileEncoded
-    }
+    let sizeAgain = message.fill(size, header, write, &failure)
+    if let failure { throw failure }
+    guard sizeAgain == size else { throw .changedWhileEncoded }
     return message
   }
 
@@ -85,7 +85,7 @@ public struct CandidEncoder: ~Copyable {
 
   /// A number of fixed width, little-endian.
   @inlinable @inline(__always)
-  public mutating func write<Integer: FixedWidthInteger>(fixed number: Integer) {
+  public mutating func write<Integer: FixedWidthInteger & BitwiseCopyable>(fixed number: Integer) {
     let start = count
     count &+= MemoryLayout<Integer>.size
     guard count <= capacity else { return }

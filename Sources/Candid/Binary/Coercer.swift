@@ -36,6 +36,10 @@ struct Coercer {
     case .absent: output.append(0)
     case .missing(let message):
       if message != CoercionPlan.Part.none { throw mismatch(message) }
+    case .noCase:
+      throw CandidError(
+        .typeMismatch, "the variant expected has no case \(plan.labels[part.label])",
+        at: skipper.cursor.position)
     }
   }
 
@@ -55,12 +59,11 @@ struct Coercer {
     case .absent: output.append(0)
     case .vector(let element, let step): try vector(element, step, depth: depth - 1)
     case .record(let parts, let defaults):
-      try skipper.charge(defaults)
+      try skipper.charge(defaults, factor: 1 + TypeLayout.bytelessCost)
       for index in parts { try runField(plan.parts[index], depth: depth - 1) }
     case .variant(let parts):
       let chosen = try skipper.cursor.caseIndex(below: parts.count)
       let part = plan.parts[parts.lowerBound + chosen]
-      if case .missing(let message) = part.action { throw mismatch(message) }
       try skipper.charge(part.type)
       output.appendLEB128(UInt64(part.target))
       try runField(part, depth: depth - 1)

@@ -1,12 +1,13 @@
-/// Makes a `CoercionPlan` for each pair of types that can meet. The types may be recursive and are a
-/// peer's, so pairs wait in a list instead of on the stack.
+/// Makes a `CoercionPlan` for each pair of types that can meet. The types may be recursive and are
+/// a peer's, so pairs wait in a list instead of on the stack.
 struct CoercionCompiler {
   private struct Pair: Hashable {
     let sent: TypeReference
     let wanted: TypeReference
   }
 
-  /// What one pair costs, for `CandidLimits.cost`: about so many times what a value does.
+  /// What one pair costs, for `CandidLimits.cost`: about so many times what a value does. A field
+  /// of theirs costs the same, for the sender's records and ours meet in any combination.
   private static let pairCost = 20
 
   private let wire: TypeTable
@@ -53,11 +54,12 @@ struct CoercionCompiler {
     }
     var next = 0
     while next < pairs.count {
-      plan.cost += Self.pairCost
+      let partCount = plan.parts.count
+      plan.steps[next] = try step(pairs[next], number: next)
+      plan.cost += Self.pairCost * (1 + plan.parts.count - partCount)
       guard plan.cost <= limits.cost else {
         throw CandidError(.limitExceeded, "the message's types are too many to compare", at: 0)
       }
-      plan.steps[next] = try step(pairs[next], number: next)
       next += 1
     }
     plan.cost += checker.stepsTaken * Self.pairCost
@@ -160,8 +162,7 @@ struct CoercionCompiler {
     for field in sent {
       while target < wanted.count, wanted[target].label < field.label { target += 1 }
       guard target < wanted.count, wanted[target].label == field.label else {
-        let message = self.message("the variant expected has no case \(field.label)")
-        parts.append(part(.missing(message), field.type))
+        parts.append(part(.noCase, field.type, field.label))
         continue
       }
       let step = number(field.type, wanted[target].type, user: user)

@@ -38,6 +38,8 @@ struct CoercionPlan: Sendable {
       case absent
       /// The sender has no such field; the number of a message, `none` for a type without bytes.
       case missing(Int)
+      /// The receiver's variant has no such case.
+      case noCase
     }
 
     static let none = -1

@@ -37,7 +37,7 @@ struct ValueSkipper {
   ) throws(CandidError) -> Int {
     let start = cursor.position
     let count = try cursor.leb128()
-    let cost = UInt64((3 + layout.valueCount(type)) * factor)
+    let cost = UInt64((TypeLayout.bytelessCost + layout.valueCount(type)) * factor)
     let (product, overflow) = count.multipliedReportingOverflow(by: cost)
     guard !overflow, product <= UInt64(costLeft) else { throw .tooCostly(at: start) }
     costLeft &-= Int(product)
@@ -55,8 +55,9 @@ struct ValueSkipper {
     _ type: TypeReference, factor: Int = 1, depth: Int
   ) throws(CandidError) {
     guard type.code >= 0 else { return try skipPrimitive(type) }
-    guard depth > 0 else { throw nestedTooDeeply }
     let node = layout.nodes[Int(type.code)]
+    // What is not taken apart here may be by whoever builds the value.
+    guard depth >= node.height else { throw nestedTooDeeply }
     if node.byteCount >= 0 {
       _ = try cursor.take(UInt64(node.byteCount))
       return
@@ -97,6 +98,7 @@ struct ValueSkipper {
     let count = try elementCount(of: element, factor: factor)
     let size = layout.byteCount(element)
     if size >= 0 {
+      guard count == 0 || depth >= layout.height(element) else { throw nestedTooDeeply }
       let (byteCount, overflow) = count.multipliedReportingOverflow(by: size)
       _ = try cursor.take(overflow ? .max : UInt64(byteCount))
       return

@@ -9,7 +9,8 @@
 ///   var team: String?
 ///
 ///   static let candidFields = CandidFields(
-///     Player.init(name:points:team:), CandidMember("name", \.name), CandidMember("points", \.points), CandidMember("team", \.team))
+///     Player.init(name:points:team:), CandidMember("name", \.name),
+///     CandidMember("points", \.points), CandidMember("team", \.team))
 /// }
 ///
 /// let message = try CandidArguments.encode(Player(name: "Ada", points: 7, team: nil))
@@ -23,7 +24,8 @@ public protocol CandidConvertible: Sendable {
   /// The type. Inner types are asked for by the builder, so that types may contain themselves.
   static func candidType(in types: inout CandidTypeBuilder) -> CandidType
 
-  /// Writes the value in the form of its type. Called twice a message, and must write the same.
+  /// Writes the value in the form of its type. Called once or twice a message, and must write the
+  /// same.
   /// - Throws: `typeMismatch` for a value that the type cannot hold.
   func encode(into encoder: inout CandidEncoder) throws(CandidError)
 
@@ -90,6 +92,8 @@ extension CandidConvertible {
 public struct CandidTypeBuilder {
   private(set) var environment = CandidTypeEnvironment()
   private var open: [ObjectIdentifier: (name: String, isUsed: Bool)] = [:]
+  /// Types that contain each other are described once each, not once for every way to reach them.
+  private var known: [ObjectIdentifier: CandidType] = [:]
 
   init() {}
 
@@ -102,6 +106,7 @@ public struct CandidTypeBuilder {
     _: Value.Type, _ describe: (inout CandidTypeBuilder) -> CandidType
   ) -> CandidType {
     let id = ObjectIdentifier(Value.self)
+    if let type = known[id] { return type }
     if let entry = open[id] {
       open[id]?.isUsed = true
       return .named(entry.name)
@@ -113,8 +118,10 @@ public struct CandidTypeBuilder {
     }
     open[id] = (name, false)
     let type = describe(&self)
-    guard open.removeValue(forKey: id)?.isUsed == true else { return type }
-    environment[name] = type
-    return .named(name)
+    let isUsed = open.removeValue(forKey: id)?.isUsed == true
+    if isUsed { environment[name] = type }
+    let result = isUsed ? CandidType.named(name) : type
+    known[id] = result
+    return result
   }
 }

@@ -1,7 +1,7 @@
 // Conformances of the types that stand for Candid's primitive types.
 
 /// A number of fixed width; an array of them is copied as it lies in memory.
-public protocol CandidFixedWidth: CandidConvertible, FixedWidthInteger {}
+public protocol CandidFixedWidth: CandidConvertible, FixedWidthInteger, BitwiseCopyable {}
 
 extension CandidFixedWidth {
   @inlinable

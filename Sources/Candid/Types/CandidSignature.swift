@@ -40,17 +40,20 @@ public struct CandidSignature: Sendable {
   /// How to read the messages that begin with a header.
   private final class CachedPlan: Sendable {
     let header: [UInt8]
+    let limits: CandidLimits
     let plan: CoercionPlan
 
-    init(_ header: [UInt8], _ plan: CoercionPlan) {
+    init(_ header: [UInt8], _ limits: CandidLimits, _ plan: CoercionPlan) {
       self.header = header
+      self.limits = limits
       self.plan = plan
     }
 
-    /// How many senders' headers a signature remembers, and how long each may be: a peer chooses
-    /// them.
+    /// How many senders' headers a signature remembers, how long each may be, and what making its
+    /// plan may have cost, with which its size grows: a peer chooses them.
     static let maximumCount = 8
     static let maximumHeader = 4_096
+    static let maximumCost = 100_000
   }
 
   @usableFromInline let storage: Storage
@@ -136,31 +139,49 @@ extension CandidSignature {
   func coerced(_ message: [UInt8], limits: CandidLimits) throws(CandidError) -> [UInt8] {
     try message.withUnsafeBufferPointer { (bytes) throws(CandidError) in
       var cursor = ByteCursor(UnsafeRawBufferPointer(bytes))
-      if let known = storage.plan(for: &cursor) {
-        return try Coercer.coerce(cursor, by: known, limits: limits, headerCost: 0)
-      }
-      let wire = try BinaryHeaderReader.read(&cursor, limits: limits)
-      let plan = try CoercionCompiler.plan(from: wire, to: self, limits: limits)
-      storage.remember(plan, for: cursor.read(from: 0))
+      let plan = try plan(for: &cursor, limits: limits)
+      // A known plan is charged for too, for a message must not fail at one time only.
       return try Coercer.coerce(
         cursor, by: plan, limits: limits, headerCost: 4 * cursor.position + plan.cost)
     }
   }
+
+  /// Leaves the cursor behind the header.
+  private func plan(
+    for cursor: inout ByteCursor, limits: CandidLimits
+  ) throws(CandidError) -> CoercionPlan {
+    if let known = storage.plan(for: &cursor, limits: limits) { return known }
+    let wire = try BinaryHeaderReader.read(&cursor, limits: limits)
+    let plan = try CoercionCompiler.plan(from: wire, to: self, limits: limits)
+    storage.remember(plan, for: cursor.read(from: 0), limits: limits)
+    return plan
+  }
 }
 
 extension CandidSignature.Storage {
-  /// The plan for the header that the message begins with, which it then has behind it. No header is
-  /// the beginning of another.
-  fileprivate func plan(for cursor: inout ByteCursor) -> CoercionPlan? {
+  /// The plan for the header that the message begins with, which it then has behind it. No header
+  /// is the beginning of another.
+  fileprivate func plan(
+    for cursor: inout ByteCursor, limits: CandidLimits
+  ) -> CoercionPlan? {
     let cached = plans.withLock { $0 }
-    for entry in cached where cursor.skipPrefix(entry.header) { return entry.plan }
+    for entry in cached where entry.limits == limits && cursor.skipPrefix(entry.header) {
+      return entry.plan
+    }
     return nil
   }
 
-  fileprivate func remember(_ plan: CoercionPlan, for header: UnsafeRawBufferPointer) {
-    guard header.count <= CandidSignature.CachedPlan.maximumHeader else { return }
-    let entry = CandidSignature.CachedPlan([UInt8](header), plan)
+  fileprivate func remember(
+    _ plan: CoercionPlan, for header: UnsafeRawBufferPointer, limits: CandidLimits
+  ) {
+    guard header.count <= CandidSignature.CachedPlan.maximumHeader,
+      plan.cost <= CandidSignature.CachedPlan.maximumCost
+    else { return }
+    let entry = CandidSignature.CachedPlan([UInt8](header), limits, plan)
     plans.withLock { plans in
+      // Another thread may have made it at the same time.
+      let isKnown = plans.contains { $0.limits == limits && $0.header == entry.header }
+      guard !isKnown else { return }
       if plans.count >= CandidSignature.CachedPlan.maximumCount { plans.removeFirst() }
       plans.append(entry)
     }

@@ -14,6 +14,9 @@ struct SubtypeChecker {
     let isSwapped: Bool
   }
 
+  /// Fields are passed over faster than types are compared.
+  private static let fieldsPerStep = 16
+
   private let left: TypeTable
   private let right: TypeTable
   private let optRule: OptRule
@@ -100,6 +103,7 @@ struct SubtypeChecker {
     _ a: TypeTable.Entry, _ b: TypeTable.Entry, _ bTable: TypeTable, _ isSwapped: Bool,
     _ depth: Int
   ) throws(CandidError) -> Bool {
+    stepsTaken += (a.width + b.width) / Self.fieldsPerStep
     switch (a, b) {
     case (.vec(let a), .vec(let b)):
       return try holds(a, b, isSwapped: isSwapped, depth: depth)

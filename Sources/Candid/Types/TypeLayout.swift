@@ -11,15 +11,20 @@ struct TypeLayout: Sendable {
     /// The types of a record's fields or a variant's cases, as a range of `parts`.
     var first = 0
     var count = 0
-    /// How many values one value consists of, those behind an opt, a vec or a variant apart:
-    /// their number is found when they are read. `infinite` for a record inside itself.
+    /// How many values one value consists of, those without bytes counted as several, and those
+    /// behind an opt, a vec or a variant apart: their number is found when they are read.
+    /// `infinite` for a record inside itself.
     var valueCount = 1
     /// The size in bytes, when it is the same for all values and no byte needs a check; else -1.
     var byteCount = -1
+    /// How deeply one value nests, those behind an opt, a vec or a variant apart.
+    var height = 1
   }
 
   /// More than any message may cost.
   static let infinite = 1 << 40
+  /// What a value adds to its cost that may come without a byte.
+  static let bytelessCost = 3
 
   private(set) var nodes: [Node] = []
   private(set) var parts: [TypeReference] = []
@@ -47,6 +52,10 @@ struct TypeLayout: Sendable {
 
   func valueCount(_ type: TypeReference) -> Int {
     type.code < 0 ? 1 : nodes[Int(type.code)].valueCount
+  }
+
+  func height(_ type: TypeReference) -> Int {
+    type.code < 0 ? 0 : nodes[Int(type.code)].height
   }
 
   func byteCount(_ type: TypeReference) -> Int {
@@ -88,7 +97,9 @@ struct TypeLayout: Sendable {
         if index >= 0, states[index] == .open {
           add(Self.infinite, -1, to: top.node)
         } else {
-          add(valueCount(part), byteCount(part), to: top.node)
+          let bytes = byteCount(part)
+          add(valueCount(part) + (bytes == 0 ? Self.bytelessCost : 0), bytes, to: top.node)
+          nodes[top.node].height = max(nodes[top.node].height, height(part) + 1)
         }
       }
     }

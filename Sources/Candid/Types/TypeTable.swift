@@ -72,6 +72,16 @@ struct TypeTable: Sendable {
     case service([Method])
     /// A type of a later version of Candid; its values say how long they are.
     case future
+
+    /// How many fields, methods or parameters there are to pass over.
+    var width: Int {
+      switch self {
+      case .record(let fields), .variant(let fields): fields.count
+      case .function(let parameters, let results, _): parameters.count + results.count
+      case .service(let methods): methods.count
+      case .opt, .vec, .future: 0
+      }
+    }
   }
 
   enum Opcode {
