@@ -1,4 +1,5 @@
 import Candid
+import ScaledStorage
 
 /// An error as a server tells it: problem details (RFC 9457), in any of its representations.
 struct ServerProblem: Hashable {
@@ -13,10 +14,12 @@ struct ServerProblem: Hashable {
   /// Reads the body of an answer; what is no problem document becomes a sentence all the same.
   init(status: Int, contentType: String?, body: [UInt8]) {
     self.status = status
-    if let document = Document.read(contentType: contentType ?? "", body: body) {
-      detail = document.detail
-      code = document.code
-      isRetryable = document.isRetryable
+    if let document = Document.read(contentType: contentType ?? "", body: body),
+      let sentence = document.detail
+    {
+      detail = sentence
+      code = document.code ?? ""
+      isRetryable = document.isRetryable ?? false
     } else {
       code = ""
       isRetryable = false
@@ -29,45 +32,25 @@ struct ServerProblem: Hashable {
   /// One sentence for standard error.
   var sentence: String { "\(detail) (status \(status)\(code.isEmpty ? "" : ", \(code)"))" }
 
-  private struct Document {
-    var detail: String
-    var code = ""
-    var isRetryable = false
+  /// Any of the fields may be missing: a program between client and server may have sent it.
+  private struct Document: CandidRecord {
+    var detail: String?
+    var code: String?
+    var isRetryable: Bool?
 
-    private static let whole = CandidType.record(fields: [
-      "detail": .text, "code": .text, "retryable": .bool,
-    ])
-    /// What a program between client and server may send.
-    private static let least = CandidType.record(fields: ["detail": .text])
+    static let candidFields = CandidFields(
+      Document.init(detail:code:isRetryable:),
+      ("detail", \.detail), ("code", \.code), ("retryable", \.isRetryable))
 
     static func read(contentType: String, body: [UInt8]) -> Document? {
-      let name = String(contentType.prefix { $0 != ";" && $0 != " " })
-      if let record = record(name, body, as: whole),
-        let detail = try? record.field("detail", as: String.self),
-        let code = try? record.field("code", as: String.self),
-        let isRetryable = try? record.field("retryable", as: Bool.self)
-      {
-        return Document(detail: detail, code: code, isRetryable: isRetryable)
+      let representation: Representation
+      switch contentType.prefix(while: { $0 != ";" && $0 != " " }) {
+      case "application/problem+json", "application/json": representation = .json
+      case "text/candid": representation = .text
+      case "application/candid": representation = .candid
+      default: return nil
       }
-      guard let record = record(name, body, as: least),
-        let detail = try? record.field("detail", as: String.self)
-      else { return nil }
-      return Document(detail: detail)
-    }
-
-    private static func record(
-      _ contentType: String, _ body: [UInt8], as type: CandidType
-    ) -> CandidRecord? {
-      guard let signature = try? CandidSignature([type]) else { return nil }
-      let values: [CandidValue]? =
-        switch contentType {
-        case "application/problem+json", "application/json":
-          try? CandidJSON.readArguments(body, as: signature)
-        case "text/candid": try? CandidText.parseArguments(body, as: signature)
-        case "application/candid": try? CandidBinary.decode(body, as: signature)
-        default: nil
-        }
-      return (values?.first).flatMap { try? CandidRecord($0) }
+      return try? representation.arguments(body, as: Document.self)
     }
   }
 }
