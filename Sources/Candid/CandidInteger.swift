@@ -76,67 +76,83 @@ extension CandidInteger: Comparable {
 }
 
 extension CandidInteger: CustomStringConvertible {
-  /// In decimal. Quadratic in the number of digits beyond 64 bits.
+  /// In decimal. O(n^1.59) in the number of digits beyond 64 bits.
   public var description: String {
-    guard case .large(let isNegative, var limbs) = storage else {
+    guard case .large(let isNegative, let limbs) = storage else {
       guard case .small(let value) = storage else { return "" }
       return String(value)
     }
-    var groups: [UInt64] = []
-    while !limbs.isEmpty {
-      var remainder: UInt64 = 0
-      for index in limbs.indices.reversed() {
-        let dividend = remainder << 32 | UInt64(limbs[index])
-        limbs[index] = UInt32(truncatingIfNeeded: dividend / 1_000_000_000)
-        remainder = dividend % 1_000_000_000
-      }
-      while limbs.last == 0 { limbs.removeLast() }
-      groups.append(remainder)
-    }
+    let words = Self.regrouped(limbs.lazy.map { UInt64($0) }, from: 32, to: BinaryRadix.bits)
+    let groups = RadixNumber<DecimalRadix>.converted(words, from: BinaryRadix.self)
     var text = isNegative ? "-" : ""
+    text.reserveCapacity(groups.count * DecimalRadix.digits + 1)
     for (index, group) in groups.reversed().enumerated() {
       let digits = String(group)
-      if index > 0 { text += String(repeating: "0", count: 9 - digits.utf8.count) }
+      if index > 0 {
+        text += String(repeating: "0", count: DecimalRadix.digits - digits.utf8.count)
+      }
       text += digits
     }
     return text
   }
 
   /// Reads digits in the radix (10 or 16) after an optional sign. Nil when there is any other
-  /// character, no digit, or more digits than `CandidLimits.integerDigits`.
-  init?(digits: some Collection<UInt8>, radix: UInt32 = 10) {
+  /// character, no digit, or more than `CandidLimits.integerBits`.
+  init?(digits: some BidirectionalCollection<UInt8>, radix: UInt32 = 10) {
     var digits = digits[...]
     var isNegative = false
     if let sign = digits.first, sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") {
       isNegative = sign == UInt8(ascii: "-")
       digits = digits.dropFirst()
     }
-    guard !digits.isEmpty, digits.count <= CandidLimits.integerDigits else { return nil }
-    var small: UInt64 = 0
-    var limbs: [UInt32] = []
-    for byte in digits {
-      guard let digit = Self.digit(byte), digit < radix else { return nil }
-      if limbs.isEmpty {
-        let (product, overflow) = small.multipliedReportingOverflow(by: UInt64(radix))
-        let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
-        if !overflow, !carry {
-          small = sum
-          continue
-        }
-        limbs = [UInt32(truncatingIfNeeded: small), UInt32(truncatingIfNeeded: small >> 32)]
+    guard !digits.isEmpty else { return nil }
+    digits = digits.drop { $0 == UInt8(ascii: "0") }
+    guard digits.count <= CandidLimits.integerDigits else { return nil }
+    let (perGroup, isDecimal) = radix == 10 ? (DecimalRadix.digits, true) : (15, false)
+    var groups: [UInt64] = []
+    groups.reserveCapacity(digits.count / perGroup + 1)
+    while !digits.isEmpty {
+      var group: UInt64 = 0
+      for byte in digits.suffix(perGroup) {
+        guard let digit = Self.digit(byte), digit < radix else { return nil }
+        group = group * UInt64(radix) + UInt64(digit)
       }
-      var carry = UInt64(digit)
-      for index in limbs.indices {
-        let product = UInt64(limbs[index]) * UInt64(radix) + carry
-        limbs[index] = UInt32(truncatingIfNeeded: product)
-        carry = product >> 32
+      groups.append(group)
+      digits = digits.dropLast(perGroup)
+    }
+    // 15 hexadecimal digits are 60 bits.
+    let words =
+      isDecimal
+      ? RadixNumber<BinaryRadix>.converted(groups, from: DecimalRadix.self) : groups
+    let limbs = Self.regrouped(words, from: BinaryRadix.bits, to: 32)
+    self.init(isNegative: isNegative, limbs: limbs.map { UInt32(truncatingIfNeeded: $0) })
+    guard bitWidth <= CandidLimits.integerBits else { return nil }
+  }
+
+  /// Bits of the magnitude, beyond 64 bits; for a smaller number 64.
+  private var bitWidth: Int {
+    guard case .large(_, let limbs) = storage, let last = limbs.last else { return 64 }
+    return 32 * limbs.count - last.leadingZeroBitCount
+  }
+
+  /// The same bits in words of another size, lowest first.
+  private static func regrouped(
+    _ words: some Sequence<UInt64>, from width: Int, to other: Int
+  ) -> [UInt64] {
+    var result: [UInt64] = []
+    var pending: UInt128 = 0
+    var bits = 0
+    for word in words {
+      pending |= UInt128(word) << UInt128(bits)
+      bits += width
+      while bits >= other {
+        result.append(UInt64(truncatingIfNeeded: pending) & (1 << UInt64(other) - 1))
+        pending >>= UInt128(other)
+        bits -= other
       }
-      if carry > 0 { limbs.append(UInt32(carry)) }
     }
-    if limbs.isEmpty {
-      limbs = [UInt32(truncatingIfNeeded: small), UInt32(truncatingIfNeeded: small >> 32)]
-    }
-    self.init(isNegative: isNegative, limbs: limbs)
+    if pending > 0 { result.append(UInt64(truncatingIfNeeded: pending)) }
+    return result
   }
 
   private static func digit(_ byte: UInt8) -> UInt32? {

@@ -33,8 +33,9 @@ public struct CandidLimits: Hashable, Sendable {
   /// For messages of our own making, however large.
   @usableFromInline static let unlimited = CandidLimits(cost: 1 << 60)
 
-  /// Bytes of one `nat` or `int` in LEB128, and a bound for its decimal digits: conversion between
-  /// them is quadratic.
-  static let integerBytes = 4_096
-  static let integerDigits = 8_631
+  /// Bytes of one `nat` or `int` in LEB128; bits of its magnitude, and a bound for its decimal
+  /// digits, in text: conversion between the two is not linear.
+  static let integerBytes = 65_536
+  static let integerBits = integerBytes * 7
+  static let integerDigits = 138_099
 }

@@ -2,11 +2,16 @@ import Testing
 
 @testable import Candid
 
-private enum Color: String, CaseIterable, CandidConvertible {
+private enum Color: String, CaseIterable, CandidVariant {
   case red, green
 }
 
-private struct Sample: Hashable, CandidConvertible {
+private struct Wordy: CandidRecord {
+  var words: [String]
+  static let candidFields = CandidFields(Wordy.init, CandidMember("words", \.words))
+}
+
+private struct Sample: Hashable, CandidRecord {
   var bytes: [UInt8] = [0, 255]
   var words: [String] = ["a", "long enough not to be stored inline"]
   var nested: [[UInt16]] = [[1], []]
@@ -17,37 +22,13 @@ private struct Sample: Hashable, CandidConvertible {
   var float: Float = 1.5
   var signed: Int8 = -128
 
-  typealias Int = Int64
-
-  static let candidType = CandidType.record(fields: [
-    "bytes": .blob, "words": .vec(.text), "nested": .vec(.vec(.nat16)),
-    "maybe": .opt(.opt(.int64)), "color": Color.candidType, "number": .int,
-    "principal": .principal, "float": .float32, "signed": .int8,
-  ])
-
-  var candidValue: CandidValue {
-    .record(fields: [
-      "bytes": bytes.candidValue, "words": words.candidValue, "nested": nested.candidValue,
-      "maybe": maybe.candidValue, "color": color.candidValue, "number": number.candidValue,
-      "principal": principal.candidValue, "float": float.candidValue,
-      "signed": signed.candidValue,
-    ])
-  }
-
-  init() {}
-
-  init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    bytes = try record.field("bytes")
-    words = try record.field("words")
-    nested = try record.field("nested")
-    maybe = try record.field("maybe")
-    color = try record.field("color")
-    number = try record.field("number")
-    principal = try record.field("principal")
-    float = try record.field("float")
-    signed = try record.field("signed")
-  }
+  static let candidFields = CandidFields(
+    Sample.init(bytes:words:nested:maybe:color:number:principal:float:signed:),
+    CandidMember("bytes", \.bytes), CandidMember("words", \.words),
+    CandidMember("nested", \.nested), CandidMember("maybe", \.maybe),
+    CandidMember("color", \.color), CandidMember("number", \.number),
+    CandidMember("principal", \.principal), CandidMember("float", \.float),
+    CandidMember("signed", \.signed))
 }
 
 @Suite("Swift values as Candid")
@@ -58,7 +39,7 @@ struct CandidConvertibleTests {
     let message = try CandidArguments.encode(sample)
     #expect(try CandidArguments.decode(message, as: Sample.self) == sample)
     let signature = try CandidArguments.signature(of: Sample.self)
-    let json = CandidJSON.writeArguments([sample.candidValue])
+    let json = try CandidJSON.writeArguments(CandidArguments.values(of: sample))
     let values = try CandidJSON.readArguments(json, as: signature)
     #expect(try CandidArguments.convert(values, to: Sample.self) == sample)
   }
@@ -66,11 +47,15 @@ struct CandidConvertibleTests {
   @Test("a missing or wrong field is named in the error")
   func errors() throws {
     let message = try CandidBinary.encode([.record(fields: ["bytes": .blob([])])])
-    let values = try CandidBinary.decode(message)
     let error = #expect(throws: CandidError.self) {
-      try CandidArguments.convert(values, to: Sample.self)
+      try CandidArguments.decode(message, as: Sample.self)
     }
-    #expect(error?.message == "in the field words: it is missing")
+    #expect(error?.message == "the field float of type float32 is missing")
+    let wrong = try CandidBinary.encode([.record(fields: ["words": .vec([.nat8(1)])])])
+    let other = #expect(throws: CandidError.self) {
+      try CandidArguments.decode(wrong, as: Wordy.self)
+    }
+    #expect(other?.message == "in the field words: nat8 was sent, text is expected")
     #expect(throws: CandidError.self) { try Color(candidValue: .variant("blue")) }
     #expect(throws: CandidError.self) { try UInt8(candidValue: .nat16(1)) }
   }

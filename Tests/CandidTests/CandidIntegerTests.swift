@@ -7,16 +7,16 @@ struct CandidIntegerTests {
   private func roundTrip(_ digits: String) throws {
     let value = try #require(CandidInteger(digits: digits.utf8))
     #expect(value.description == digits)
-    var encoded: [UInt8] = []
-    encoded.appendSLEB128(value)
+    var encoded = try CandidEncoder.message([]) { $0.write(int: value) }
     let signed = try encoded.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: true)
     }
     #expect(signed == value)
     guard !value.isNegative else { return }
-    encoded = []
-    encoded.appendLEB128(value)
+    encoded = try CandidEncoder.message([]) { (encoder) throws(CandidError) in
+      try encoder.write(nat: value)
+    }
     let unsigned = try encoded.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: false)

@@ -52,7 +52,7 @@ struct CandidTextTests {
       ("(key)", "(text)", 1), ("(\"a\"", "(text)", 4), ("(\"a)", "(text)", 1),
       ("(1) 2", "(nat)", 4), ("(256)", "(nat8)", 1), ("(1.5)", "(nat)", 1),
       ("(\"\\q\")", "(text)", 2), ("(principal \"aaaaa\")", "(principal)", 11),
-      ("(record { a = 1; a = 2 })", "(record { a : nat })", 8), ("(\"a\")", "(text, text)", 5),
+      ("(record { a = 1; a = 2 })", "(record { a : nat })", 17), ("(\"a\")", "(text, text)", 5),
       ("(variant { No })", "(variant { Ok })", 1), ("(/* x)", "(text)", 1),
       ("(1 : int)", "(nat)", 1),
       ("(\"\\ff\")", "(text)", 1), ("(#)", "(text)", 1),

@@ -59,9 +59,9 @@ struct LimitTests {
   func sizes() throws {
     try expectRefusal(message([0xff, 0xff, 0x7f], []), .limitExceeded)
     try expectRefusal(message([1, 0x6c, 0xff, 0xff, 0xff, 0x7f], []), .limitExceeded)
-    let digits = [UInt8](repeating: 0xff, count: 5_000) + [0]
+    let digits = [UInt8](repeating: 0xff, count: 70_000) + [0]
     try expectRefusal(message([0], [1, 0x7d] + digits), .limitExceeded)
-    let decimal = "(" + String(repeating: "9", count: 10_000) + ")"
+    let decimal = "(" + String(repeating: "9", count: 150_000) + ")"
     #expect(throws: CandidError.self) { try CandidText.parseArguments(decimal, as: [.nat]) }
   }
 
@@ -97,7 +97,7 @@ struct LimitTests {
   func damagedMessages() throws {
     var random = SplitMix64(state: 0x5ca1_ab1e)
     let seeds = try seeds()
-    let limits = CandidLimits(steps: 20_000)
+    let limits = CandidLimits(cost: 20_000)
     for _ in 0..<8_000 {
       let seed = seeds[Int(random.next() % UInt64(seeds.count))]
       var message = seed.message

@@ -58,63 +58,37 @@ let seedInterface = """
   }
   """
 
-/// A node's status, written by hand as users write their own types.
-enum Status: Hashable, CandidConvertible {
+/// A node's status, written as users write their own types.
+enum Status: Hashable, CandidVariant {
   case ready
-  case failed(String)
+  case failed(Reason)
 
-  static let candidType = CandidType.variant(cases: [
-    "Ready": .null, "Error": .variant(cases: ["Migration": .text]),
-  ])
+  enum Reason: Hashable, CandidVariant {
+    case migration(String)
 
-  var candidValue: CandidValue {
-    switch self {
-    case .ready: .variant("Ready")
-    case .failed(let reason): .variant("Error", .variant("Migration", .text(reason)))
-    }
+    static let candidCases = CandidCases<Reason>(
+      .case("Migration", Reason.migration) {
+        if case .migration(let text) = $0 { text } else { nil }
+      })
   }
 
-  init(candidValue: CandidValue) throws(CandidError) {
-    let chosen = try CandidVariant(candidValue)
-    switch chosen.tag {
-    case "Ready": self = .ready
-    case "Error":
-      self = .failed(try CandidVariant(chosen.value).payload())
-    default: throw chosen.unknownCase
-    }
-  }
+  static let candidCases = CandidCases<Status>(
+    .case("Ready", .ready),
+    .case("Error", Status.failed) { if case .failed(let reason) = $0 { reason } else { nil } })
 }
 
-struct Info: Hashable, CandidConvertible {
+struct Info: Hashable, CandidRecord {
   var allNodes: [String]
   var previous: Principal?
   var status: Status
   var cycles: UInt64
   /// Younger than the first clients.
   var nodeID: Principal?
+  var next: Principal?
 
-  static let candidType = CandidType.record(fields: [
-    "all_nodes": .vec(.text), "prev_node_id": .opt(.principal),
-    "next_node_id": .opt(.principal), "status": Status.candidType, "cycles_balance": .nat64,
-    "node_id": .opt(.principal),
-  ])
-
-  var candidValue: CandidValue {
-    .record(fields: [
-      "all_nodes": allNodes.candidValue, "prev_node_id": previous.candidValue,
-      "status": status.candidValue, "cycles_balance": cycles.candidValue,
-      "node_id": nodeID.candidValue,
-    ])
-  }
-}
-
-extension Info {
-  init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    allNodes = try record.field("all_nodes")
-    previous = try record.field("prev_node_id")
-    status = try record.field("status")
-    cycles = try record.field("cycles_balance")
-    nodeID = try record.field("node_id")
-  }
+  static let candidFields = CandidFields(
+    Info.init, CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previous),
+    CandidMember("status", \.status),
+    CandidMember("cycles_balance", \.cycles), CandidMember("node_id", \.nodeID),
+    CandidMember("next_node_id", \.next))
 }

@@ -48,14 +48,16 @@ func bytes(_ hex: String) -> [UInt8] {
   }
 }
 
-/// The reference prints the character zero as `\0`, which its own grammar does not read, and gives
-/// up on spaces before braces below a certain depth.
+/// The reference prints the character zero as `\0`, which its own grammar does not read, and the
+/// keywords `true` and `false` as names without quotation marks, and gives up on spaces before
+/// braces below a certain depth.
 func readable(_ rust: String) -> String {
   var result = ""
   var rest = Substring(rust)
   while let quote = rest.firstIndex(of: "\"") {
     let isBlob = rest[..<quote].hasSuffix("blob ")
-    result += rest[...quote].replacing(";}", with: " }")
+    result += rest[...quote].replacing(";}", with: " }").replacing(
+      #/\b(true|false) =/#, with: { "\"\($0.1)\" =" })
     rest = rest[rest.index(after: quote)...]
     while let character = rest.first, character != "\"" {
       let count = character == "\\" ? 2 : 1
@@ -66,5 +68,7 @@ func readable(_ rust: String) -> String {
     result += "\""
     rest = rest.dropFirst()
   }
-  return result + rest.replacing(";}", with: " }")
+  return result
+    + rest.replacing(";}", with: " }").replacing(
+      #/\b(true|false) =/#, with: { "\"\($0.1)\" =" })
 }

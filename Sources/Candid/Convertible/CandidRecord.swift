@@ -42,14 +42,58 @@ extension CandidRecord {
   }
 }
 
-/// The fields of a structure: each with its name, or number, and the property that holds it.
+/// A field of a structure: its name or number, and the property that holds it.
+public struct CandidMember<Root: Sendable, Value: CandidConvertible>: Sendable {
+  let label: CandidLabel
+  let encode: CandidFields<Root>.Encode
+  let decode: CandidFields<Root>.Decode
+
+  /// - Parameter path: reading is fast through a stored property of a structure, slower otherwise.
+  @inlinable
+  public init(_ label: CandidLabel, _ path: any KeyPath<Root, Value> & Sendable) {
+    let encode: CandidFields<Root>.Encode
+    if let offset = MemoryLayout<Root>.offset(of: path) {
+      // A stored property is reached by its place, many times as fast as by its key path.
+      encode = { (root, encoder) throws(CandidError) in
+        let value = (UnsafeRawPointer(root) + offset).assumingMemoryBound(to: Value.self)
+        try value.pointee.encode(into: &encoder)
+      }
+    } else {
+      encode = { (root, encoder) throws(CandidError) in
+        try root.pointee[keyPath: path].encode(into: &encoder)
+      }
+    }
+    self.init(label, encode) { (decoder, slot) throws(CandidError) in
+      slot.initializeMemory(as: Value.self, to: try Value(from: &decoder))
+    }
+  }
+
+  @usableFromInline
+  init(
+    _ label: CandidLabel, _ encode: @escaping CandidFields<Root>.Encode,
+    _ decode: @escaping CandidFields<Root>.Decode
+  ) {
+    self.label = label
+    self.encode = encode
+    self.decode = decode
+  }
+}
+
+/// The fields of a structure, in any order.
 public final class CandidFields<Root: Sendable>: Sendable {
+  @usableFromInline
+  typealias Encode =
+    @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
+  @usableFromInline
+  typealias Decode =
+    @Sendable (inout CandidDecoder, UnsafeMutableRawPointer) throws(CandidError) -> Void
+
   /// A field, its type forgotten.
   private struct Field: Sendable {
     let label: CandidLabel
     let type: @Sendable (inout CandidTypeBuilder) -> CandidType
-    let encode: @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
-    let decode: @Sendable (inout CandidDecoder, UnsafeMutableRawPointer) throws(CandidError) -> Void
+    let encode: Encode
+    let decode: Decode
     let destroy: @Sendable (UnsafeMutableRawPointer) -> Void
     /// Where a value that has been read waits for the others, in bytes from the first.
     let slot: Int
@@ -63,50 +107,36 @@ public final class CandidFields<Root: Sendable>: Sendable {
 
   /// - Parameters:
   ///   - make: the initialiser, called with the values of the fields in the order given.
-  ///   - members: names and key paths. The order is free; names of equal ids are an error that the
-  ///     first use of the type reports.
-  public init<each Member: CandidConvertible>(
-    _ make: @escaping @Sendable (repeat each Member) -> Root,
-    _ members: repeat (CandidLabel, any KeyPath<Root, each Member> & Sendable)
+  ///   - members: in any order. Names of equal ids are an error that the first use of the type
+  ///     reports.
+  public init<each Value: CandidConvertible>(
+    _ make: @escaping @Sendable (repeat each Value) -> Root,
+    _ members: repeat CandidMember<Root, each Value>
   ) {
     var fields: [Field] = []
     var layout = SlotLayout()
-    repeat fields.append(
-      Self.field((each members).0, (each members).1, at: layout.place((each Member).self)))
-    let slots = fields.map(\.slot)
+    repeat fields.append(Self.field(each members, at: layout.place((each Value).self)))
+    // A key path of a type that depends on a pack cannot be made (Swift 6.3): a closure it is.
+    let slots = fields.map { $0.slot }
     self.make = { scratch in
       var next = 0
-      func take<Value>(_: Value.Type) -> Value {
+      func take<Taken>(_: Taken.Type) -> Taken {
         defer { next += 1 }
-        return (scratch + slots[next]).assumingMemoryBound(to: Value.self).move()
+        return (scratch + slots[next]).assumingMemoryBound(to: Taken.self).move()
       }
-      return make(repeat take((each Member).self))
+      return make(repeat take((each Value).self))
     }
     self.fields = fields.sorted { $0.label < $1.label }
     scratch = (layout.byteCount, layout.alignment)
   }
 
-  private static func field<Member: CandidConvertible>(
-    _ label: CandidLabel, _ path: any KeyPath<Root, Member> & Sendable, at slot: Int
+  private static func field<Value>(
+    _ member: CandidMember<Root, Value>, at slot: Int
   ) -> Field {
-    let encode: @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
-    if let offset = MemoryLayout<Root>.offset(of: path) {
-      // A stored property is reached by its place, many times as fast as by its key path.
-      encode = { (root, encoder) throws(CandidError) in
-        let member = (UnsafeRawPointer(root) + offset).assumingMemoryBound(to: Member.self)
-        try member.pointee.encode(into: &encoder)
-      }
-    } else {
-      encode = { (root, encoder) throws(CandidError) in
-        try root.pointee[keyPath: path].encode(into: &encoder)
-      }
-    }
-    return Field(
-      label: label, type: { $0.type(of: Member.self) }, encode: encode,
-      decode: { (decoder, slot) throws(CandidError) in
-        slot.initializeMemory(as: Member.self, to: try Member(from: &decoder))
-      },
-      destroy: { $0.assumingMemoryBound(to: Member.self).deinitialize(count: 1) }, slot: slot)
+    Field(
+      label: member.label, type: { $0.type(of: Value.self) }, encode: member.encode,
+      decode: member.decode,
+      destroy: { $0.assumingMemoryBound(to: Value.self).deinitialize(count: 1) }, slot: slot)
   }
 
   func candidType(in types: inout CandidTypeBuilder) -> CandidType {

@@ -13,7 +13,7 @@ struct JSONConversion {
       guard let special = Self.special(text) else { throw mismatch(node, type) }
       return type == .float32 ? .float32(Float(special)) : .float64(special)
     case (.number(let bytes), _) where type.code < 0:
-      guard let number = TextConversion.number(bytes, as: type) else {
+      guard let number = TextNumber.value(bytes, as: type) else {
         throw mismatch(node, type)
       }
       return number

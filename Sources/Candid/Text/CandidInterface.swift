@@ -3,63 +3,74 @@ public struct CandidInterface: Sendable {
   public var environment: CandidTypeEnvironment
   /// The service's type, or the name of it; nil for a file with definitions only.
   public var service: CandidType?
-  /// The arguments that the service is installed with.
-  public var initArguments: [CandidType] = []
+  /// The arguments that the service is installed with; nil when it takes none, being installed
+  /// already.
+  public var initArguments: [CandidType]?
 
-  /// Reads `type NAME = TYPE;` definitions and a final `service`. Imports are refused: there is no
-  /// directory to resolve them in.
-  /// - Throws: `syntax` with the offset; `invalidType` when a definition uses an unknown name.
+  /// Reads the source of a `.did` file and checks all that the specification asks of one: names are
+  /// defined once, and not as themselves; methods are functions, and the service is a service.
+  /// Linear in the source but for sorting.
+  /// - Throws: `syntax` or `invalidType` with the offset; `syntax` for an import, too.
   public init(parsing source: [UInt8]) throws(CandidError) {
-    var parser = try TextParser(source)
-    environment = CandidTypeEnvironment()
-    while try parser.acceptKeyword("type") {
-      let offset = parser.token.offset
-      let name = try parser.name()
-      try parser.expect("=")
-      guard environment[name] == nil else {
-        throw CandidError(.syntax, "the type \(name) is defined twice", at: offset)
-      }
-      environment[name] = try parser.type()
-      guard try parser.accept(";") || parser.token.kind == .end else {
-        throw parser.unexpected(";")
-      }
-    }
-    if parser.token.kind == .identifier, parser.token.name == "import" {
+    try self.init(parsing: CandidSource(name: "", bytes: source)) {
+      (_, _) throws(CandidError) in
       throw CandidError(
-        .syntax, "imports are not read; put the definitions into this file",
-        at: parser.token.offset)
+        .syntax, "imports cannot be read here; put the definitions into this source")
     }
-    if try parser.acceptKeyword("service") { try readService(&parser) }
-    try parser.expectEnd()
-    _ = try CandidSignature(
-      environment.definitions.keys.map { .named($0) } + initArguments
-        + (service.map { [$0] } ?? []),
-      in: environment)
   }
 
   public init(parsing source: String) throws(CandidError) {
     try self.init(parsing: Array(source.utf8))
   }
 
-  private mutating func readService(_ parser: inout TextParser) throws(CandidError) {
-    if parser.token.kind == .identifier { try parser.advance() }
-    try parser.expect(":")
-    if parser.token.kind == .mark("(") {
-      initArguments = try parser.tuple()
-      guard parser.token.kind == .arrow else { throw parser.unexpected("->") }
-      try parser.advance()
+  /// Reads a file together with the files that it imports (Candid spec, "Imports"), each of which
+  /// is read once.
+  /// - Parameter load: finds what `path` in an `import` of the file `importer` stands for.
+  /// - Throws: as above; `syntax` at the import for files that import each other; `limitExceeded`
+  ///   for more than 256 files, or 32 one in another. An error in an imported file has the place of
+  ///   the import as its offset, and tells the inner place in words.
+  public init(
+    parsing source: CandidSource,
+    importing load: (_ path: String, _ importer: CandidSource) throws(CandidError) -> CandidSource
+  ) throws(CandidError) {
+    var environment = CandidTypeEnvironment()
+    let main = try withoutActuallyEscaping(load) { (load) throws(CandidError) in
+      var loader = InterfaceLoader(load: load)
+      let main = try loader.interface(source)
+      environment = loader.environment
+      return main
     }
-    let isActor = parser.token.kind == .mark("{")
-    service = isActor ? .service(try parser.methods()) : .named(try parser.name())
-    _ = try parser.accept(";")
+    self.environment = environment
+    service = main.service
+    initArguments = main.initArguments
   }
 
   /// The type of a method of the service; nil when there is no such method.
   public func method(_ name: String) -> CandidFunction? {
-    guard let service, case .service(let methods) = try? environment.resolve(service),
-      let method = methods.first(where: { $0.name == name }),
+    guard let method = methods?.first(where: { $0.name == name }),
       case .function(let function) = try? environment.resolve(method.type)
     else { return nil }
     return function
+  }
+
+  /// The service's methods; nil when there is no service.
+  var methods: [CandidMethod]? {
+    guard let service, case .service(let methods) = try? environment.resolve(service) else {
+      return nil
+    }
+    return methods
+  }
+}
+
+/// A `.did` file.
+public struct CandidSource: Sendable {
+  /// What tells the file from others: where two imports lead to the same file, the name must be the
+  /// same. It is part of errors.
+  public var name: String
+  public var bytes: [UInt8]
+
+  public init(name: String, bytes: [UInt8]) {
+    self.name = name
+    self.bytes = bytes
   }
 }

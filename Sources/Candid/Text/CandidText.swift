@@ -7,17 +7,16 @@ public enum CandidText {
   public static func parseArguments(
     _ source: [UInt8], as signature: CandidSignature
   ) throws(CandidError) -> [CandidValue] {
-    var parser = try TextParser(source)
+    var parser = try TextParser(source, in: signature.environment)
     let nodes = try parser.argumentNodes()
-    let conversion = TextConversion(signature)
+    var conversion = TextConversion(signature.table, stated: parser.stated.table)
     var values: [CandidValue] = []
     values.reserveCapacity(signature.arguments.count)
     for (index, type) in signature.arguments.enumerated() {
       if index < nodes.count {
         values.append(try conversion.value(nodes[index], as: type))
-      } else if signature.table.hasDefault(type) {
-        let missing = TextNode(offset: source.count, content: .null)
-        values.append(try conversion.value(missing, as: type))
+      } else if let value = try conversion.missing(type, in: signature.table, at: source.count) {
+        values.append(value)
       } else {
         throw CandidError(
           .typeMismatch,
@@ -25,6 +24,7 @@ public enum CandidText {
           at: source.count)
       }
     }
+    for node in nodes.dropFirst(values.count) { _ = try conversion.inferred(node) }
     return values
   }
 
@@ -38,10 +38,15 @@ public enum CandidText {
   /// Reads an argument list at the types its form suggests: an integer without annotation is an
   /// `int`, another number a `float64`.
   /// - Throws: `syntax` or `typeMismatch`, with the offset; `limitExceeded` for deep nesting.
-  public static func parseArguments(_ source: String) throws(CandidError) -> [CandidValue] {
-    var parser = try TextParser(Array(source.utf8))
+  public static func parseArguments(
+    _ source: String, in environment: CandidTypeEnvironment = CandidTypeEnvironment()
+  ) throws(CandidError) -> [CandidValue] {
+    var parser = try TextParser(Array(source.utf8), in: environment)
+    let nodes = try parser.argumentNodes()
+    var conversion = TextConversion(stated: parser.stated.table)
     var values: [CandidValue] = []
-    for node in try parser.argumentNodes() { values.append(try node.inferred()) }
+    values.reserveCapacity(nodes.count)
+    for node in nodes { values.append(try conversion.inferred(node)) }
     return values
   }
 
@@ -64,21 +69,27 @@ public enum CandidText {
     values.reduce(16) { $0 + $1.outerByteCount }
   }
 
-  /// Reads one type.
-  /// - Throws: `syntax` with the offset.
-  public static func parseType(_ source: String) throws(CandidError) -> CandidType {
+  /// Reads one type. Names in it are checked against `environment`, when there is one.
+  /// - Throws: `syntax`, or `invalidType` for an unknown name, with the offset.
+  public static func parseType(
+    _ source: String, in environment: CandidTypeEnvironment? = nil
+  ) throws(CandidError) -> CandidType {
     var parser = try TextParser(Array(source.utf8))
     let type = try parser.type()
     try parser.expectEnd()
+    try environment?.check(parser.typeNames)
     return type
   }
 
   /// Reads types in parentheses, such as `(text, opt nat)`.
-  /// - Throws: `syntax` with the offset.
-  public static func parseTypes(_ source: String) throws(CandidError) -> [CandidType] {
+  /// - Throws: `syntax`, or `invalidType` for an unknown name, with the offset.
+  public static func parseTypes(
+    _ source: String, in environment: CandidTypeEnvironment? = nil
+  ) throws(CandidError) -> [CandidType] {
     var parser = try TextParser(Array(source.utf8))
     let types = try parser.tuple()
     try parser.expectEnd()
+    try environment?.check(parser.typeNames)
     return types
   }
 }

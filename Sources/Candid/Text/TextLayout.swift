@@ -20,7 +20,8 @@ struct TextLayout {
     for group in groups {
       append(flat[position..<group.start])
       let rest = range.upperBound - group.end + trailing
-      if column + group.end - group.start + rest <= Self.width || group.items.isEmpty {
+      let fits = column + group.end - group.start + rest <= Self.width && !group.isBroken
+      if fits || group.items.isEmpty {
         append(flat[group.start..<group.end])
       } else {
         split(group, indentation: indentation)

@@ -3,7 +3,20 @@ struct TextLexer {
   private let source: [UInt8]
   private var position = 0
 
-  init(_ source: [UInt8]) { self.source = source }
+  /// - Throws: `syntax` for bytes that are not UTF-8, wherever they are.
+  init(_ source: [UInt8]) throws(CandidError) {
+    self.source = source
+    guard (try? UTF8Span(validating: source.span)) == nil else { return }
+    throw CandidError(.syntax, "the text is not UTF-8", at: Self.validPrefix(source))
+  }
+
+  private static func validPrefix(_ source: [UInt8]) -> Int {
+    var parser = Unicode.UTF8.ForwardParser()
+    var bytes = source.makeIterator()
+    var count = 0
+    while case .valid(let scalar) = parser.parseScalar(from: &bytes) { count += scalar.count }
+    return count
+  }
 
   private var current: UInt8? { position < source.count ? source[position] : nil }
 
@@ -22,13 +35,13 @@ struct TextLexer {
       let name = String(decoding: source[start..<position], as: UTF8.self)
       return TextToken(kind: .identifier, offset: start, name: name)
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"):
-      return number(start)
+      return try number(start)
     case UInt8(ascii: "-"):
       if following(1) == UInt8(ascii: ">") {
         position += 2
         return TextToken(kind: .arrow, offset: start)
       }
-      return number(start)
+      return try number(start)
     case UInt8(ascii: "\""):
       return TextToken(kind: .string, offset: start, bytes: try string())
     case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "}"),
@@ -37,7 +50,7 @@ struct TextLexer {
       position += 1
       return TextToken(kind: .mark(byte), offset: start)
     default:
-      throw CandidError(.syntax, "an unexpected character", at: start)
+      throw CandidError(.syntax, "a character that has no meaning here", at: start)
     }
   }
 
@@ -51,7 +64,7 @@ struct TextLexer {
 
   private mutating func skipSpace() throws(CandidError) {
     while let byte = current {
-      if byte == 0x20 || (0x09...0x0d).contains(byte) {
+      if byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d {
         position += 1
       } else if byte == UInt8(ascii: "/"), following(1) == UInt8(ascii: "/") {
         position = source[position...].firstIndex(of: 0x0a) ?? source.count
@@ -83,29 +96,68 @@ struct TextLexer {
     } while depth > 0
   }
 
-  private mutating func number(_ start: Int) -> TextToken {
-    var bytes = [source[position]]
-    position += 1
-    let isHexadecimal = source[start...].prefix(3).contains { $0 | 0x20 == UInt8(ascii: "x") }
-    while let byte = current {
-      switch byte {
-      case UInt8(ascii: "_"): break
-      case UInt8(ascii: "+"), UInt8(ascii: "-"):
-        let exponent = isHexadecimal ? UInt8(ascii: "p") : UInt8(ascii: "e")
-        guard let last = bytes.last, last | 0x20 == exponent else {
-          return TextToken(kind: .number, offset: start, bytes: bytes)
-        }
-        bytes.append(byte)
-      default:
-        guard byte == UInt8(ascii: ".") || Self.continuesName(byte) else {
-          return TextToken(kind: .number, offset: start, bytes: bytes)
-        }
-        bytes.append(byte)
-      }
-      position += 1
+  /// A number by the grammar; `inf`, `nan` and `NaN` behind a sign too.
+  private mutating func number(_ start: Int) throws(CandidError) -> TextToken {
+    var bytes: [UInt8] = []
+    if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { take(into: &bytes) }
+    var isWhole: Bool
+    if current == UInt8(ascii: "0"), following(1) == UInt8(ascii: "x") {
+      take(into: &bytes)
+      take(into: &bytes)
+      isWhole = floating(into: &bytes, exponent: "p", Self.isHexadecimal)
+    } else if let byte = current, Self.isDecimal(byte) {
+      isWhole = floating(into: &bytes, exponent: "e", Self.isDecimal)
+    } else {
+      while let byte = current, Self.startsName(byte) { take(into: &bytes) }
+      isWhole = ["inf", "nan", "NaN"].contains(String(decoding: bytes.dropFirst(), as: UTF8.self))
+    }
+    if let byte = current, Self.continuesName(byte) { isWhole = false }
+    guard isWhole else {
+      throw CandidError(
+        .syntax,
+        "a malformed number; numbers are written 1_000, -5, 0xff, 1.5, 1e-3 or 0x1.8p3",
+        at: start)
     }
     return TextToken(kind: .number, offset: start, bytes: bytes)
   }
+
+  /// Digits, perhaps a point and digits, perhaps an exponent. False when digits are missing.
+  private mutating func floating(
+    into bytes: inout [UInt8], exponent: Unicode.Scalar, _ isDigit: (UInt8) -> Bool
+  ) -> Bool {
+    guard digits(into: &bytes, isDigit) else { return false }
+    if current == UInt8(ascii: ".") {
+      take(into: &bytes)
+      if let byte = current, isDigit(byte), !digits(into: &bytes, isDigit) { return false }
+    }
+    guard let byte = current, byte | 0x20 == UInt8(ascii: exponent) else { return true }
+    take(into: &bytes)
+    if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { take(into: &bytes) }
+    return digits(into: &bytes, Self.isDecimal)
+  }
+
+  /// Digits with single underscores between them, which are left out.
+  private mutating func digits(into bytes: inout [UInt8], _ isDigit: (UInt8) -> Bool) -> Bool {
+    guard let first = current, isDigit(first) else { return false }
+    while let byte = current {
+      if isDigit(byte) {
+        take(into: &bytes)
+      } else if byte == UInt8(ascii: "_"), let next = following(1), isDigit(next) {
+        position += 1
+      } else {
+        break
+      }
+    }
+    return true
+  }
+
+  private mutating func take(into bytes: inout [UInt8]) {
+    bytes.append(source[position])
+    position += 1
+  }
+
+  private static func isDecimal(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+  private static func isHexadecimal(_ byte: UInt8) -> Bool { hexadecimal(byte) != nil }
 
   private mutating func string() throws(CandidError) -> [UInt8] {
     let start = position
@@ -114,6 +166,11 @@ struct TextLexer {
     while true {
       let runStart = position
       while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+        guard byte >= 0x20, byte != 0x7f else {
+          throw CandidError(
+            .syntax, "a control character in a string; write it as an escape, like \\n or \\t",
+            at: position)
+        }
         position += 1
       }
       bytes.append(contentsOf: source[runStart..<position])
@@ -151,20 +208,15 @@ struct TextLexer {
 
   private mutating func unicodeEscape(_ start: Int) throws(CandidError) -> String.UTF8View {
     var code: UInt32 = 0
-    var digits = 0
+    var hexadecimal: [UInt8] = []
     if current == UInt8(ascii: "{") {
       position += 1
-      while let byte = current, byte != UInt8(ascii: "}") {
-        position += 1
-        if byte == UInt8(ascii: "_"), digits > 0 { continue }
-        guard let digit = Self.hexadecimal(byte), code <= 0xff_ffff else {
-          digits = 0
-          break
-        }
-        code = code << 4 | UInt32(digit)
-        digits += 1
+      var isValid = digits(into: &hexadecimal, Self.isHexadecimal)
+      for digit in hexadecimal {
+        isValid = isValid && code <= 0xfff_ffff
+        code = code << 4 | UInt32(Self.hexadecimal(digit) ?? 0)
       }
-      if digits > 0, current == UInt8(ascii: "}"), let scalar = Unicode.Scalar(code) {
+      if isValid, current == UInt8(ascii: "}"), let scalar = Unicode.Scalar(code) {
         position += 1
         return String(scalar).utf8
       }

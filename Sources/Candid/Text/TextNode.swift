@@ -5,8 +5,7 @@ struct TextNode {
     case bool(Bool)
     /// Without underscores.
     case number([UInt8])
-    /// Text unless it is no UTF-8.
-    case string([UInt8])
+    case text(String)
     case blob([UInt8])
     case principal(Principal)
     case service(Principal)
@@ -17,14 +16,35 @@ struct TextNode {
     case record([(label: CandidLabel, value: TextNode)])
     /// Without a value when none is written, which means null.
     case variant(CandidLabel, TextNode?)
-    case annotated(TextNode, CandidType)
+    /// A type of `TextParser.stated`.
+    case annotated(TextNode, TypeReference)
   }
 
   let offset: Int
   let content: Content
+
+  /// What is written, for messages.
+  var kind: String {
+    switch content {
+    case .null: "null"
+    case .bool: "a bool"
+    case .number(let bytes):
+      "the number \(String(decoding: bytes.prefix(80), as: UTF8.self).excerpt)"
+    case .text: "a text"
+    case .blob: "a blob"
+    case .principal: "a principal"
+    case .service: "a service"
+    case .function: "a func"
+    case .opt: "an opt"
+    case .vec: "a vec"
+    case .record: "a record"
+    case .variant: "a variant"
+    case .annotated: "a value"
+    }
+  }
 }
 
-/// Values (Candid spec, "Textual Format").
+/// Values (Candid spec, "Values").
 extension TextParser {
   /// A whole argument list in parentheses.
   mutating func argumentNodes() throws(CandidError) -> [TextNode] {
@@ -40,7 +60,13 @@ extension TextParser {
   private mutating func annotatedValue() throws(CandidError) -> TextNode {
     let node = try value()
     guard try accept(":") else { return node }
-    return TextNode(offset: node.offset, content: .annotated(node, try type()))
+    let offset = token.offset
+    let type = try type()
+    do throws(CandidError) {
+      return TextNode(offset: node.offset, content: .annotated(node, try stated.compile(type)))
+    } catch {
+      throw CandidError(error.code, error.message, at: offset)
+    }
   }
 
   private mutating func value() throws(CandidError) -> TextNode {
@@ -53,9 +79,7 @@ extension TextParser {
       try advance()
       return TextNode(offset: offset, content: .number(bytes))
     case .string:
-      let bytes = token.bytes
-      try advance()
-      return TextNode(offset: offset, content: .string(bytes))
+      return TextNode(offset: offset, content: .text(try string()))
     case .mark(UInt8(ascii: "(")):
       try advance()
       let node = try annotatedValue()
@@ -76,6 +100,7 @@ extension TextParser {
     case "null": return .null
     case "true": return .bool(true)
     case "false": return .bool(false)
+    // The grammar has no words for these; the reference prints two of them.
     case "nan", "NaN", "inf": return .number(Array(word.utf8))
     case "opt": return .opt(try value())
     case "principal": return .principal(try principal())
@@ -101,19 +126,19 @@ extension TextParser {
       try expect("{")
       let label = try label()
       let payload: TextNode? = try accept("=") ? try annotatedValue() : nil
-      _ = try accept(";")
       try expect("}")
       return .variant(label, payload)
     default:
       throw CandidError(
-        .syntax, "expected a value, found \(word); text is written in quotation marks", at: offset)
+        .syntax,
+        "expected a value, found \(word.excerpt); text is written in quotation marks", at: offset)
     }
   }
 
   private mutating func principal() throws(CandidError) -> Principal {
     let offset = token.offset
     let text = try string()
-    do {
+    do throws(CandidError) {
       return try Principal(text: text)
     } catch {
       throw CandidError(error.code, error.message, at: offset)
@@ -123,20 +148,19 @@ extension TextParser {
   private mutating func recordFields() throws(CandidError) -> [(
     label: CandidLabel, value: TextNode
   )] {
-    let offset = token.offset
-    var fields: [(label: CandidLabel, value: TextNode)] = []
+    var fields: [(offset: Int, element: (label: CandidLabel, value: TextNode))] = []
     try expect("{")
     try list(until: "}", separator: ";") { (parser) throws(CandidError) in
-      let next = try parser.peek()
+      let offset = parser.token.offset
       let label: CandidLabel
-      if next.kind == .mark("=") {
+      if try parser.peek() == .mark("=") {
         label = try parser.label()
         try parser.expect("=")
       } else {
-        label = try parser.implied(after: fields.last?.label)
+        label = try parser.implied(after: fields.last?.element.label)
       }
-      fields.append((label, try parser.annotatedValue()))
+      fields.append((offset, (label, try parser.annotatedValue())))
     }
-    return try Self.sorted(fields, { $0.label }, at: offset)
+    return try Self.sorted(fields) { $0.label }
   }
 }

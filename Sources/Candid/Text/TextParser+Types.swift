@@ -1,27 +1,45 @@
-/// Types (Candid spec, "Grammar").
+/// Types (Candid spec, "Core Grammar").
 extension TextParser {
   mutating func type() throws(CandidError) -> CandidType {
     try enter()
     defer { leave() }
-    guard token.kind == .identifier else {
-      guard token.kind == .string else { throw unexpected("a type") }
-      return .named(try string())
+    guard token.kind == .identifier else { throw unexpected("a type") }
+    if let primitive = Self.primitives[token.name] {
+      try advance()
+      return primitive
     }
-    let word = token.name
-    try advance()
-    if let primitive = Self.primitives[word] { return primitive }
-    switch word {
-    case "opt": return .opt(try type())
-    case "vec": return .vec(try type())
-    case "record": return .record(try fields(areCases: false))
-    case "variant": return .variant(try fields(areCases: true))
-    case "func": return .function(try function())
-    case "service": return .service(try methods())
-    default: return .named(word)
+    switch token.name {
+    case "opt":
+      try advance()
+      return .opt(try type())
+    case "vec":
+      try advance()
+      return .vec(try type())
+    case "record":
+      try advance()
+      return .record(try fields(areCases: false))
+    case "variant":
+      try advance()
+      return .variant(try fields(areCases: true))
+    case "func":
+      try advance()
+      return .function(try function())
+    case "service":
+      try advance()
+      return .service(try methods())
+    default: return try typeName()
     }
   }
 
-  private static let primitives: [String: CandidType] = [
+  /// The name of a defined type.
+  mutating func typeName(isMethod: Bool = false) throws(CandidError) -> CandidType {
+    let offset = token.offset
+    let name = try identifier("a type")
+    typeNames.append(TypeName(name: name, offset: offset, isMethod: isMethod))
+    return .named(name)
+  }
+
+  static let primitives: [String: CandidType] = [
     "null": .null, "bool": .bool, "nat": .nat, "int": .int,
     "nat8": .nat8, "nat16": .nat16, "nat32": .nat32, "nat64": .nat64,
     "int8": .int8, "int16": .int16, "int32": .int32, "int64": .int64,
@@ -30,20 +48,20 @@ extension TextParser {
   ]
 
   private mutating func fields(areCases: Bool) throws(CandidError) -> [CandidField] {
-    let offset = token.offset
-    var fields: [CandidField] = []
+    var fields: [(offset: Int, element: CandidField)] = []
     try expect("{")
     try list(until: "}", separator: ";") { (parser) throws(CandidError) in
-      fields.append(try parser.field(after: fields.last?.label, isCase: areCases))
+      let offset = parser.token.offset
+      let previous = fields.last?.element.label
+      fields.append((offset, try parser.field(after: previous, isCase: areCases)))
     }
-    return try Self.sorted(fields, \.label, at: offset)
+    return try Self.sorted(fields, \.label)
   }
 
   private mutating func field(
     after previous: CandidLabel?, isCase: Bool
   ) throws(CandidError) -> CandidField {
-    let next = try peek()
-    guard isCase || token.kind == .number || next.kind == .mark(":") else {
+    if !isCase, token.kind != .number, try peek() != .mark(":") {
       return CandidField(label: try implied(after: previous), type: try type())
     }
     let label = try label()
@@ -55,17 +73,26 @@ extension TextParser {
   /// What follows `func`, or a method's name and colon.
   mutating func function() throws(CandidError) -> CandidFunction {
     var function = CandidFunction(try tuple(), [])
-    guard token.kind == .arrow else { throw unexpected("->") }
-    try advance()
+    try expectArrow()
+    let resultOffset = token.offset
     function.results = try tuple()
     while token.kind == .identifier {
+      let annotation: CandidFunction.Annotation
       switch token.name {
-      case "query": function.annotations.append(.query)
-      case "oneway": function.annotations.append(.oneway)
-      case "composite_query": function.annotations.append(.compositeQuery)
+      case "query": annotation = .query
+      case "oneway": annotation = .oneway
+      case "composite_query": annotation = .compositeQuery
       default: throw unexpected("query, oneway or composite_query")
       }
+      guard !function.annotations.contains(annotation) else {
+        throw CandidError(.syntax, "\(token.name) is written twice", at: token.offset)
+      }
+      function.annotations.append(annotation)
       try advance()
+    }
+    if function.annotations.contains(.oneway), !function.results.isEmpty {
+      throw CandidError(
+        .invalidType, "a oneway function has no results; write ()", at: resultOffset)
     }
     return function
   }
@@ -73,10 +100,16 @@ extension TextParser {
   /// Types in parentheses, each perhaps with a name that has no meaning.
   mutating func tuple() throws(CandidError) -> [CandidType] {
     var types: [CandidType] = []
+    var names: Set<String> = []
     try expect("(")
     try list(until: ")", separator: ",") { (parser) throws(CandidError) in
-      if try parser.peek().kind == .mark(":") {
-        _ = try parser.name()
+      if try parser.peek() == .mark(":") {
+        let offset = parser.token.offset
+        let name = try parser.name()
+        guard names.insert(name).inserted else {
+          throw CandidError(
+            .syntax, "the name \(name.excerpt) is there already", at: offset)
+        }
         try parser.expect(":")
       }
       types.append(try parser.type())
@@ -86,21 +119,22 @@ extension TextParser {
 
   /// What follows `service`.
   mutating func methods() throws(CandidError) -> [CandidMethod] {
-    let offset = token.offset
     var methods: [CandidMethod] = []
+    var names: Set<String> = []
     try expect("{")
     try list(until: "}", separator: ";") { (parser) throws(CandidError) in
+      let offset = parser.token.offset
       let name = try parser.name()
+      guard names.insert(name).inserted else {
+        throw CandidError(
+          .syntax, "the method \(name.excerpt) is there already", at: offset)
+      }
       try parser.expect(":")
       let isFunction = parser.token.kind == .mark("(")
       let type: CandidType =
-        isFunction ? .function(try parser.function()) : .named(try parser.name())
+        isFunction ? .function(try parser.function()) : try parser.typeName(isMethod: true)
       methods.append(CandidMethod(name, type))
     }
-    let sorted = methods.sorted { TypeCompiler.precedes($0.name, $1.name) }
-    for (left, right) in zip(sorted, sorted.dropFirst()) where left.name == right.name {
-      throw CandidError(.syntax, "the method \(left.name) is declared twice", at: offset)
-    }
-    return sorted
+    return methods.sorted { TypeCompiler.precedes($0.name, $1.name) }
   }
 }

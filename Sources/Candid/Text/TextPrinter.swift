@@ -11,34 +11,40 @@ struct TextPrinter {
     var end = 0
     /// Behind each item, the last too when the group is broken.
     var separator: UInt8?
+    /// Whether it is broken even where it fits into a line.
+    var isBroken = false
     var inner: [Group] = []
   }
 
-  private(set) var bytes: [UInt8] = []
-  /// Nil when no layout is wanted.
-  private var open: [Group]?
+  var bytes: [UInt8] = []
+  /// Empty when no layout is wanted.
+  private var open: [Group]
 
   /// Makes room for `byteCount` bytes, more or less.
   init(notesGroups: Bool, byteCount: Int) {
     bytes.reserveCapacity(byteCount)
-    open = notesGroups ? [Group(start: 0, opened: 0, separator: nil)] : nil
+    open = notesGroups ? [Group(start: 0, opened: 0, separator: nil)] : []
   }
 
-  var groups: [Group] { open?.first?.inner ?? [] }
+  var groups: [Group] { open.first?.inner ?? [] }
 
   mutating func arguments(_ values: [CandidValue]) {
     group("(", ")", separator: ",", values) { $0.annotated($1) }
   }
 
-  private mutating func group<Item>(
+  mutating func group<Item>(
     _ opening: String, _ closing: Unicode.Scalar, separator: Unicode.Scalar?, _ items: [Item],
-    _ print: (inout TextPrinter, Item) -> Void
+    isBroken: Bool = false, _ print: (inout TextPrinter, Item) -> Void
   ) {
     let padding = closing == "}"
     let start = bytes.count
     write(opening)
-    open?.append(
-      Group(start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) }))
+    if !open.isEmpty {
+      open.append(
+        Group(
+          start: start, opened: bytes.count, separator: separator.map { UInt8(ascii: $0) },
+          isBroken: isBroken))
+    }
     var isFirst = true
     for item in items {
       if !isFirst, let separator { bytes.append(UInt8(ascii: separator)) }
@@ -51,19 +57,16 @@ struct TextPrinter {
     if padding, !items.isEmpty { bytes.append(0x20) }
     note { $0.closing = $1 }
     bytes.append(UInt8(ascii: closing))
-    if var finished = open?.popLast() {
+    if var finished = open.popLast() {
       finished.end = bytes.count
       note { group, _ in group.inner.append(finished) }
     }
   }
 
+  /// Changes the innermost group in place.
   private mutating func note(_ change: (inout Group, Int) -> Void) {
-    guard let last = open?.indices.last else { return }
-    let end = bytes.count
-    if var group = open?[last] {
-      change(&group, end)
-      open?[last] = group
-    }
+    guard let last = open.indices.last else { return }
+    change(&open[last], bytes.count)
   }
 
   mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }
@@ -93,8 +96,8 @@ struct TextPrinter {
     case .int16(let number): digits(String(number))
     case .int32(let number): digits(String(number))
     case .int64(let number): digits(String(number))
-    case .float32(let number): write(TextNumber.decimal(number.description))
-    case .float64(let number): write(TextNumber.decimal(number.description))
+    case .float32(let number): write(TextNumber.decimal(number))
+    case .float64(let number): write(TextNumber.decimal(number))
     case .text(let text): bytes.appendQuoted(text)
     case .principal(let principal): reference("principal ", principal)
     case .service(let principal): reference("service ", principal)

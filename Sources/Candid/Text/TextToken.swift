@@ -21,8 +21,8 @@ struct TextToken {
 
   var description: String {
     switch kind {
-    case .identifier: name
-    case .number: String(decoding: bytes, as: UTF8.self)
+    case .identifier: name.excerpt
+    case .number: String(decoding: bytes, as: UTF8.self).excerpt
     case .string: "a string"
     case .mark(let mark): String(UnicodeScalar(mark))
     case .arrow: "->"
@@ -34,5 +34,12 @@ struct TextToken {
 extension TextToken.Kind {
   static func mark(_ character: Unicode.Scalar) -> TextToken.Kind {
     .mark(UInt8(ascii: character))
+  }
+}
+
+extension String {
+  /// As much of the text as an error may repeat.
+  var excerpt: String {
+    utf8.count <= 40 ? self : String(unicodeScalars.prefix(40)) + "…"
   }
 }

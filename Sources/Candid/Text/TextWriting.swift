@@ -3,7 +3,7 @@ private let keywords: Set<String> = [
   "import", "service", "func", "type", "opt", "vec", "record", "variant", "blob", "principal",
   "nat", "nat8", "nat16", "nat32", "nat64", "int", "int8", "int16", "int32", "int64",
   "float32", "float64", "bool", "text", "null", "reserved", "empty", "oneway", "query",
-  "composite_query",
+  "composite_query", "true", "false",
 ]
 
 extension [UInt8] {
@@ -105,30 +105,5 @@ extension Unicode.Scalar {
       false
     default: !properties.isGraphemeExtend
     }
-  }
-}
-
-enum TextNumber {
-  /// Swift's shortest form of a float without an exponent, always with a point.
-  static func decimal(_ shortest: String) -> String {
-    let parts = shortest.split(separator: "e", maxSplits: 1)
-    switch shortest {
-    case "nan", "-nan": return "NaN"
-    case "inf", "-inf": return shortest
-    default: break
-    }
-    guard parts.count == 2, let exponent = Int(parts[1]) else { return shortest }
-    let sign = parts[0].hasPrefix("-") ? "-" : ""
-    let mantissa = parts[0].drop { $0 == "-" }.split(separator: ".", maxSplits: 1)
-    let whole = String(mantissa.first ?? "0")
-    var fraction = mantissa.count == 2 ? String(mantissa[1]) : ""
-    if fraction == "0" { fraction = "" }
-    if exponent < 0 {
-      return sign + "0." + String(repeating: "0", count: -exponent - 1) + whole + fraction
-    }
-    let padding = String(repeating: "0", count: max(0, exponent - fraction.utf8.count))
-    let digits = fraction + padding
-    let rest = digits.dropFirst(exponent)
-    return sign + whole + digits.prefix(exponent) + "." + (rest.isEmpty ? "0" : rest)
   }
 }

@@ -8,7 +8,7 @@ enum CandidBatch {
     var answer: Answer
     do {
       answer = try JSONDecoder().decode(Question.self, from: Data(line)).answer()
-    } catch let error as CandidTool.Failure {
+    } catch let error as CandidFailure {
       answer = Answer(ok: false, error: error.message, offset: error.offset)
     } catch let error as DecodingError {
       answer = Answer(ok: false, error: BatchLines.sentence(error))
@@ -37,39 +37,36 @@ enum CandidBatch {
     var a: String?
     var b: String?
 
-    func answer() throws(CandidTool.Failure) -> Answer {
+    func answer() throws(CandidFailure) -> Answer {
       if op == "hash" { return Answer(hash: CandidLabel.hash(try require(value, "value"))) }
       let tool = try CandidTool(definitions: defs ?? "", types: type)
       switch op {
       case "encode":
         return Answer(hex: HexDigits.text(try tool.encode(try require(value, "value"))))
       case "decode":
-        return Answer(text: try tool.decode(try message()))
+        return Answer(text: CandidText.print(try tool.decode(try message())))
       case "subtype":
-        return Answer(
-          subtype: try tool.isSubtype(try require(a, "a"), of: try require(b, "b")))
+        let reason = try tool.compare(try require(a, "a"), with: try require(b, "b"))
+        return Answer(subtype: reason == nil)
       case "check":
         // The definitions and the type are read already.
         if let value { _ = try tool.encode(value) }
         if hex != nil { _ = try tool.decode(try message()) }
         return Answer()
       default:
-        throw CandidTool.Failure(
+        throw CandidFailure(
           "there is no op \"\(op)\"; there are encode, decode, subtype, check and hash")
       }
     }
 
-    private func message() throws(CandidTool.Failure) -> [UInt8] {
-      guard let bytes = HexDigits.bytes(try require(hex, "hex")) else {
-        throw CandidTool.Failure("hex: this is no sequence of pairs of hexadecimal digits")
-      }
-      return bytes
+    private func message() throws(CandidFailure) -> [UInt8] {
+      try CandidTool.message(hex: try require(hex, "hex"))
     }
 
     private func require(
       _ field: String?, _ name: String
-    ) throws(CandidTool.Failure) -> String {
-      guard let field else { throw CandidTool.Failure("the field \"\(name)\" is missing") }
+    ) throws(CandidFailure) -> String {
+      guard let field else { throw CandidFailure("the field \"\(name)\" is missing") }
       return field
     }
   }

@@ -1,0 +1,94 @@
+import Candid
+import Foundation
+
+/// Measures the workloads and a plain copy of as many bytes, in turns.
+struct CandidBenchmark {
+  struct Figure: Encodable {
+    var message: String
+    var work: String
+    var bytes: Int
+    /// The median of the rounds.
+    var nanoseconds: Double
+    /// Of a copy of as many bytes into memory that is there, in the same rounds.
+    var copyNanoseconds: Double
+    var ratio: Double { nanoseconds / copyNanoseconds }
+  }
+
+  let rounds: Int
+  /// How long one workload runs in one round.
+  let slice = Duration.microseconds(500)
+
+  func run() throws(CandidError) -> [Figure] {
+    var figures: [Figure] = []
+    for workload in try CandidWorkloads.all() {
+      figures.append(try measure(workload))
+    }
+    return figures
+  }
+
+  private func measure(_ workload: CandidWorkload) throws(CandidError) -> Figure {
+    let copy = try PlainCopy.workload(workload.byteCount)
+    let times = try iterations(workload)
+    let copies = try iterations(copy)
+    var samples: [Double] = []
+    var copySamples: [Double] = []
+    for _ in 0..<rounds {
+      samples.append(try time(workload, times))
+      copySamples.append(try time(copy, copies))
+    }
+    return Figure(
+      message: workload.message, work: workload.work, bytes: workload.byteCount,
+      nanoseconds: median(samples), copyNanoseconds: median(copySamples))
+  }
+
+  /// How many times fill a slice, found by doubling, which also warms the caches.
+  private func iterations(_ workload: CandidWorkload) throws(CandidError) -> Int {
+    var times = 1
+    while try time(workload, times) * Double(times)
+      < Double(slice.components.attoseconds / 1_000_000_000)
+    {
+      times *= 2
+    }
+    return times
+  }
+
+  /// Nanoseconds for doing it once.
+  private func time(_ workload: CandidWorkload, _ times: Int) throws(CandidError) -> Double {
+    let clock = ContinuousClock()
+    let start = clock.now
+    Blackhole.consume(try workload.run(times))
+    let elapsed = start.duration(to: clock.now).components
+    let nanoseconds = Double(elapsed.seconds) * 1e9 + Double(elapsed.attoseconds) / 1e9
+    return nanoseconds / Double(times)
+  }
+
+  private func median(_ samples: [Double]) -> Double {
+    let sorted = samples.sorted()
+    return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+  }
+}
+
+/// The least that any codec must do.
+private enum PlainCopy {
+  static func workload(_ byteCount: Int) throws(CandidError) -> CandidWorkload {
+    let source = [UInt8](repeating: 1, count: byteCount)
+    var target = [UInt8](repeating: 0, count: byteCount)
+    return CandidWorkload(message: "", work: "copy", byteCount: byteCount) { times in
+      for _ in 0..<times {
+        source.withUnsafeBytes { from in
+          target.withUnsafeMutableBytes { $0.copyMemory(from: from) }
+        }
+        Blackhole.consume(Int(target[byteCount - 1]))
+      }
+      return target.count
+    }
+  }
+}
+
+/// Where results go, so that no compiler may leave out the work that made them.
+private enum Blackhole {
+  @inline(never)
+  static func consume(_ value: Int) {
+    if value == .min { print("") }
+  }
+}
