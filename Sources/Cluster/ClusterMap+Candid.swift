@@ -28,9 +28,11 @@ extension ClusterMap: CandidConvertible {
 
     static let candidFields = CandidFields(
       WireForm.init(format:epoch:revision:hashKey:capacity:log:addresses:coordinator:),
-      ("format", \.format), ("epoch", \.epoch), ("revision", \.revision),
-      ("hash_key", \.hashKey), ("capacity", \.capacity), ("log", \.log),
-      ("addresses", \.addresses), ("coordinator", \.coordinator))
+      CandidMember("format", \.format), CandidMember("epoch", \.epoch),
+      CandidMember("revision", \.revision),
+      CandidMember("hash_key", \.hashKey), CandidMember("capacity", \.capacity),
+      CandidMember("log", \.log),
+      CandidMember("addresses", \.addresses), CandidMember("coordinator", \.coordinator))
 
     func map() throws(CandidError) -> ClusterMap {
       do {
@@ -80,7 +82,8 @@ extension ClusterMap: CandidConvertible {
     var address: String
 
     static let candidFields = CandidFields(
-      MemberAddress.init(node:address:), ("node", \.node), ("address", \.address))
+      MemberAddress.init(node:address:), CandidMember("node", \.node),
+      CandidMember("address", \.address))
   }
 }
 

@@ -59,7 +59,8 @@ public struct Migration: CandidRecord {
   }
 
   public static let candidFields = CandidFields(
-    Migration.init(data:epoch:from:), ("data", \.data), ("epoch", \.epoch), ("from", \.from))
+    Migration.init(data:epoch:from:), CandidMember("data", \.data), CandidMember("epoch", \.epoch),
+    CandidMember("from", \.from))
 }
 
 /// `init_canister_manager_param`.
@@ -71,7 +72,7 @@ public struct InitCanisterManagerParam: CandidRecord {
   }
 
   public static let candidFields = CandidFields(
-    InitCanisterManagerParam.init(args:), ("args", \.args))
+    InitCanisterManagerParam.init(args:), CandidMember("args", \.args))
 }
 
 /// `install_args`: the cluster that a node becomes a part of.
@@ -88,8 +89,9 @@ public struct InstallArgs: CandidRecord {
   }
 
   public static let candidFields = CandidFields(
-    InstallArgs.init(allNodes:node:map:), ("all_nodes", \.allNodes), ("node", \.node),
-    ("map", \.map))
+    InstallArgs.init(allNodes:node:map:), CandidMember("all_nodes", \.allNodes),
+    CandidMember("node", \.node),
+    CandidMember("map", \.map))
 }
 
 /// `wasm_init_args`: a chunk of the module, in order.
@@ -110,8 +112,9 @@ public struct WasmInitArgs: CandidRecord {
   }
 
   public static let candidFields = CandidFields(
-    WasmInitArgs.init(position:chunk:offset:sha256:), ("position", \.position),
-    ("wasm_chunk", \.chunk), ("offset", \.offset), ("sha256", \.sha256))
+    WasmInitArgs.init(position:chunk:offset:sha256:), CandidMember("position", \.position),
+    CandidMember("wasm_chunk", \.chunk), CandidMember("offset", \.offset),
+    CandidMember("sha256", \.sha256))
 }
 
 /// `NodeResult`: the owner's id when a key lives elsewhere, else the result.

@@ -59,13 +59,19 @@ public struct NodeInfo: CandidRecord {
       allNodes:previousNode:nextNode:status:cyclesBalance:node:size:bytes:epoch:revision:
       ringDigest:requestsPerSecond:moduleSHA256:version:durability:isPurging:handover:
       incarnation:processID:),
-    ("all_nodes", \.allNodes), ("prev_node_id", \.previousNode), ("next_node_id", \.nextNode),
-    ("status", \.status), ("cycles_balance", \.cyclesBalance), ("node_id", \.node),
-    ("size", \.size), ("bytes", \.bytes), ("epoch", \.epoch), ("revision", \.revision),
-    ("ring_digest", \.ringDigest), ("requests_per_second", \.requestsPerSecond),
-    ("module_sha256", \.moduleSHA256), ("version", \.version), ("durability", \.durability),
-    ("purging", \.isPurging), ("handover", \.handover), ("incarnation", \.incarnation),
-    ("process_id", \.processID))
+    CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
+    CandidMember("next_node_id", \.nextNode),
+    CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance),
+    CandidMember("node_id", \.node),
+    CandidMember("size", \.size), CandidMember("bytes", \.bytes), CandidMember("epoch", \.epoch),
+    CandidMember("revision", \.revision),
+    CandidMember("ring_digest", \.ringDigest),
+    CandidMember("requests_per_second", \.requestsPerSecond),
+    CandidMember("module_sha256", \.moduleSHA256), CandidMember("version", \.version),
+    CandidMember("durability", \.durability),
+    CandidMember("purging", \.isPurging), CandidMember("handover", \.handover),
+    CandidMember("incarnation", \.incarnation),
+    CandidMember("process_id", \.processID))
 }
 
 /// `node_info_status`.
@@ -132,8 +138,9 @@ public enum NodeError: Hashable, CandidVariant {
 
 extension HandoverStatus: CandidRecord {
   public static let candidFields = CandidFields(
-    HandoverStatus.init(epoch:phase:sentKeys:backlog:), ("epoch", \.epoch), ("phase", \.phase),
-    ("sent_keys", \.sentKeys), ("backlog", \.backlog))
+    HandoverStatus.init(epoch:phase:sentKeys:backlog:), CandidMember("epoch", \.epoch),
+    CandidMember("phase", \.phase),
+    CandidMember("sent_keys", \.sentKeys), CandidMember("backlog", \.backlog))
 }
 
 /// What the coordinator keeps of a node's report.

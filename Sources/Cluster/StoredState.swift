@@ -39,9 +39,11 @@ extension CoordinatorState: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.init(
       format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedUndone:),
-    ("format", \.format), ("map", \.map), ("next_number", \.nextNumber),
-    ("next_epoch", \.nextEpoch), ("bootstrapped", \.isBootstrapped),
-    ("module_sha256", \.moduleDigest), ("change", \.change), ("undone", \.storedUndone))
+    CandidMember("format", \.format), CandidMember("map", \.map),
+    CandidMember("next_number", \.nextNumber),
+    CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
+    CandidMember("module_sha256", \.moduleDigest), CandidMember("change", \.change),
+    CandidMember("undone", \.storedUndone))
 
   private var format: FirstFormat { FirstFormat() }
   /// Older programs did not store it.
@@ -68,7 +70,8 @@ extension CoordinatorState: CandidRecord {
 extension CoordinatorState.Change: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.Change.init(node:epoch:isDecided:),
-    ("node", \.node), ("epoch", \.epoch), ("decided", \.isDecided))
+    CandidMember("node", \.node), CandidMember("epoch", \.epoch),
+    CandidMember("decided", \.isDecided))
 }
 
 extension ClusterMap {
@@ -87,7 +90,8 @@ struct HandoverRecord: CandidRecord {
   var isFenced: Bool
 
   static let candidFields = CandidFields(
-    HandoverRecord.init(next:isFenced:), ("next", \.next), ("fenced", \.isFenced))
+    HandoverRecord.init(next:isFenced:), CandidMember("next", \.next),
+    CandidMember("fenced", \.isFenced))
 
   init(next: ClusterMap, isFenced: Bool) {
     self.next = next

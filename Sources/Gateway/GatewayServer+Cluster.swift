@@ -114,7 +114,8 @@ struct NodeEntry: CandidRecord {
 
   static let candidFields = CandidFields(
     NodeEntry.init(id:address:state:info:),
-    ("id", \.id), ("address", \.address), ("state", \.state), ("info", \.info))
+    CandidMember("id", \.id), CandidMember("address", \.address), CandidMember("state", \.state),
+    CandidMember("info", \.info))
 }
 
 /// The ring as `/ring` shows it: without the hash key, which is the cluster's secret.
@@ -125,7 +126,8 @@ struct RingDescription: CandidRecord {
     var state: String
 
     static let candidFields = CandidFields(
-      Member.init(id:address:state:), ("id", \.id), ("address", \.address), ("state", \.state))
+      Member.init(id:address:state:), CandidMember("id", \.id), CandidMember("address", \.address),
+      CandidMember("state", \.state))
   }
 
   var epoch: UInt64
@@ -137,8 +139,10 @@ struct RingDescription: CandidRecord {
 
   static let candidFields = CandidFields(
     RingDescription.init(epoch:revision:digest:members:joining:isSettled:),
-    ("epoch", \.epoch), ("revision", \.revision), ("digest", \.digest),
-    ("members", \.members), ("joining", \.joining), ("settled", \.isSettled))
+    CandidMember("epoch", \.epoch), CandidMember("revision", \.revision),
+    CandidMember("digest", \.digest),
+    CandidMember("members", \.members), CandidMember("joining", \.joining),
+    CandidMember("settled", \.isSettled))
 }
 
 extension RingDescription {

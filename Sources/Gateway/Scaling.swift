@@ -8,7 +8,7 @@ struct ScaleRequest: CandidRecord {
   var plan: Bool?
 
   static let candidFields = CandidFields(
-    ScaleRequest.init(action:plan:), ("action", \.action), ("plan", \.plan))
+    ScaleRequest.init(action:plan:), CandidMember("action", \.action), CandidMember("plan", \.plan))
 }
 
 enum ScaleAction: String, CaseIterable, CandidVariant {
@@ -24,7 +24,8 @@ struct ScaleResult: CandidRecord {
 
   static let candidFields = CandidFields(
     ScaleResult.init(node:nodes:moves:message:),
-    ("node", \.node), ("nodes", \.nodes), ("moves", \.moves), ("message", \.message))
+    CandidMember("node", \.node), CandidMember("nodes", \.nodes), CandidMember("moves", \.moves),
+    CandidMember("message", \.message))
 }
 
 /// What one more node would mean: of the keys, 1/(n + 1) move, all of them to the new node.

@@ -83,5 +83,5 @@ private struct TextResult: CandidRecord {
   var from: Principal
 
   static let candidFields = CandidFields(
-    TextResult.init(data:from:), ("data", \.data), ("from", \.from))
+    TextResult.init(data:from:), CandidMember("data", \.data), CandidMember("from", \.from))
 }

@@ -186,6 +186,7 @@ private struct OriginalNodeInfo: CandidRecord {
 
   static let candidFields = CandidFields(
     OriginalNodeInfo.init(allNodes:previousNode:nextNode:status:cyclesBalance:),
-    ("all_nodes", \.allNodes), ("prev_node_id", \.previousNode), ("next_node_id", \.nextNode),
-    ("status", \.status), ("cycles_balance", \.cyclesBalance))
+    CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
+    CandidMember("next_node_id", \.nextNode),
+    CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance))
 }

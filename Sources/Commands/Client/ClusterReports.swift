@@ -11,7 +11,8 @@ struct NodeListing: CandidRecord {
 
   static let candidFields = CandidFields(
     NodeListing.init(id:address:state:info:),
-    ("id", \.id), ("address", \.address), ("state", \.state), ("info", \.info))
+    CandidMember("id", \.id), CandidMember("address", \.address), CandidMember("state", \.state),
+    CandidMember("info", \.info))
 }
 
 /// The ring as `GET /ring` tells of it.
@@ -22,7 +23,8 @@ struct RingListing: CandidRecord {
     var state: String
 
     static let candidFields = CandidFields(
-      Member.init(id:address:state:), ("id", \.id), ("address", \.address), ("state", \.state))
+      Member.init(id:address:state:), CandidMember("id", \.id), CandidMember("address", \.address),
+      CandidMember("state", \.state))
   }
 
   var epoch: UInt64
@@ -35,8 +37,9 @@ struct RingListing: CandidRecord {
 
   static let candidFields = CandidFields(
     RingListing.init(epoch:digest:members:joining:isSettled:),
-    ("epoch", \.epoch), ("digest", \.digest), ("members", \.members), ("joining", \.joining),
-    ("settled", \.isSettled))
+    CandidMember("epoch", \.epoch), CandidMember("digest", \.digest),
+    CandidMember("members", \.members), CandidMember("joining", \.joining),
+    CandidMember("settled", \.isSettled))
 
   /// Whether every member serves.
   var isReady: Bool { !members.isEmpty && members.allSatisfy { $0.state == "member" } }

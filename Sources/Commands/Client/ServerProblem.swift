@@ -40,7 +40,8 @@ struct ServerProblem: Hashable {
 
     static let candidFields = CandidFields(
       Document.init(detail:code:isRetryable:),
-      ("detail", \.detail), ("code", \.code), ("retryable", \.isRetryable))
+      CandidMember("detail", \.detail), CandidMember("code", \.code),
+      CandidMember("retryable", \.isRetryable))
 
     static func read(contentType: String, body: [UInt8]) -> Document? {
       let representation: Representation

@@ -61,7 +61,8 @@ struct ScaleOutcome: CandidRecord, Encodable {
   static let candidFields = CandidFields(
     { (node: Principal?, nodes: UInt32, moves: UInt64, message: String) in
       ScaleOutcome(node: node?.text, nodes: nodes, moves: moves, message: message)
-    }, ("node", \.principal), ("nodes", \.nodes), ("moves", \.moves), ("message", \.message))
+    }, CandidMember("node", \.principal), CandidMember("nodes", \.nodes),
+    CandidMember("moves", \.moves), CandidMember("message", \.message))
 
   private var principal: Principal? { node.flatMap { Principal($0) } }
 }

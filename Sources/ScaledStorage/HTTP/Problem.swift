@@ -91,7 +91,8 @@ package struct Problem: Error, Hashable, Sendable {
 
     static let candidFields = CandidFields(
       Document.init(type:title:status:detail:code:retryable:),
-      ("type", \.type), ("title", \.title), ("status", \.status), ("detail", \.detail),
-      ("code", \.code), ("retryable", \.retryable))
+      CandidMember("type", \.type), CandidMember("title", \.title),
+      CandidMember("status", \.status), CandidMember("detail", \.detail),
+      CandidMember("code", \.code), CandidMember("retryable", \.retryable))
   }
 }
