@@ -44,14 +44,17 @@ struct ServerProblem: Hashable {
       CandidMember("retryable", \.isRetryable))
 
     static func read(contentType: String, body: [UInt8]) -> Document? {
-      let representation: Representation
       switch contentType.prefix(while: { $0 != ";" && $0 != " " }) {
-      case "application/problem+json", "application/json": representation = .json
-      case "text/candid": representation = .text
-      case "application/candid": representation = .candid
+      case "application/problem+json", "application/json":
+        return try? Representation.json.arguments(body, as: Document.self)
+      case "application/candid": return try? CandidArguments.decode(body, as: Document.self)
+      case "text/candid":
+        // In a message, unlike in text, values are optional by themselves where that is wanted.
+        let values = try? CandidText.parseArguments(String(decoding: body, as: UTF8.self))
+        guard let values, let message = try? CandidBinary.encode(values) else { return nil }
+        return try? CandidArguments.decode(message, as: Document.self)
       default: return nil
       }
-      return try? representation.arguments(body, as: Document.self)
     }
   }
 }
