@@ -51,9 +51,9 @@ enum RadixNumber<Base: Radix> {
     return digits
   }
 
-  /// Below this many digits the simple method is faster; at most 128, so that no column of products
+  /// Up to this many digits the simple method is faster; at most 128, so that no column of products
   /// overflows 128 bits.
-  private static var simpleDigits: Int { 40 }
+  private static var simpleDigits: Int { 100 }
 
   private static func product(_ a: ArraySlice<UInt64>, _ b: ArraySlice<UInt64>) -> [UInt64] {
     if min(a.count, b.count) <= simpleDigits { return simpleProduct(a, b) }

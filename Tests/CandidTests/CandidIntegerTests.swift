@@ -7,17 +7,15 @@ struct CandidIntegerTests {
   private func roundTrip(_ digits: String) throws {
     let value = try #require(CandidInteger(digits: digits.utf8))
     #expect(value.description == digits)
-    var encoded = try CandidEncoder.message([]) { $0.write(int: value) }
+    let encoded = try CandidArguments.encode(value).dropFirst(7)
     let signed = try encoded.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: true)
     }
     #expect(signed == value)
     guard !value.isNegative else { return }
-    encoded = try CandidEncoder.message([]) { (encoder) throws(CandidError) in
-      try encoder.write(nat: value)
-    }
-    let unsigned = try encoded.withUnsafeBytes { bytes in
+    let natural = try CandidArguments.encode(#require(CandidNatural(value))).dropFirst(7)
+    let unsigned = try natural.withUnsafeBytes { bytes in
       var cursor = ByteCursor(bytes)
       return try cursor.integer(isSigned: false)
     }
@@ -43,6 +41,35 @@ struct CandidIntegerTests {
     var limbs = [UInt32](repeating: filled ? .max : 0, count: bit / 32)
     limbs.append(filled ? (1 << UInt32(bit % 32)) - 1 : 1 << UInt32(bit % 32))
     return CandidInteger(isNegative: false, limbs: limbs)
+  }
+
+  @Test("of thousands of digits are read and printed", arguments: [300, 1_500, 14_000])
+  func thousandsOfDigits(_ bits: Int) throws {
+    var random = SplitMix64(state: UInt64(bits))
+    let limbs = (0..<bits / 32).map { _ in UInt32(truncatingIfNeeded: random.next()) } + [1]
+    let value = CandidInteger(isNegative: true, limbs: limbs)
+    #expect(CandidInteger(digits: value.description.utf8) == value)
+    let hexadecimal = limbs.reversed().map { limb in
+      let digits = String(limb, radix: 16)
+      return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+    #expect(CandidInteger(digits: ("-" + hexadecimal.joined()).utf8, radix: 16) == value)
+    // Sums that carry through all digits.
+    let power = "1" + String(repeating: "0", count: bits / 4)
+    let below = String(repeating: "9", count: bits / 4)
+    #expect(try #require(CandidInteger(digits: power.utf8)).description == power)
+    #expect(try #require(CandidInteger(digits: below.utf8)).description == below)
+  }
+
+  @Test("are read up to the largest, and not beyond")
+  func largest() throws {
+    let digits = CandidLimits.integerBits / 4
+    let largest = String(repeating: "f", count: digits)
+    #expect(CandidInteger(digits: largest.utf8, radix: 16) != nil)
+    #expect(CandidInteger(digits: ("000" + largest).utf8, radix: 16) != nil)
+    #expect(CandidInteger(digits: ("1" + largest).utf8, radix: 16) == nil)
+    let tooMany = String(repeating: "9", count: CandidLimits.integerDigits + 1)
+    #expect(CandidInteger(digits: tooMany.utf8) == nil)
   }
 
   @Test("are in order")

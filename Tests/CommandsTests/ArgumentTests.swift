@@ -19,6 +19,8 @@ struct ArgumentTests {
     "bench --counters 100 --json", "placement batch",
     "candid encode (1) --types (nat)", "candid decode 4449 --defs types.did", "candid batch",
     "candid subtype nat int", "candid check new.did --previous old.did", "candid hash name",
+    "candid encode - --defs service.did --method put", "candid decode - -d a.did -m get --json",
+    "candid print service.did",
   ])
   func `what the help shows is understood`(line: String) throws {
     _ = try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
@@ -32,7 +34,8 @@ struct ArgumentTests {
     "scale sideways", "stress", "stress 0", "stress many", "stress 10 --concurrency 0",
     "load", "load file --concurrency 100000", "bench --duration 1 --requests 1",
     "bench --read-ratio 2", "bench --counters 0", "bench --requests 0", "placement row",
-    "candid decode", "candid subtype nat",
+    "candid decode", "candid subtype nat", "candid encode (1) --method put",
+    "candid encode (1) --defs a.did --method put --types (nat)",
   ])
   func `wrong usage ends with status 64`(line: String) throws {
     let error = #expect(throws: (any Error).self) {

@@ -15,7 +15,7 @@ public enum CandidBinary {
         .typeMismatch, "expected \(types.count) values, not \(values.count)")
     }
     let writer = BinaryWriter(table: signature.table)
-    return try CandidEncoder.message(signature.header) { (encoder) throws(CandidError) in
+    return try CandidEncoder.message(of: signature) { (encoder) throws(CandidError) in
       for index in types.indices {
         try writer.write(values[index], as: types[index], into: &encoder)
       }

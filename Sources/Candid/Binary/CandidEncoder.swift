@@ -1,8 +1,8 @@
 /// Where a value writes its binary form (Candid spec, "Memory").
 ///
-/// A message is written in two passes over its values: the first counts the bytes, so that the
-/// second fills memory of exactly that size. Both run the same code, for a write that finds no room
-/// only counts. A type whose passes differ is refused, never written out of bounds.
+/// A message is first written to memory as large as the last message of its types needed, where
+/// writes that find no room only count their bytes. If that was too little, it is written again to
+/// memory of exactly its size. A type that writes other bytes the second time is refused.
 public struct CandidEncoder: ~Copyable {
   @usableFromInline let memory: UnsafeMutableRawPointer
   @usableFromInline let capacity: Int
@@ -17,40 +17,59 @@ public struct CandidEncoder: ~Copyable {
     self.capacity = capacity
   }
 
-  /// A message: the header, and what the closure writes. It is called twice.
+  /// A message: the header, and what the closure writes. It is called once or twice.
   /// - Throws: what the closure throws; `limitExceeded` when its calls write different bytes.
   @inlinable
   static func message(
-    _ header: [UInt8], _ write: (inout CandidEncoder) throws(CandidError) -> Void
+    of signature: CandidSignature,
+    _ write: (inout CandidEncoder) throws(CandidError) -> Void
   ) throws(CandidError) -> [UInt8] {
-    var nothing: UInt8 = 0
-    var size = header.count
-    var failure: CandidError?
-    withUnsafeMutableBytes(of: &nothing) { nothing in
-      guard let memory = nothing.baseAddress else { return }
-      var counter = CandidEncoder(memory: memory, capacity: 0)
-      do throws(CandidError) { try write(&counter) } catch { failure = error }
-      size &+= counter.count
-    }
-    if let failure { throw failure }
+    let header = signature.header
+    let expected = signature.storage.messageSize
     var message: [UInt8] = []
-    // Half the time of `init(unsafeUninitializedCapacity:)`, which looks its metadata up.
-    message.append(addingCapacity: size) { span in
-      span.withUnsafeMutableBufferPointer { buffer, count in
-        guard let memory = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
-        var encoder = CandidEncoder(memory: memory, capacity: size)
-        header.withUnsafeBytes { encoder.write($0) }
-        do throws(CandidError) { try write(&encoder) } catch { failure = error }
-        if encoder.count == size { count = size } else { failure = failure ?? .changedWhileEncoded }
+    var failure: CandidError?
+    var size = 0
+    if expected <= smallSize {
+      withUnsafeTemporaryAllocation(byteCount: smallSize, alignment: 16) { scratch in
+        size = fill(scratch, header, write, &failure)
+        if failure == nil, size <= scratch.count {
+          message = [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<size]))
+        }
       }
+      if let failure { throw failure }
+      guard message.isEmpty else { return message }
+    } else {
+      size = message.fill(expected, header, write, &failure)
+      if let failure { throw failure }
+      if size <= expected, size > expected / 2 { return message }
     }
-    if let failure { throw failure }
+    signature.storage.messageSize = size
+    message = []
+    guard message.fill(size, header, write, &failure) == size else {
+      throw failure ?? .changedWhileEncoded
+    }
     return message
+  }
+
+  /// Messages of up to so many bytes are first written to the stack.
+  @inlinable static var smallSize: Int { 512 }
+
+  /// How many bytes there are, whether or not they fit.
+  @inlinable @inline(__always)
+  static func fill(
+    _ memory: UnsafeMutableRawBufferPointer, _ header: [UInt8],
+    _ write: (inout CandidEncoder) throws(CandidError) -> Void, _ failure: inout CandidError?
+  ) -> Int {
+    guard let start = memory.baseAddress else { return 0 }
+    var encoder = CandidEncoder(memory: start, capacity: memory.count)
+    header.withUnsafeBytes { encoder.write($0) }
+    do throws(CandidError) { try write(&encoder) } catch { failure = error }
+    return encoder.count
   }
 
   // MARK: - Bytes
 
-  @inlinable
+  @inlinable @inline(__always)
   mutating func write(_ bytes: UnsafeRawBufferPointer) {
     let start = count
     count &+= bytes.count
@@ -58,14 +77,14 @@ public struct CandidEncoder: ~Copyable {
     (memory + start).copyMemory(from: source, byteCount: bytes.count)
   }
 
-  @inlinable
+  @inlinable @inline(__always)
   mutating func write(byte: UInt8) {
     if count < capacity { memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self) }
     count &+= 1
   }
 
   /// A number of fixed width, little-endian.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func write<Integer: FixedWidthInteger>(fixed number: Integer) {
     let start = count
     count &+= MemoryLayout<Integer>.size
@@ -74,7 +93,7 @@ public struct CandidEncoder: ~Copyable {
   }
 
   /// The shortest unsigned LEB128: a `nat`, a count, or the index of a variant's case.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func write(leb128 number: UInt64) {
     var rest = number
     while rest >= 0x80 {
@@ -117,29 +136,63 @@ public struct CandidEncoder: ~Copyable {
   @inlinable
   public mutating func write(bool: Bool) { write(byte: bool ? 1 : 0) }
 
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func write(text: String) {
-    let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { utf8 in
-      write(leb128: UInt64(truncatingIfNeeded: utf8.count))
-      write(UnsafeRawBufferPointer(utf8))
+    guard count < capacity else {
+      // Only counting: the bytes themselves are not looked at.
+      let byteCount = text.utf8.count
+      count &+= Self.byteCount(leb128: byteCount) &+ byteCount
+      return
     }
-    if isWritten == nil { write(scattered: text) }
+    let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { utf8 in
+      write(blob: UnsafeRawBufferPointer(utf8))
+    }
+    if isWritten == nil { Self.utf8(text).withUnsafeBytes { write(blob: $0) } }
   }
 
-  /// A text whose UTF-8 does not lie in one piece: none of Swift's own.
-  @usableFromInline
-  mutating func write(scattered text: String) {
-    Array(text.utf8).withUnsafeBytes { utf8 in
-      write(leb128: UInt64(utf8.count))
-      write(utf8)
-    }
-  }
+  /// For a text whose UTF-8 does not lie in one piece: none of Swift's own. It does not see the
+  /// encoder, which can so be kept in registers.
+  @usableFromInline @inline(never)
+  static func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
   /// A text given by its UTF-8, which the caller has checked, or a blob: a count and the bytes.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func write(blob bytes: UnsafeRawBufferPointer) {
-    write(leb128: UInt64(truncatingIfNeeded: bytes.count))
-    write(bytes)
+    let start = count
+    let prefix = Self.byteCount(leb128: bytes.count)
+    count &+= prefix &+ bytes.count
+    guard count <= capacity else { return }
+    let target = memory + start
+    if prefix == 1 {
+      target.storeBytes(of: UInt8(truncatingIfNeeded: bytes.count), as: UInt8.self)
+    } else if prefix == 2 {
+      let groups = bytes.count & 0x7f | 0x80 | bytes.count << 1 & 0x7f00
+      target.storeBytes(of: UInt16(truncatingIfNeeded: groups).littleEndian, as: UInt16.self)
+    } else {
+      Self.store(leb128: bytes.count, byteCount: prefix, at: target)
+    }
+    guard let source = bytes.baseAddress else { return }
+    (target + prefix).copyMemory(from: source, byteCount: bytes.count)
+  }
+
+  /// How many bytes a count takes: one for each seven bits, at least one.
+  @inlinable @inline(__always)
+  static func byteCount(leb128 number: Int) -> Int {
+    let bits = 64 &- (UInt64(truncatingIfNeeded: number) | 1).leadingZeroBitCount
+    // A division by seven, for up to 64 bits.
+    return (bits &* 9 &+ 64) >> 6
+  }
+
+  @inlinable
+  static func store(leb128 number: Int, byteCount: Int, at target: UnsafeMutableRawPointer) {
+    var rest = number
+    for index in 0..<byteCount &- 1 {
+      target.storeBytes(
+        of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: index, as: UInt8.self)
+      rest >>= 7
+    }
+    target.storeBytes(
+      of: UInt8(truncatingIfNeeded: rest), toByteOffset: byteCount &- 1, as: UInt8.self)
   }
 
   public mutating func write(principal: Principal) {
@@ -172,6 +225,28 @@ public struct CandidEncoder: ~Copyable {
 
   @inlinable
   public mutating func leave() { depthLeft &+= 1 }
+}
+
+extension [UInt8] {
+  /// Fills an empty array with a message of at most `capacity` bytes; a longer one leaves it empty.
+  /// - Returns: how many bytes the message has.
+  @inlinable
+  mutating func fill(
+    _ capacity: Int, _ header: [UInt8],
+    _ write: (inout CandidEncoder) throws(CandidError) -> Void, _ failure: inout CandidError?
+  ) -> Int {
+    var size = 0
+    // Half the time of `init(unsafeUninitializedCapacity:)`, which looks its metadata up.
+    append(addingCapacity: capacity) { span in
+      span.withUnsafeMutableBufferPointer { buffer, count in
+        let memory = UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(buffer)[..<capacity])
+        size = CandidEncoder.fill(memory, header, write, &failure)
+        if failure == nil, size <= capacity { count = size }
+      }
+    }
+    return size
+  }
 }
 
 extension CandidError {

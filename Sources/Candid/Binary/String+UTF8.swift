@@ -1,18 +1,23 @@
 extension UnsafeRawBufferPointer {
   /// Whether the bytes are UTF-8. Linear; most texts are ASCII, which is found out 32 bytes a step.
   var isUTF8: Bool {
-    var rest = self
-    while rest.count >= 32 {
-      let chunk = rest.loadUnaligned(as: SIMD32<UInt8>.self)
-      guard (chunk & 0x80) == .zero else { break }
-      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(32))
+    var high = SIMD4<UInt64>.zero
+    var offset = 0
+    while offset &+ 32 <= count {
+      high |= loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+      offset &+= 32
     }
-    if rest.count < 32 {
-      var high: UInt8 = 0
-      for byte in rest { high |= byte }
-      if high < 0x80 { return true }
+    var rest = high[0] | high[1] | high[2] | high[3]
+    while offset &+ 8 <= count {
+      rest |= loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      offset &+= 8
     }
-    return (try? UTF8Span(validating: rest.bindMemory(to: UInt8.self).span)) != nil
+    while offset < count {
+      rest |= UInt64(self[offset])
+      offset &+= 1
+    }
+    if rest & 0x8080_8080_8080_8080 == 0 { return true }
+    return (try? UTF8Span(validating: bindMemory(to: UInt8.self).span)) != nil
   }
 }
 

@@ -52,7 +52,11 @@ extension CandidConvertible {
   ) throws(CandidError) {
     encoder.write(leb128: UInt64(truncatingIfNeeded: elements.count))
     try encoder.enter()
-    for index in elements.indices { try elements[index].encode(into: &encoder) }
+    var index = 0
+    while index < elements.count {
+      try elements[index].encode(into: &encoder)
+      index &+= 1
+    }
     encoder.leave()
   }
 

@@ -55,11 +55,12 @@ public struct CandidMember<Root: Sendable, Value: CandidConvertible>: Sendable {
     if let offset = MemoryLayout<Root>.offset(of: path) {
       // A stored property is reached by its place, many times as fast as by its key path.
       encode = { (root, encoder) throws(CandidError) in
-        let value = (UnsafeRawPointer(root) + offset).assumingMemoryBound(to: Value.self)
+        let value = (root + offset).assumingMemoryBound(to: Value.self)
         try value.pointee.encode(into: &encoder)
       }
     } else {
       encode = { (root, encoder) throws(CandidError) in
+        let root = root.assumingMemoryBound(to: Root.self)
         try root.pointee[keyPath: path].encode(into: &encoder)
       }
     }
@@ -83,25 +84,12 @@ public struct CandidMember<Root: Sendable, Value: CandidConvertible>: Sendable {
 public final class CandidFields<Root: Sendable>: Sendable {
   @usableFromInline
   typealias Encode =
-    @Sendable (UnsafePointer<Root>, inout CandidEncoder) throws(CandidError) -> Void
+    @Sendable (UnsafeRawPointer, inout CandidEncoder) throws(CandidError) -> Void
   @usableFromInline
   typealias Decode =
     @Sendable (inout CandidDecoder, UnsafeMutableRawPointer) throws(CandidError) -> Void
 
-  /// A field, its type forgotten.
-  private struct Field: Sendable {
-    let label: CandidLabel
-    let type: @Sendable (inout CandidTypeBuilder) -> CandidType
-    let encode: Encode
-    let decode: Decode
-    let destroy: @Sendable (UnsafeMutableRawPointer) -> Void
-    /// Where a value that has been read waits for the others, in bytes from the first.
-    let slot: Int
-  }
-
-  /// In the order of their ids, as they are sent.
-  private let fields: [Field]
-  private let scratch: (byteCount: Int, alignment: Int)
+  private let plan: RecordPlan
   /// Makes a structure of the values in the slots, which it leaves uninitialised.
   private let make: @Sendable (UnsafeMutableRawPointer) -> Root
 
@@ -113,11 +101,9 @@ public final class CandidFields<Root: Sendable>: Sendable {
     _ make: @escaping @Sendable (repeat each Value) -> Root,
     _ members: repeat CandidMember<Root, each Value>
   ) {
-    var fields: [Field] = []
-    var layout = SlotLayout()
-    repeat fields.append(Self.field(each members, at: layout.place((each Value).self)))
-    // A key path of a type that depends on a pack cannot be made (Swift 6.3): a closure it is.
-    let slots = fields.map { $0.slot }
+    var plan = RecordPlan()
+    repeat plan.append(each members)
+    let slots = plan.slots
     self.make = { scratch in
       var next = 0
       func take<Taken>(_: Taken.Type) -> Taken {
@@ -126,63 +112,94 @@ public final class CandidFields<Root: Sendable>: Sendable {
       }
       return make(repeat take((each Value).self))
     }
-    self.fields = fields.sorted { $0.label < $1.label }
-    scratch = (layout.byteCount, layout.alignment)
+    plan.sort()
+    self.plan = plan
   }
 
-  private static func field<Value>(
-    _ member: CandidMember<Root, Value>, at slot: Int
-  ) -> Field {
-    Field(
-      label: member.label, type: { $0.type(of: Value.self) }, encode: member.encode,
-      decode: member.decode,
-      destroy: { $0.assumingMemoryBound(to: Value.self).deinitialize(count: 1) }, slot: slot)
+  func candidType(in types: inout CandidTypeBuilder) -> CandidType {
+    plan.candidType(in: &types)
   }
+
+  func encode(_ root: Root, into encoder: inout CandidEncoder) throws(CandidError) {
+    try withUnsafePointer(to: root) { (root) throws(CandidError) in
+      try plan.encode(UnsafeRawPointer(root), into: &encoder)
+    }
+  }
+
+  func decode(from decoder: inout CandidDecoder) throws(CandidError) -> Root {
+    var root: Root?
+    var failure: CandidError?
+    withUnsafeTemporaryAllocation(byteCount: plan.byteCount, alignment: plan.alignment) {
+      guard let scratch = $0.baseAddress else { return }
+      failure = plan.decode(from: &decoder, into: scratch)
+      if failure == nil { root = make(scratch) }
+    }
+    if let root { return root }
+    throw failure ?? CandidError(.limitExceeded, "there is no memory to read the value into")
+  }
+}
+
+/// The fields of a structure, their types forgotten: no metadata is looked up to walk over them.
+private struct RecordPlan: Sendable {
+  private struct Field: Sendable {
+    let label: CandidLabel
+    let type: @Sendable (inout CandidTypeBuilder) -> CandidType
+    let encode: @Sendable (UnsafeRawPointer, inout CandidEncoder) throws(CandidError) -> Void
+    let decode: @Sendable (inout CandidDecoder, UnsafeMutableRawPointer) throws(CandidError) -> Void
+    let destroy: @Sendable (UnsafeMutableRawPointer) -> Void
+    /// Where a value that has been read waits for the others, in bytes from the first.
+    let slot: Int
+  }
+
+  private var fields: [Field] = []
+  private(set) var byteCount = 1
+  private(set) var alignment = 1
+
+  mutating func append<Root, Value>(_ member: CandidMember<Root, Value>) {
+    let mask = MemoryLayout<Value>.alignment - 1
+    let slot = (byteCount + mask) & ~mask
+    byteCount = slot + MemoryLayout<Value>.size
+    alignment = max(alignment, MemoryLayout<Value>.alignment)
+    fields.append(
+      Field(
+        label: member.label, type: { $0.type(of: Value.self) }, encode: member.encode,
+        decode: member.decode,
+        destroy: { $0.assumingMemoryBound(to: Value.self).deinitialize(count: 1) }, slot: slot))
+  }
+
+  var slots: [Int] { fields.map { $0.slot } }
+
+  /// From the order of the initialiser to that of the ids, in which fields are sent.
+  mutating func sort() { fields.sort { $0.label < $1.label } }
 
   func candidType(in types: inout CandidTypeBuilder) -> CandidType {
     .record(fields.map { CandidField(label: $0.label, type: $0.type(&types)) })
   }
 
-  func encode(_ root: Root, into encoder: inout CandidEncoder) throws(CandidError) {
-    try withUnsafePointer(to: root) { (root) throws(CandidError) in
-      for field in fields { try field.encode(root, &encoder) }
+  func encode(
+    _ root: UnsafeRawPointer, into encoder: inout CandidEncoder
+  ) throws(CandidError) {
+    var index = 0
+    while index < fields.count {
+      try fields[index].encode(root, &encoder)
+      index += 1
     }
   }
 
-  func decode(from decoder: inout CandidDecoder) throws(CandidError) -> Root {
-    var result = Result<Root, CandidError>.failure(.noMemory)
-    withUnsafeTemporaryAllocation(byteCount: scratch.byteCount, alignment: scratch.alignment) {
-      guard let base = $0.baseAddress else { return }
-      var read = 0
-      do throws(CandidError) {
-        for field in fields {
-          try field.decode(&decoder, base + field.slot)
-          read += 1
-        }
-        result = .success(make(base))
-      } catch {
-        for field in fields.prefix(read) { field.destroy(base + field.slot) }
-        result = .failure(error)
+  /// Leaves a value in each slot, or, after a failure, in none.
+  func decode(
+    from decoder: inout CandidDecoder, into scratch: UnsafeMutableRawPointer
+  ) -> CandidError? {
+    var index = 0
+    do throws(CandidError) {
+      while index < fields.count {
+        try fields[index].decode(&decoder, scratch + fields[index].slot)
+        index += 1
       }
+      return nil
+    } catch {
+      for field in fields.prefix(index) { field.destroy(scratch + field.slot) }
+      return error
     }
-    return try result.get()
   }
-}
-
-/// Places for values of different types, one behind the other.
-private struct SlotLayout {
-  var byteCount = 1
-  var alignment = 1
-
-  mutating func place<Value>(_: Value.Type) -> Int {
-    let mask = MemoryLayout<Value>.alignment - 1
-    let slot = (byteCount + mask) & ~mask
-    byteCount = slot + MemoryLayout<Value>.size
-    alignment = max(alignment, MemoryLayout<Value>.alignment)
-    return slot
-  }
-}
-
-extension CandidError {
-  static let noMemory = CandidError(.limitExceeded, "there is no memory to read the value into")
 }

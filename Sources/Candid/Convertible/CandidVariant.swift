@@ -106,9 +106,10 @@ public final class CandidCases<Root: Sendable>: Sendable {
 
   func encode(_ root: Root, into encoder: inout CandidEncoder) throws(CandidError) {
     try encoder.enter()
-    for index in cases.indices where try cases[index].encode(root, index, &encoder) {
-      encoder.leave()
-      return
+    var index = 0
+    while index < cases.count {
+      if try cases[index].encode(root, index, &encoder) { return encoder.leave() }
+      index += 1
     }
     throw CandidError(
       .typeMismatch, "\(Root.self) has a case that its candidCases do not list; add it there")

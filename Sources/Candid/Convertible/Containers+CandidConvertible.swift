@@ -119,9 +119,11 @@ public struct CandidPair<First: CandidConvertible, Second: CandidConvertible>: C
     encoder.write(leb128: UInt64(truncatingIfNeeded: elements.count))
     try encoder.enter()
     // Each half is reached by itself: a copy of the whole pair would have to be retained.
-    for index in elements.indices {
+    var index = 0
+    while index < elements.count {
       try elements[index].first.encode(into: &encoder)
       try elements[index].second.encode(into: &encoder)
+      index &+= 1
     }
     encoder.leave()
   }

@@ -116,7 +116,7 @@ extension Bool: CandidConvertible {
 extension String: CandidConvertible {
   public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .text }
 
-  @inlinable
+  @inlinable @inline(__always)
   public func encode(into encoder: inout CandidEncoder) { encoder.write(text: self) }
 
   public init(from decoder: inout CandidDecoder) throws(CandidError) {

@@ -8,14 +8,31 @@ internal import Synchronization
 final class SignatureCache: Sendable {
   @usableFromInline static let shared = SignatureCache()
 
-  private final class Entry: Sendable {
-    let id: ObjectIdentifier
-    let signature: CandidSignature
+  /// A list of types. Of up to two it holds each, of more the type of their tuple, which takes the
+  /// runtime longer to find.
+  @usableFromInline
+  struct Key: Hashable, Sendable {
+    @usableFromInline let first: UInt
+    @usableFromInline let second: UInt
 
-    init(_ id: ObjectIdentifier, _ signature: CandidSignature) {
-      self.id = id
-      self.signature = signature
+    @inlinable
+    init<each Argument>(_: repeat (each Argument).Type) {
+      var count = 0
+      var ids: (UInt, UInt) = (0, 0)
+      for type in repeat (each Argument).self {
+        let id = UInt(bitPattern: ObjectIdentifier(type))
+        if count == 0 { ids.0 = id } else { ids.1 = id }
+        count += 1
+      }
+      // No address of a type is 1.
+      first = count > 2 ? UInt(bitPattern: ObjectIdentifier((repeat each Argument).self)) : ids.0
+      second = count > 2 ? 1 : ids.1
     }
+  }
+
+  private struct Entry {
+    let key: Key
+    let signature: CandidSignature
   }
 
   private static let slotCount = 1_024
@@ -24,59 +41,59 @@ final class SignatureCache: Sendable {
 
   private struct Overflow {
     var count = 0
-    var signatures: [ObjectIdentifier: CandidSignature] = [:]
+    var signatures: [Key: CandidSignature] = [:]
   }
 
   private let slots = Slots()
   private let overflow = Mutex(Overflow())
 
-  /// Memory for atomics, which must not move.
+  /// Memory for atomics, which must not move, and for the entries that they point to.
   private struct Slots: @unchecked Sendable {
-    let first: UnsafeMutablePointer<Atomic<UnsafeRawPointer?>>
+    private let first: UnsafeMutablePointer<Atomic<UnsafePointer<Entry>?>>
 
     init() {
       first = .allocate(capacity: SignatureCache.slotCount)
       for index in 0..<SignatureCache.slotCount { (first + index).initialize(to: Atomic(nil)) }
     }
 
-    func load(_ index: Int) -> Entry? {
-      guard let entry = (first + index).pointee.load(ordering: .acquiring) else { return nil }
-      return Unmanaged<Entry>.fromOpaque(entry).takeUnretainedValue()
+    func load(_ index: Int) -> UnsafePointer<Entry>? {
+      (first + index).pointee.load(ordering: .acquiring)
     }
 
     func store(_ entry: Entry, at index: Int) {
-      let pointer = UnsafeRawPointer(Unmanaged.passRetained(entry).toOpaque())
-      (first + index).pointee.store(pointer, ordering: .releasing)
+      let memory = UnsafeMutablePointer<Entry>.allocate(capacity: 1)
+      memory.initialize(to: entry)
+      (first + index).pointee.store(UnsafePointer(memory), ordering: .releasing)
     }
   }
 
-  private static func slot(_ id: ObjectIdentifier) -> Int {
-    let mixed = UInt64(UInt(bitPattern: id)) &* 0x9e37_79b9_7f4a_7c15
+  private static func slot(_ key: Key) -> Int {
+    let mixed = UInt64(key.first &+ key.second &* 31) &* 0x9e37_79b9_7f4a_7c15
     return Int(truncatingIfNeeded: mixed >> 54)
   }
 
   @usableFromInline
-  func signature(of id: ObjectIdentifier) -> CandidSignature? {
-    var index = Self.slot(id)
+  func signature(of key: Key) -> CandidSignature? {
+    var index = Self.slot(key)
     while let entry = slots.load(index) {
-      if entry.id == id { return entry.signature }
-      index = (index + 1) % Self.slotCount
+      if entry.pointee.key == key { return entry.pointee.signature }
+      index = (index + 1) & (Self.slotCount - 1)
     }
-    return overflow.withLock { $0.signatures[id] }
+    return overflow.withLock { $0.signatures[key] }
   }
 
-  func insert(_ signature: CandidSignature, for id: ObjectIdentifier) {
+  func insert(_ signature: CandidSignature, for key: Key) {
     overflow.withLock { overflow in
       guard overflow.count < Self.capacity else {
-        overflow.signatures[id] = signature
+        overflow.signatures[key] = signature
         return
       }
-      var index = Self.slot(id)
+      var index = Self.slot(key)
       while let entry = slots.load(index) {
-        if entry.id == id { return }
-        index = (index + 1) % Self.slotCount
+        if entry.pointee.key == key { return }
+        index = (index + 1) & (Self.slotCount - 1)
       }
-      slots.store(Entry(id, signature), at: index)
+      slots.store(Entry(key: key, signature: signature), at: index)
       overflow.count += 1
     }
   }

@@ -12,10 +12,10 @@ extension CandidInterface {
     let comparison = TypeComparison(new: environment, old: old.environment)
     if try comparison.holds(.new(service), .old(oldService)) { return [] }
     var problems: [String] = []
-    let byName = Dictionary(methods.map { ($0.name, $0.type) }) { first, _ in first }
+    let byName = Dictionary(methods.map { (Array($0.name.utf8), $0.type) }) { first, _ in first }
     for method in oldMethods where problems.count < 20 {
       let name = "method \(method.name.excerpt)"
-      guard let type = byName[method.name] else {
+      guard let type = byName[Array(method.name.utf8)] else {
         problems.append("\(name) is missing")
         continue
       }
@@ -59,7 +59,7 @@ private struct TypeComparison {
     for (name, type) in new.definitions { environment["new " + name] = Side.new(type).type }
     for (name, type) in old.definitions { environment["old " + name] = Side.old(type).type }
     // What is defined as itself is an error of the types' compilation.
-    _ = environment.followChains()
+    _ = environment.followChains(from: environment.definitions.keys)
     self.environment = environment
   }
 

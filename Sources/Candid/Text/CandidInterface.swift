@@ -47,7 +47,7 @@ public struct CandidInterface: Sendable {
 
   /// The type of a method of the service; nil when there is no such method.
   public func method(_ name: String) -> CandidFunction? {
-    guard let method = methods?.first(where: { $0.name == name }),
+    guard let method = methods?.first(where: { $0.name.utf8.elementsEqual(name.utf8) }),
       case .function(let function) = try? environment.resolve(method.type)
     else { return nil }
     return function

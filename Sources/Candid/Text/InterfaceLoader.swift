@@ -82,7 +82,7 @@ struct InterfaceLoader {
       }
       environment[definition.name] = definition.type
     }
-    if let name = environment.followChains() {
+    if let name = environment.followChains(from: syntax.definitions.map(\.name)) {
       throw CandidError(
         .invalidType, "the type \(name.excerpt) is defined as itself",
         at: syntax.definitions.first { $0.name == name }?.offset)
@@ -101,7 +101,7 @@ struct InterfaceLoader {
   ) throws(CandidError) -> CandidType {
     var methods: [CandidMethod] = []
     if let own, case .service(let declared) = try environment.resolve(own) { methods = declared }
-    var names = Set(methods.map(\.name))
+    var names = Set(methods.map { Array($0.name.utf8) })
     for (main, offset) in services {
       guard let service = main.service,
         case .service(let imported) = try environment.resolve(service)
@@ -111,7 +111,7 @@ struct InterfaceLoader {
           .syntax, "the imported service takes arguments for its installation", at: offset)
       }
       for method in imported {
-        guard names.insert(method.name).inserted else {
+        guard names.insert(Array(method.name.utf8)).inserted else {
           throw CandidError(
             .syntax, "the method \(method.name.excerpt) of the import is there already",
             at: offset)

@@ -17,9 +17,11 @@ struct TextLayout {
     _ range: Range<Int>, _ groups: ArraySlice<TextPrinter.Group>, indentation: Int, trailing: Int
   ) {
     var position = range.lowerBound
+    let broken = groups.first { $0.isBroken }
     for group in groups {
       append(flat[position..<group.start])
-      let rest = range.upperBound - group.end + trailing
+      var rest = range.upperBound - group.end + trailing
+      if let broken, broken.start >= group.end { rest = broken.opened - group.end }
       let fits = column + group.end - group.start + rest <= Self.width && !group.isBroken
       if fits || group.items.isEmpty {
         append(flat[group.start..<group.end])

@@ -14,7 +14,7 @@ enum TextNumber {
     let isHexadecimal = bytes.prefix(3).contains(UInt8(ascii: "x"))
     let exponent = UInt8(ascii: isHexadecimal ? "p" : "e")
     return bytes.contains { byte in
-      byte == UInt8(ascii: ".") || byte | 0x20 == exponent || byte == UInt8(ascii: "n")
+      byte == UInt8(ascii: ".") || byte | 0x20 == exponent || byte | 0x20 == UInt8(ascii: "n")
     }
   }
 

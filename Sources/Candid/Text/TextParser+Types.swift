@@ -100,13 +100,13 @@ extension TextParser {
   /// Types in parentheses, each perhaps with a name that has no meaning.
   mutating func tuple() throws(CandidError) -> [CandidType] {
     var types: [CandidType] = []
-    var names: Set<String> = []
+    var names: Set<[UInt8]> = []
     try expect("(")
     try list(until: ")", separator: ",") { (parser) throws(CandidError) in
       if try parser.peek() == .mark(":") {
         let offset = parser.token.offset
         let name = try parser.name()
-        guard names.insert(name).inserted else {
+        guard names.insert(Array(name.utf8)).inserted else {
           throw CandidError(
             .syntax, "the name \(name.excerpt) is there already", at: offset)
         }
@@ -117,15 +117,15 @@ extension TextParser {
     return types
   }
 
-  /// What follows `service`.
+  /// What follows `service`. Names differ when their bytes do, which Swift's strings do not tell.
   mutating func methods() throws(CandidError) -> [CandidMethod] {
     var methods: [CandidMethod] = []
-    var names: Set<String> = []
+    var names: Set<[UInt8]> = []
     try expect("{")
     try list(until: "}", separator: ";") { (parser) throws(CandidError) in
       let offset = parser.token.offset
       let name = try parser.name()
-      guard names.insert(name).inserted else {
+      guard names.insert(Array(name.utf8)).inserted else {
         throw CandidError(
           .syntax, "the method \(name.excerpt) is there already", at: offset)
       }

@@ -38,8 +38,12 @@ extension TextToken.Kind {
 }
 
 extension String {
-  /// As much of the text as an error may repeat.
+  /// As much of the text as an error may repeat, without control over a terminal.
   var excerpt: String {
-    utf8.count <= 40 ? self : String(unicodeScalars.prefix(40)) + "…"
+    let scalars = unicodeScalars.prefix(40).map { scalar in
+      scalar.properties.generalCategory == .control ? "?" : scalar
+    }
+    let isWhole = utf8.count <= 40 || unicodeScalars.dropFirst(40).isEmpty
+    return String(String.UnicodeScalarView(scalars)) + (isWhole ? "" : "…")
   }
 }

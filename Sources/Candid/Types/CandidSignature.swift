@@ -16,6 +16,7 @@ public struct CandidSignature: Sendable {
     /// `DIDL`, the type table and the argument types.
     @usableFromInline let header: [UInt8]
     private let plans = Mutex<[CachedPlan]>([])
+    private let lastSize = Atomic(0)
 
     init(
       _ types: [CandidType], _ environment: CandidTypeEnvironment, _ table: TypeTable,
@@ -27,6 +28,12 @@ public struct CandidSignature: Sendable {
       self.arguments = arguments
       layout = TypeLayout(table)
       header = BinaryHeader.encode(table, arguments)
+    }
+
+    /// The size of the last message of these types whose size was another, in bytes.
+    @usableFromInline var messageSize: Int {
+      get { lastSize.load(ordering: .relaxed) }
+      set { lastSize.store(newValue, ordering: .relaxed) }
     }
   }
 

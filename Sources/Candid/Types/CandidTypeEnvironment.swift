@@ -35,11 +35,11 @@ public struct CandidTypeEnvironment: Sendable {
     return type
   }
 
-  /// Notes the ends of all chains of names, so that `resolve` takes one step for each; linear in
-  /// the number of definitions.
+  /// Notes the ends of the chains of names that start at `names`, so that `resolve` takes one step
+  /// for each; linear in the number of definitions.
   /// - Returns: a name that is defined as itself, perhaps by way of others; nil if there is none.
-  mutating func followChains() -> String? {
-    for start in definitions.keys {
+  mutating func followChains(from names: some Sequence<String>) -> String? {
+    for start in names {
       var path: [String] = []
       var name = start
       while ends[name] == nil, case .named(let next) = definitions[name] {
