@@ -92,12 +92,9 @@ struct HandoverRecord: CandidRecord {
   static let candidFields = CandidFields(
     HandoverRecord.init(next:isFenced:), CandidMember("next", \.next),
     CandidMember("fenced", \.isFenced))
+}
 
-  init(next: ClusterMap, isFenced: Bool) {
-    self.next = next
-    self.isFenced = isFenced
-  }
-
+extension HandoverRecord {
   var encoded: [UInt8] { StoredForm.encode(self) }
 
   init(encoded bytes: [UInt8]) throws(ClusterError) {

@@ -131,6 +131,37 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     #expect(try Set(Self.known().keys) == Set(names))
   }
 
+  /// The coordinator's state as another program would have written it.
+  private func state(
+    changing change: ([CandidFieldValue]) -> [CandidFieldValue]
+  ) throws -> CoordinatorState {
+    guard case .record(let fields) = try Self.coordinatorState(true).candidValue else {
+      throw ClusterError(.malformed, "a state is a record")
+    }
+    return try CoordinatorState(encoded: CandidBinary.encode([.record(change(fields))]))
+  }
+
+  @Test("A state stored before undone joins were kept, or by a program with more fields, is read")
+  func otherPrograms() throws {
+    var known = try Self.coordinatorState(true)
+    let more = CandidFieldValue("added_later", .text("x"))
+    #expect(try state { ($0 + [more]).sorted { $0.label < $1.label } } == known)
+    known.undone = []
+    #expect(try state { $0.filter { $0.label != "undone" } } == known)
+  }
+
+  @Test("A state of a later format is refused, and the format named")
+  func laterFormat() throws {
+    #expect {
+      _ = try state {
+        $0.map { $0.label == "format" ? CandidFieldValue("format", .nat8(2)) : $0 }
+      }
+    } throws: {
+      guard let error = $0 as? ClusterError else { return false }
+      return error.code == .corruption && error.message.contains("format 2")
+    }
+  }
+
   /// The bytes in hexadecimal, by name.
   private static func known() throws -> [String: String] {
     let url = try #require(
