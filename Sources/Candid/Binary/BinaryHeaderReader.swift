@@ -143,7 +143,7 @@ struct BinaryHeaderReader {
     for case .service(let methods) in table.entries {
       for method in methods {
         switch table.entry(method.type) {
-        case .function, .future: continue
+        case .function: continue
         default:
           throw CandidError(
             .malformed, "the method \(method.name) must have a func type", at: cursor.position)

@@ -86,4 +86,14 @@ public struct CandidMethod: Hashable, Sendable {
     self.name = name
     self.type = type
   }
+
+  /// Names are compared as bytes: texts that Swift takes for equal may differ on the wire.
+  public static func == (left: CandidMethod, right: CandidMethod) -> Bool {
+    left.name.utf8.elementsEqual(right.name.utf8) && left.type == right.type
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(Array(name.utf8))
+    hasher.combine(type)
+  }
 }

@@ -133,7 +133,7 @@ struct SubtypeChecker {
       var index = 0
       for method in b {
         while index < a.count, TypeCompiler.precedes(a[index].name, method.name) { index += 1 }
-        guard index < a.count, a[index].name == method.name,
+        guard index < a.count, a[index].name.utf8.elementsEqual(method.name.utf8),
           try holds(a[index].type, method.type, isSwapped: isSwapped, depth: depth)
         else { return false }
       }

@@ -37,6 +37,9 @@ struct TypeCompiler {
     case .variant(let cases):
       return .variant(try compile(cases, depth: depth))
     case .function(let function):
+      guard !function.annotations.contains(.oneway) || function.results.isEmpty else {
+        throw CandidError(.invalidType, "a oneway function has no results; drop one or the other")
+      }
       return .function(
         try compile(function.parameters, depth: depth),
         try compile(function.results, depth: depth), function.annotations)
@@ -77,7 +80,7 @@ struct TypeCompiler {
   ) throws(CandidError) -> [TypeTable.Method] {
     var result: [TypeTable.Method] = []
     for method in methods.sorted(by: { Self.precedes($0.name, $1.name) }) {
-      if result.last?.name == method.name {
+      if let last = result.last, last.name.utf8.elementsEqual(method.name.utf8) {
         throw CandidError(.invalidType, "the method \(method.name) is declared twice")
       }
       guard case .function = try environment.resolve(method.type) else {
