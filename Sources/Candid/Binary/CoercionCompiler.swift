@@ -1,5 +1,5 @@
-/// Makes a `CoercionPlan` for each pair of types that can meet. The types may be recursive and are a
-/// peer's, so pairs wait in a list instead of on the stack.
+/// Makes a `CoercionPlan` for each pair of types that can meet. The types may be recursive and are
+/// a peer's, so pairs wait in a list instead of on the stack.
 struct CoercionCompiler {
   private struct Pair: Hashable {
     let sent: TypeReference

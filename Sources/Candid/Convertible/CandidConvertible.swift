@@ -9,7 +9,8 @@
 ///   var team: String?
 ///
 ///   static let candidFields = CandidFields(
-///     Player.init(name:points:team:), CandidMember("name", \.name), CandidMember("points", \.points), CandidMember("team", \.team))
+///     Player.init(name:points:team:), CandidMember("name", \.name),
+///     CandidMember("points", \.points), CandidMember("team", \.team))
 /// }
 ///
 /// let message = try CandidArguments.encode(Player(name: "Ada", points: 7, team: nil))

@@ -7,7 +7,9 @@
 ///
 ///   static let candidCases = CandidCases<Outcome>(
 ///     .case("Done", .done),
-///     .case("Failed", Outcome.failed) { if case .failed(let reason) = $0 { reason } else { nil } })
+///     .case("Failed", Outcome.failed) {
+///       if case .failed(let reason) = $0 { reason } else { nil }
+///     })
 /// }
 /// ```
 public protocol CandidVariant: CandidConvertible {

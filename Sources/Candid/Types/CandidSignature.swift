@@ -149,8 +149,8 @@ extension CandidSignature {
 }
 
 extension CandidSignature.Storage {
-  /// The plan for the header that the message begins with, which it then has behind it. No header is
-  /// the beginning of another.
+  /// The plan for the header that the message begins with, which it then has behind it. No header
+  /// is the beginning of another.
   fileprivate func plan(for cursor: inout ByteCursor) -> CoercionPlan? {
     let cached = plans.withLock { $0 }
     for entry in cached where cursor.skipPrefix(entry.header) { return entry.plan }
