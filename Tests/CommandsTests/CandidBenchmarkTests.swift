@@ -19,7 +19,7 @@ struct CandidBenchmarkTests {
     #expect(figures.first { $0.message == "(text, text)" }?.bytes == 30)
   }
 
-  @Test("what is measured is right: each message is read back whole")
+  @Test("each workload does its work")
   func workloads() throws {
     for workload in try CandidWorkloads.all() {
       #expect(try workload.run(1) > 0, "\(workload.message), \(workload.work)")
