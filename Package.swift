@@ -78,7 +78,9 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
-    tests("ClusterTests", ["Candid", "Cluster", "Placement", "Storage"]),
+    tests(
+      "ClusterTests", ["Candid", "Cluster", "Placement", "Storage"],
+      resources: [.copy("Vectors")]),
     tests(
       "ScaledStorageTests",
       ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage"]),

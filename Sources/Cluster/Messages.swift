@@ -18,42 +18,33 @@ public enum CanisterManagerEvent: Sendable {
   case abort(epoch: UInt64)
 }
 
-extension CanisterManagerEvent: CandidConvertible {
-  public static let candidType = CandidType.variant(cases: [
-    "NodeCreated": .text, "NodeDeleted": .text, "Migrate": Migration.candidType,
-    "Prepare": ClusterMap.candidType, "Fence": .nat64, "RingChanged": ClusterMap.candidType,
-    "Abort": .nat64,
-  ])
-
-  public var candidValue: CandidValue {
-    switch self {
-    case .nodeCreated(let node): .variant("NodeCreated", .text(node))
-    case .nodeDeleted(let node): .variant("NodeDeleted", .text(node))
-    case .migrate(let migration): .variant("Migrate", migration.candidValue)
-    case .prepare(let map): .variant("Prepare", map.candidValue)
-    case .fence(let epoch): .variant("Fence", .nat64(epoch))
-    case .ringChanged(let map): .variant("RingChanged", map.candidValue)
-    case .abort(let epoch): .variant("Abort", .nat64(epoch))
-    }
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let variant = try CandidVariant(candidValue)
-    switch variant.label {
-    case "NodeCreated": self = .nodeCreated(try variant.payload())
-    case "NodeDeleted": self = .nodeDeleted(try variant.payload())
-    case "Migrate": self = .migrate(try variant.payload())
-    case "Prepare": self = .prepare(try variant.payload())
-    case "Fence": self = .fence(epoch: try variant.payload())
-    case "RingChanged": self = .ringChanged(try variant.payload())
-    case "Abort": self = .abort(epoch: try variant.payload())
-    default: throw variant.unknownCase
-    }
-  }
+extension CanisterManagerEvent: CandidVariant {
+  public static let candidCases = CandidCases<CanisterManagerEvent>(
+    .case("NodeCreated", CanisterManagerEvent.nodeCreated) {
+      if case .nodeCreated(let node) = $0 { node } else { nil }
+    },
+    .case("NodeDeleted", CanisterManagerEvent.nodeDeleted) {
+      if case .nodeDeleted(let node) = $0 { node } else { nil }
+    },
+    .case("Migrate", CanisterManagerEvent.migrate) {
+      if case .migrate(let migration) = $0 { migration } else { nil }
+    },
+    .case("Prepare", CanisterManagerEvent.prepare) {
+      if case .prepare(let map) = $0 { map } else { nil }
+    },
+    .case("Fence", CanisterManagerEvent.fence(epoch:)) {
+      if case .fence(let epoch) = $0 { epoch } else { nil }
+    },
+    .case("RingChanged", CanisterManagerEvent.ringChanged) {
+      if case .ringChanged(let map) = $0 { map } else { nil }
+    },
+    .case("Abort", CanisterManagerEvent.abort(epoch:)) {
+      if case .abort(let epoch) = $0 { epoch } else { nil }
+    })
 }
 
 /// `migrate_args`: a chunk of keys on their way to a new owner.
-public struct Migration: CandidConvertible {
+public struct Migration: CandidRecord {
   /// A `TransferChunk`.
   public var data: [UInt8]
   /// The epoch of the handover that the chunk belongs to.
@@ -67,42 +58,25 @@ public struct Migration: CandidConvertible {
     self.from = from
   }
 
-  public static let candidType = CandidType.record(fields: [
-    "data": .blob, "epoch": .opt(.nat64), "from": .opt(.principal),
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "data": .blob(data), "epoch": epoch.candidValue, "from": from.candidValue,
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    data = try record.field("data")
-    epoch = try record.field("epoch")
-    from = try record.field("from")
-  }
+  public static let candidFields = CandidFields(
+    Migration.init(data:epoch:from:), CandidMember("data", \.data), CandidMember("epoch", \.epoch),
+    CandidMember("from", \.from))
 }
 
 /// `init_canister_manager_param`.
-public struct InitCanisterManagerParam: CandidConvertible {
+public struct InitCanisterManagerParam: CandidRecord {
   public var args: InstallArgs?
 
   public init(args: InstallArgs?) {
     self.args = args
   }
 
-  public static let candidType = CandidType.record(fields: ["args": .opt(InstallArgs.candidType)])
-  public var candidValue: CandidValue { .record(fields: ["args": args.candidValue]) }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    args = try CandidRecord(candidValue).field("args")
-  }
+  public static let candidFields = CandidFields(
+    InitCanisterManagerParam.init(args:), CandidMember("args", \.args))
 }
 
 /// `install_args`: the cluster that a node becomes a part of.
-public struct InstallArgs: CandidConvertible {
+public struct InstallArgs: CandidRecord {
   public var allNodes: [String]
   /// The receiver's id, and the map in force.
   public var node: Principal?
@@ -114,26 +88,14 @@ public struct InstallArgs: CandidConvertible {
     self.map = map
   }
 
-  public static let candidType = CandidType.record(fields: [
-    "all_nodes": .vec(.text), "node": .opt(.principal), "map": .opt(ClusterMap.candidType),
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "all_nodes": allNodes.candidValue, "node": node.candidValue, "map": map.candidValue,
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    allNodes = try record.field("all_nodes")
-    node = try record.field("node")
-    map = try record.field("map")
-  }
+  public static let candidFields = CandidFields(
+    InstallArgs.init(allNodes:node:map:), CandidMember("all_nodes", \.allNodes),
+    CandidMember("node", \.node),
+    CandidMember("map", \.map))
 }
 
 /// `wasm_init_args`: a chunk of the module, in order.
-public struct WasmInitArgs: CandidConvertible {
+public struct WasmInitArgs: CandidRecord {
   /// 0 starts a module, 1 goes on, 2 ends it.
   public var position: UInt8
   public var chunk: [UInt8]
@@ -149,24 +111,10 @@ public struct WasmInitArgs: CandidConvertible {
     self.sha256 = sha256
   }
 
-  public static let candidType = CandidType.record(fields: [
-    "position": .nat8, "wasm_chunk": .blob, "offset": .opt(.nat64), "sha256": .opt(.blob),
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "position": .nat8(position), "wasm_chunk": .blob(chunk), "offset": offset.candidValue,
-      "sha256": sha256.candidValue,
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    position = try record.field("position")
-    chunk = try record.field("wasm_chunk")
-    offset = try record.field("offset")
-    sha256 = try record.field("sha256")
-  }
+  public static let candidFields = CandidFields(
+    WasmInitArgs.init(position:chunk:offset:sha256:), CandidMember("position", \.position),
+    CandidMember("wasm_chunk", \.chunk), CandidMember("offset", \.offset),
+    CandidMember("sha256", \.sha256))
 }
 
 /// `NodeResult`: the owner's id when a key lives elsewhere, else the result.
@@ -174,23 +122,31 @@ public enum NodeResult<Result: CandidConvertible>: CandidConvertible {
   case nodeID(Principal)
   case result(Result)
 
-  public static var candidType: CandidType {
-    .variant(cases: ["NodeId": .principal, "Result": Result.candidType])
+  // A generic type stores no list of cases, and making one for each answer would take long.
+  public static func candidType(in types: inout CandidTypeBuilder) -> CandidType {
+    .variant(cases: ["Result": types.type(of: Result.self), "NodeId": .principal])
   }
 
-  public var candidValue: CandidValue {
+  public func encode(into encoder: inout CandidEncoder) throws(CandidError) {
+    try encoder.enter()
     switch self {
-    case .nodeID(let node): .variant("NodeId", .principal(node))
-    case .result(let result): .variant("Result", result.candidValue)
+    case .result(let result):
+      encoder.write(leb128: 0)
+      try result.encode(into: &encoder)
+    case .nodeID(let node):
+      encoder.write(leb128: 1)
+      encoder.write(principal: node)
     }
+    encoder.leave()
   }
 
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let variant = try CandidVariant(candidValue)
-    switch variant.label {
-    case "NodeId": self = .nodeID(try variant.payload())
-    case "Result": self = .result(try variant.payload())
-    default: throw variant.unknownCase
+  public init(from decoder: inout CandidDecoder) throws(CandidError) {
+    try decoder.enter()
+    if try decoder.caseIndex(below: 2) == 0 {
+      self = .result(try Result(from: &decoder))
+    } else {
+      self = .nodeID(try decoder.principal())
     }
+    decoder.leave()
   }
 }

@@ -1,7 +1,7 @@
 public import Candid
 
 /// `node_info`: a node's health, as the original's fields and ours, which old readers skip.
-public struct NodeInfo: CandidConvertible {
+public struct NodeInfo: CandidRecord {
   public var allNodes: [String]
   public var previousNode: Principal?
   public var nextNode: Principal?
@@ -54,55 +54,28 @@ public struct NodeInfo: CandidConvertible {
     self.processID = processID
   }
 
-  public static let candidType = CandidType.record(fields: [
-    "all_nodes": .vec(.text), "prev_node_id": .opt(.principal), "next_node_id": .opt(.principal),
-    "status": NodeStatus.candidType, "cycles_balance": .nat64, "node_id": .opt(.principal),
-    "size": .nat64, "bytes": .nat64, "epoch": .nat64, "revision": .nat64, "ring_digest": .text,
-    "requests_per_second": .float64, "module_sha256": .opt(.text), "version": .text,
-    "durability": .text, "purging": .bool, "handover": .opt(HandoverStatus.candidType),
-    "incarnation": .nat64, "process_id": .nat32,
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "all_nodes": allNodes.candidValue, "prev_node_id": previousNode.candidValue,
-      "next_node_id": nextNode.candidValue, "status": status.candidValue,
-      "cycles_balance": .nat64(cyclesBalance), "node_id": node.candidValue, "size": .nat64(size),
-      "bytes": .nat64(bytes), "epoch": .nat64(epoch), "revision": .nat64(revision),
-      "ring_digest": .text(ringDigest), "requests_per_second": .float64(requestsPerSecond),
-      "module_sha256": moduleSHA256.candidValue, "version": .text(version),
-      "durability": .text(durability), "purging": .bool(isPurging),
-      "handover": handover.candidValue, "incarnation": .nat64(incarnation),
-      "process_id": .nat32(processID),
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    allNodes = try record.field("all_nodes")
-    previousNode = try record.field("prev_node_id")
-    nextNode = try record.field("next_node_id")
-    status = try record.field("status")
-    cyclesBalance = try record.field("cycles_balance")
-    node = try record.field("node_id")
-    size = try record.field("size")
-    bytes = try record.field("bytes")
-    epoch = try record.field("epoch")
-    revision = try record.field("revision")
-    ringDigest = try record.field("ring_digest")
-    requestsPerSecond = try record.field("requests_per_second")
-    moduleSHA256 = try record.field("module_sha256")
-    version = try record.field("version")
-    durability = try record.field("durability")
-    isPurging = try record.field("purging")
-    handover = try record.field("handover")
-    incarnation = try record.field("incarnation")
-    processID = try record.field("process_id")
-  }
+  public static let candidFields = CandidFields(
+    NodeInfo.init(
+      allNodes:previousNode:nextNode:status:cyclesBalance:node:size:bytes:epoch:revision:
+      ringDigest:requestsPerSecond:moduleSHA256:version:durability:isPurging:handover:
+      incarnation:processID:),
+    CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
+    CandidMember("next_node_id", \.nextNode),
+    CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance),
+    CandidMember("node_id", \.node),
+    CandidMember("size", \.size), CandidMember("bytes", \.bytes), CandidMember("epoch", \.epoch),
+    CandidMember("revision", \.revision),
+    CandidMember("ring_digest", \.ringDigest),
+    CandidMember("requests_per_second", \.requestsPerSecond),
+    CandidMember("module_sha256", \.moduleSHA256), CandidMember("version", \.version),
+    CandidMember("durability", \.durability),
+    CandidMember("purging", \.isPurging), CandidMember("handover", \.handover),
+    CandidMember("incarnation", \.incarnation),
+    CandidMember("process_id", \.processID))
 }
 
 /// `node_info_status`.
-public enum NodeStatus: Hashable, CandidConvertible {
+public enum NodeStatus: Hashable, CandidVariant {
   /// The node runs and waits for `init_canister_manager`.
   case initialized
   case ready
@@ -121,10 +94,11 @@ public enum NodeStatus: Hashable, CandidConvertible {
     }
   }
 
-  public static let candidType = CandidType.variant(cases: [
-    "Initialized": .null, "Ready": .null, "Error": NodeError.candidType, "ShutDown": .null,
-    "Migrating": .null, "ScaleUp": .null, "ScaleDown": .null,
-  ])
+  public static let candidCases = CandidCases<NodeStatus>(
+    .case("Initialized", .initialized), .case("Ready", .ready),
+    .case("Error", NodeStatus.error) { if case .error(let error) = $0 { error } else { nil } },
+    .case("ShutDown", .shutDown), .case("Migrating", .migrating), .case("ScaleUp", .scaleUp),
+    .case("ScaleDown", .scaleDown))
 
   /// The name of the case, as it is shown.
   public var name: String {
@@ -138,78 +112,35 @@ public enum NodeStatus: Hashable, CandidConvertible {
     case .scaleDown: "ScaleDown"
     }
   }
-
-  public var candidValue: CandidValue {
-    if case .error(let error) = self { return .variant(name, error.candidValue) }
-    return .variant(name)
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let variant = try CandidVariant(candidValue)
-    switch variant.label {
-    case "Initialized": self = .initialized
-    case "Ready": self = .ready
-    case "Error": self = .error(try variant.payload())
-    case "ShutDown": self = .shutDown
-    case "Migrating": self = .migrating
-    case "ScaleUp": self = .scaleUp
-    case "ScaleDown": self = .scaleDown
-    default: throw variant.unknownCase
-    }
-  }
 }
 
 /// `NodeError`.
-public enum NodeError: Hashable, CandidConvertible {
+public enum NodeError: Hashable, CandidVariant {
   case migration(String)
   case scaleUp(String)
   case initialize(String)
   case broadcast(String)
 
-  public static let candidType = CandidType.variant(cases: [
-    "Migration": .text, "ScaleUp": .text, "Initialize": .text, "Broadcast": .text,
-  ])
-
-  public var candidValue: CandidValue {
-    switch self {
-    case .migration(let text): .variant("Migration", .text(text))
-    case .scaleUp(let text): .variant("ScaleUp", .text(text))
-    case .initialize(let text): .variant("Initialize", .text(text))
-    case .broadcast(let text): .variant("Broadcast", .text(text))
-    }
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let variant = try CandidVariant(candidValue)
-    switch variant.label {
-    case "Migration": self = .migration(try variant.payload())
-    case "ScaleUp": self = .scaleUp(try variant.payload())
-    case "Initialize": self = .initialize(try variant.payload())
-    case "Broadcast": self = .broadcast(try variant.payload())
-    default: throw variant.unknownCase
-    }
-  }
+  public static let candidCases = CandidCases<NodeError>(
+    .case("Migration", NodeError.migration) {
+      if case .migration(let text) = $0 { text } else { nil }
+    },
+    .case("ScaleUp", NodeError.scaleUp) {
+      if case .scaleUp(let text) = $0 { text } else { nil }
+    },
+    .case("Initialize", NodeError.initialize) {
+      if case .initialize(let text) = $0 { text } else { nil }
+    },
+    .case("Broadcast", NodeError.broadcast) {
+      if case .broadcast(let text) = $0 { text } else { nil }
+    })
 }
 
-extension HandoverStatus: CandidConvertible {
-  public static let candidType = CandidType.record(fields: [
-    "epoch": .nat64, "phase": .text, "sent_keys": .nat64, "backlog": .nat64,
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "epoch": .nat64(epoch), "phase": .text(phase), "sent_keys": .nat64(sentKeys),
-      "backlog": .nat64(backlog),
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    epoch = try record.field("epoch")
-    phase = try record.field("phase")
-    sentKeys = try record.field("sent_keys")
-    backlog = try record.field("backlog")
-  }
+extension HandoverStatus: CandidRecord {
+  public static let candidFields = CandidFields(
+    HandoverStatus.init(epoch:phase:sentKeys:backlog:), CandidMember("epoch", \.epoch),
+    CandidMember("phase", \.phase),
+    CandidMember("sent_keys", \.sentKeys), CandidMember("backlog", \.backlog))
 }
 
 /// What the coordinator keeps of a node's report.

@@ -35,38 +35,27 @@ public struct CoordinatorState: Hashable, Sendable {
   }
 }
 
-extension CoordinatorState: CandidConvertible {
-  private static let format: UInt8 = 1
+extension CoordinatorState: CandidRecord {
+  public static let candidFields = CandidFields(
+    CoordinatorState.init(
+      format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedUndone:),
+    CandidMember("format", \.format), CandidMember("map", \.map),
+    CandidMember("next_number", \.nextNumber),
+    CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
+    CandidMember("module_sha256", \.moduleDigest), CandidMember("change", \.change),
+    CandidMember("undone", \.storedUndone))
 
-  public static let candidType = CandidType.record(fields: [
-    "format": .nat8, "map": ClusterMap.candidType, "next_number": .nat64, "next_epoch": .nat64,
-    "bootstrapped": .bool, "module_sha256": .opt(.blob), "change": .opt(Change.candidType),
-    "undone": .opt(.vec(.principal)),
-  ])
+  private var format: FirstFormat { FirstFormat() }
+  /// Older programs did not store it.
+  private var storedUndone: [Principal]? { undone }
 
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "format": .nat8(CoordinatorState.format), "map": map.candidValue,
-      "next_number": .nat64(nextNumber), "next_epoch": .nat64(nextEpoch),
-      "bootstrapped": .bool(isBootstrapped), "module_sha256": moduleDigest.candidValue,
-      "change": change.candidValue, "undone": .opt(undone.candidValue),
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    let format: UInt8 = try record.field("format")
-    guard format == CoordinatorState.format else {
-      throw CandidError(.typeMismatch, "a coordinator's state of the unknown format \(format)")
-    }
-    map = try record.field("map")
-    nextNumber = try record.field("next_number")
-    nextEpoch = try record.field("next_epoch")
-    isBootstrapped = try record.field("bootstrapped")
-    moduleDigest = try record.field("module_sha256")
-    change = try record.field("change")
-    let undone: [Principal]? = try record.field("undone")
-    self.undone = undone ?? []
+  private init(
+    format _: FirstFormat, map: ClusterMap, nextNumber: UInt64, nextEpoch: UInt64,
+    isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedUndone: [Principal]?
+  ) {
+    self.init(
+      map: map, nextNumber: nextNumber, nextEpoch: nextEpoch, isBootstrapped: isBootstrapped,
+      moduleDigest: moduleDigest, change: change, undone: storedUndone ?? [])
   }
 
   /// The stored form.
@@ -78,23 +67,11 @@ extension CoordinatorState: CandidConvertible {
   }
 }
 
-extension CoordinatorState.Change: CandidConvertible {
-  public static let candidType = CandidType.record(fields: [
-    "node": .principal, "epoch": .nat64, "decided": .bool,
-  ])
-
-  public var candidValue: CandidValue {
-    .record(fields: [
-      "node": .principal(node), "epoch": .nat64(epoch), "decided": .bool(isDecided),
-    ])
-  }
-
-  public init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    node = try record.field("node")
-    epoch = try record.field("epoch")
-    isDecided = try record.field("decided")
-  }
+extension CoordinatorState.Change: CandidRecord {
+  public static let candidFields = CandidFields(
+    CoordinatorState.Change.init(node:epoch:isDecided:),
+    CandidMember("node", \.node), CandidMember("epoch", \.epoch),
+    CandidMember("decided", \.isDecided))
 }
 
 extension ClusterMap {
@@ -108,28 +85,16 @@ extension ClusterMap {
 }
 
 /// What a node must not forget of a handover.
-struct HandoverRecord: CandidConvertible {
+struct HandoverRecord: CandidRecord {
   var next: ClusterMap
   var isFenced: Bool
 
-  static let candidType = CandidType.record(fields: [
-    "next": ClusterMap.candidType, "fenced": .bool,
-  ])
-  var candidValue: CandidValue {
-    .record(fields: ["next": next.candidValue, "fenced": .bool(isFenced)])
-  }
+  static let candidFields = CandidFields(
+    HandoverRecord.init(next:isFenced:), CandidMember("next", \.next),
+    CandidMember("fenced", \.isFenced))
+}
 
-  init(next: ClusterMap, isFenced: Bool) {
-    self.next = next
-    self.isFenced = isFenced
-  }
-
-  init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    next = try record.field("next")
-    isFenced = try record.field("fenced")
-  }
-
+extension HandoverRecord {
   var encoded: [UInt8] { StoredForm.encode(self) }
 
   init(encoded bytes: [UInt8]) throws(ClusterError) {
@@ -137,23 +102,40 @@ struct HandoverRecord: CandidConvertible {
   }
 }
 
+/// The number by which the stored records tell their format, 1, to programs that know others.
+struct FirstFormat: CandidConvertible {
+  private static let number: UInt8 = 1
+
+  init() {}
+
+  static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat8 }
+
+  func encode(into encoder: inout CandidEncoder) {
+    encoder.write(fixed: FirstFormat.number)
+  }
+
+  init(from decoder: inout CandidDecoder) throws(CandidError) {
+    let number: UInt8 = try decoder.fixed()
+    guard number == FirstFormat.number else {
+      throw CandidError(
+        .typeMismatch, "it has the unknown format \(number); it is for a later program")
+    }
+  }
+}
+
 /// Candid as the stored form of one value: it carries its own version marker and types, so that a
 /// later program, whose types have more fields, reads it.
 enum StoredForm {
   static func encode<Value: CandidConvertible>(_ value: Value) -> [UInt8] {
-    // A value that is derived from its own type always encodes.
-    (try? CandidBinary.encode([value.candidValue], as: [Value.candidType])) ?? []
+    // What is stored has no value that its type cannot hold.
+    (try? CandidArguments.encode(value)) ?? []
   }
 
   static func decode<Value: CandidConvertible>(
     _ bytes: [UInt8], what: StaticString
   ) throws(ClusterError) -> Value {
     do throws(CandidError) {
-      let values = try CandidBinary.decode(bytes, as: [Value.candidType])
-      guard let value = values.first else {
-        throw CandidError(.typeMismatch, "it is empty")
-      }
-      return try Value(candidValue: value)
+      return try CandidArguments.decode(bytes, as: Value.self)
     } catch {
       throw ClusterError(.corruption, "the stored \(what) cannot be read: \(error.message)")
     }

@@ -5,51 +5,36 @@ import Placement
 import ScaledStorage
 
 extension GatewayServer {
-  private static let infoSignature = CandidSignature.checked([NodeInfo.candidType])
-  private static let nodesSignature = CandidSignature.checked([.vec(NodeEntry.candidType)])
-  private static let ringSignature = CandidSignature.checked([RingDescription.candidType])
-
   /// `node_info` of the cluster as a whole: 200 when every member serves.
   func clusterInfo(_ exchange: Exchange) throws(Problem) -> Disposition {
     let info = ClusterSummary.info(of: coordinator)
-    try QueryAnswer.make(
-      [info.candidValue], as: GatewayServer.infoSignature, to: exchange,
-      status: info.status.isServing ? 200 : 503
-    ).write(to: exchange)
+    try QueryAnswer.make(info, to: exchange, status: info.status.isServing ? 200 : 503)
+      .write(to: exchange)
     return .done
   }
 
   /// `nodes`: every node's health.
   func nodes(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let entries = ClusterSummary.nodes(of: coordinator)
-    try QueryAnswer.make(
-      [.vec(entries.map(\.candidValue))], as: GatewayServer.nodesSignature, to: exchange
-    ).write(to: exchange)
+    try QueryAnswer.make(ClusterSummary.nodes(of: coordinator), to: exchange).write(to: exchange)
     return .done
   }
 
   /// `ring`: epoch, digest and members.
   func ring(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let ring = RingDescription(coordinator)
-    try QueryAnswer.make(
-      [ring.candidValue], as: GatewayServer.ringSignature, to: exchange
-    ).write(to: exchange)
+    try QueryAnswer.make(RingDescription(coordinator), to: exchange).write(to: exchange)
     return .done
   }
 
   /// `cluster_map`: the whole map with the cluster's hash key, for its nodes.
   func clusterMap(_ exchange: Exchange) throws(Problem) -> Disposition {
     try ControlCall.authorise(credential, exchange, "cluster_map")
-    try QueryAnswer.make(
-      [coordinator.map.candidValue], as: PeerClient.mapSignature, to: exchange
-    ).write(to: exchange)
+    try QueryAnswer.make(coordinator.map, to: exchange).write(to: exchange)
     return .done
   }
 
   /// `scale`: grows the cluster by hand, or tells what that would move.
   func scale(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(
-      "scale", parameters: .checked([ScaleRequest.candidType]), exchange, credential: credential)
+    let call = try ControlCall("scale", exchange, credential: credential)
     let request: ScaleRequest = try call.argument()
     do throws(ClusterError) {
       try coordinator.checkRoomForNode()
@@ -59,7 +44,7 @@ extension GatewayServer {
     let plan = ScalePlan(coordinator)
     var result = ScaleResult(
       node: nil, nodes: UInt32(clamping: plan.nodes), moves: plan.moves, message: plan.message)
-    if !request.isPlan {
+    if request.plan != true {
       do throws(ClusterError) {
         let node = try coordinator.addNode(reason: "asked for by hand")
         result.node = node
@@ -68,9 +53,7 @@ extension GatewayServer {
         throw Problem(error)
       }
     }
-    call.answer(
-      .success([result.candidValue]), as: .checked([ScaleResult.candidType])
-    ).write(to: exchange)
+    call.answer(.success(result)).write(to: exchange)
     return .done
   }
 }
@@ -123,54 +106,57 @@ enum ClusterSummary {
 }
 
 /// One node as `/nodes` shows it.
-struct NodeEntry {
+struct NodeEntry: CandidRecord {
   var id: Principal
   var address: String?
   var state: String
   var info: NodeInfo?
 
-  static let candidType = CandidType.record(fields: [
-    "id": .principal, "address": .opt(.text), "state": .text, "info": .opt(NodeInfo.candidType),
-  ])
-
-  var candidValue: CandidValue {
-    .record(fields: [
-      "id": .principal(id), "address": address.candidValue, "state": .text(state),
-      "info": info.candidValue,
-    ])
-  }
+  static let candidFields = CandidFields(
+    NodeEntry.init(id:address:state:info:),
+    CandidMember("id", \.id), CandidMember("address", \.address), CandidMember("state", \.state),
+    CandidMember("info", \.info))
 }
 
 /// The ring as `/ring` shows it: without the hash key, which is the cluster's secret.
-struct RingDescription {
-  private let coordinator: Coordinator
+struct RingDescription: CandidRecord {
+  struct Member: CandidRecord {
+    var id: Principal
+    var address: String?
+    var state: String
 
-  init(_ coordinator: Coordinator) {
-    self.coordinator = coordinator
+    static let candidFields = CandidFields(
+      Member.init(id:address:state:), CandidMember("id", \.id), CandidMember("address", \.address),
+      CandidMember("state", \.state))
   }
 
-  private static let memberType = CandidType.record(fields: [
-    "id": .principal, "address": .opt(.text), "state": .text,
-  ])
+  var epoch: UInt64
+  var revision: UInt64
+  var digest: String
+  var members: [Member]
+  var joining: Principal?
+  var isSettled: Bool
 
-  static let candidType = CandidType.record(fields: [
-    "epoch": .nat64, "revision": .nat64, "digest": .text, "members": .vec(memberType),
-    "joining": .opt(.principal), "settled": .bool,
-  ])
+  static let candidFields = CandidFields(
+    RingDescription.init(epoch:revision:digest:members:joining:isSettled:),
+    CandidMember("epoch", \.epoch), CandidMember("revision", \.revision),
+    CandidMember("digest", \.digest),
+    CandidMember("members", \.members), CandidMember("joining", \.joining),
+    CandidMember("settled", \.isSettled))
+}
 
-  var candidValue: CandidValue {
+extension RingDescription {
+  init(_ coordinator: Coordinator) {
     let map = coordinator.map
-    let members = map.members.map { node in
-      CandidValue.record(fields: [
-        "id": .principal(node), "address": map.addresses[node].candidValue,
-        "state": .text(ClusterSummary.state(of: node, coordinator)),
-      ])
+    epoch = map.ring.epoch
+    revision = map.revision
+    digest = map.digestText
+    members = map.members.map { node in
+      Member(
+        id: node, address: map.addresses[node],
+        state: ClusterSummary.state(of: node, coordinator))
     }
-    return .record(fields: [
-      "epoch": .nat64(map.ring.epoch), "revision": .nat64(map.revision),
-      "digest": .text(map.digestText), "members": .vec(members),
-      "joining": (coordinator.machine.state.change?.node).candidValue,
-      "settled": .bool(coordinator.machine.isSettled),
-    ])
+    joining = coordinator.machine.state.change?.node
+    isSettled = coordinator.machine.isSettled
   }
 }

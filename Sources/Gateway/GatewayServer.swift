@@ -127,15 +127,13 @@ public final class GatewayServer: RequestHandler {
 
   // MARK: - The module
 
-  private static let boolResult = CandidSignature.checked([.bool])
-
   /// `init_wasm`: takes a module for the whole cluster, chunk by chunk.
   private func initWasm(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(.initWasm, exchange, credential: credential)
+    let call = try ControlCall(ControlMethod.initWasm.rawValue, exchange, credential: credential)
     let args: WasmInitArgs = try call.argument()
     let pending = try later(exchange)
     let complete = { (result: Result<Void, Problem>) in
-      pending.answer(call.answer(result.map { [.bool(true)] }, as: GatewayServer.boolResult))
+      pending.answer(call.answer(result.map { true }))
     }
     if let module = try upload.take(args) {
       coordinator.install(module) { complete($0.mapError(Problem.init)) }

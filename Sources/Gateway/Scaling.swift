@@ -2,41 +2,30 @@ import Candid
 import Cluster
 
 /// The argument of `scale`.
-struct ScaleRequest: CandidConvertible {
+struct ScaleRequest: CandidRecord {
+  var action: ScaleAction
   /// Whether to tell only what would happen.
-  var isPlan: Bool
+  var plan: Bool?
 
-  static let candidType = CandidType.record(fields: [
-    "action": .variant(cases: ["Up": .null]), "plan": .opt(.bool),
-  ])
+  static let candidFields = CandidFields(
+    ScaleRequest.init(action:plan:), CandidMember("action", \.action), CandidMember("plan", \.plan))
+}
 
-  var candidValue: CandidValue {
-    .record(fields: ["action": .variant("Up"), "plan": .opt(.bool(isPlan))])
-  }
-
-  init(candidValue: CandidValue) throws(CandidError) {
-    let plan: Bool? = try CandidRecord(candidValue).field("plan")
-    isPlan = plan ?? false
-  }
+enum ScaleAction: String, CaseIterable, CandidVariant {
+  case up = "Up"
 }
 
 /// The result of `scale`.
-struct ScaleResult {
+struct ScaleResult: CandidRecord {
   var node: Principal?
   var nodes: UInt32
   var moves: UInt64
   var message: String
 
-  static let candidType = CandidType.record(fields: [
-    "node": .opt(.principal), "nodes": .nat32, "moves": .nat64, "message": .text,
-  ])
-
-  var candidValue: CandidValue {
-    .record(fields: [
-      "node": node.candidValue, "nodes": .nat32(nodes), "moves": .nat64(moves),
-      "message": .text(message),
-    ])
-  }
+  static let candidFields = CandidFields(
+    ScaleResult.init(node:nodes:moves:message:),
+    CandidMember("node", \.node), CandidMember("nodes", \.nodes), CandidMember("moves", \.moves),
+    CandidMember("message", \.message))
 }
 
 /// What one more node would mean: of the keys, 1/(n + 1) move, all of them to the new node.

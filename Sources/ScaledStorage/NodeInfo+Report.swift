@@ -2,12 +2,9 @@ package import Cluster
 import Candid
 
 extension NodeInfo {
-  private static let signature = CandidSignature.checked([NodeInfo.candidType])
-
   /// Reads a `node_info` answer in Candid; nil when it is none.
   package static func read(candid body: [UInt8]) -> NodeInfo? {
-    guard let value = try? CandidBinary.decode(body, as: signature).first else { return nil }
-    return try? NodeInfo(candidValue: value)
+    try? CandidArguments.decode(body, as: NodeInfo.self)
   }
 
   /// What the coordinator needs of it.

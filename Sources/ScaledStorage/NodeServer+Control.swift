@@ -3,23 +3,17 @@ import Cluster
 import HTTPTransport
 
 extension NodeServer {
-  private static let nodeInfoSignature = CandidSignature.checked([NodeInfo.candidType])
-  private static let noResults = CandidSignature.checked([])
-  private static let boolResult = CandidSignature.checked([.bool])
-
   /// `node_info`: 200 when the node serves, else 503, with the same body.
   func nodeInfo(_ exchange: Exchange) throws(Problem) -> Disposition {
     let info = manager.nodeInfo
-    try QueryAnswer.make(
-      [info.candidValue], as: NodeServer.nodeInfoSignature, to: exchange,
-      status: info.status.isServing ? 200 : 503
-    ).write(to: exchange)
+    try QueryAnswer.make(info, to: exchange, status: info.status.isServing ? 200 : 503)
+      .write(to: exchange)
     return .done
   }
 
   /// A method of the cluster: only who knows the credential may call it.
   func control(_ method: ControlMethod, _ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(method, exchange, credential: manager.credential)
+    let call = try ControlCall(method.rawValue, exchange, credential: manager.credential)
     if let addressee = exchange.header("ss-node"), let id = manager.node.id, addressee != id.text {
       // Another node had this address before.
       throw Problem(
@@ -29,17 +23,15 @@ extension NodeServer {
     switch method {
     case .handleEvent:
       manager.handle(try call.argument()) { result in
-        pending.answer(
-          call.answer(result.map { [] }.mapError(Problem.init), as: NodeServer.noResults))
+        pending.answer(call.answer(result.mapError(Problem.init)))
       }
     case .initCanisterManager:
       manager.initialise(try call.argument()) { result in
-        pending.answer(
-          call.answer(result.map { [] }.mapError(Problem.init), as: NodeServer.noResults))
+        pending.answer(call.answer(result.mapError(Problem.init)))
       }
     case .initWasm:
       manager.initWasm(try call.argument()) { result in
-        pending.answer(call.answer(result.map { [.bool(true)] }, as: NodeServer.boolResult))
+        pending.answer(call.answer(result.map { true }))
       }
     }
     return pending.disposition()

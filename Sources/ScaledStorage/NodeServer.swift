@@ -117,11 +117,10 @@ public final class NodeServer: RequestHandler {
         throw Problem(error)
       case (.elsewhere(let owner, let address), _):
         return forward(request, exchange, pending, owner: owner, address: address)
-      case (_, .method(let method, let arguments)):
-        let results = try method.conclude(reply, arguments, manager.node.id ?? .anonymous)
-        answer = Answer(
-          status: 200, request.representation,
-          body: try request.representation.body(results, as: method.results))
+      case (_, .call(let call)):
+        let representation = request.representation
+        let body = try call.conclude(reply, manager.node.id ?? .anonymous, representation)
+        answer = Answer(status: 200, representation, body: body)
       case (_, .value):
         answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
       }

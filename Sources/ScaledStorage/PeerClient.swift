@@ -25,7 +25,7 @@ package final class PeerClient {
     _ event: CanisterManagerEvent, to node: Principal, at address: String, epoch: UInt64,
     _ completion: @escaping Completion
   ) {
-    call(.handleEvent, [event.candidValue], to: node, at: address, epoch: epoch, completion)
+    call(.handleEvent, event, to: node, at: address, epoch: epoch, completion)
   }
 
   package func initialise(
@@ -34,7 +34,7 @@ package final class PeerClient {
     let param = InitCanisterManagerParam(
       args: InstallArgs(allNodes: map.members.map(\.text), node: node, map: map))
     call(
-      .initCanisterManager, [param.candidValue], to: node, at: address, epoch: map.ring.epoch,
+      .initCanisterManager, param, to: node, at: address, epoch: map.ring.epoch,
       completion)
   }
 
@@ -42,7 +42,7 @@ package final class PeerClient {
     _ chunk: WasmInitArgs, to node: Principal, at address: String,
     _ completion: @escaping Completion
   ) {
-    call(.initWasm, [chunk.candidValue], to: node, at: address, epoch: nil, completion)
+    call(.initWasm, chunk, to: node, at: address, epoch: nil, completion)
   }
 
   /// Fetches the map in force from the gateway that hosts the coordinator.
@@ -54,22 +54,20 @@ package final class PeerClient {
       method: .get, target: "/cluster_map",
       headers: [("accept", "application/candid"), ("authorization", credential.headerValue)])
     client.send(request, to: address, deadline: PeerClient.deadline) { result in
-      guard case .success(let response) = result, response.status == 200,
-        let value = try? CandidBinary.decode(response.body, as: PeerClient.mapSignature).first
-      else { return completion(nil) }
-      completion(try? ClusterMap(candidValue: value))
+      guard case .success(let response) = result, response.status == 200 else {
+        return completion(nil)
+      }
+      completion(try? CandidArguments.decode(response.body, as: ClusterMap.self))
     }
   }
 
-  package static let mapSignature = CandidSignature.checked([ClusterMap.candidType])
-
-  private func call(
-    _ method: ControlMethod, _ values: [CandidValue], to node: Principal, at address: String,
+  private func call<Argument: CandidConvertible>(
+    _ method: ControlMethod, _ argument: Argument, to node: Principal, at address: String,
     epoch: UInt64?, _ completion: @escaping Completion
   ) {
     let name = method.rawValue
     do {
-      let body = try CandidBinary.encode(values, as: method.parameters)
+      let body = try CandidArguments.encode(argument)
       var headers = [
         ("content-type", "application/candid"), ("accept", "application/json"),
         ("authorization", credential.headerValue), ("ss-node", node.text),
@@ -110,16 +108,4 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case handleEvent = "handle_event"
   case initWasm = "init_wasm"
   case initCanisterManager = "init_canister_manager"
-
-  package var parameters: CandidSignature {
-    switch self {
-    case .handleEvent: ControlMethod.eventSignature
-    case .initWasm: ControlMethod.wasmSignature
-    case .initCanisterManager: ControlMethod.initSignature
-    }
-  }
-
-  private static let eventSignature = CandidSignature.checked([CanisterManagerEvent.candidType])
-  private static let wasmSignature = CandidSignature.checked([WasmInitArgs.candidType])
-  private static let initSignature = CandidSignature.checked([InitCanisterManagerParam.candidType])
 }

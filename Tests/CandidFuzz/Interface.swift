@@ -13,6 +13,7 @@ public func fuzzInterface(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
     }
   }
   checkMethods(interface)
+  checkPrinted(interface)
   return 0
 }
 
@@ -33,8 +34,29 @@ private func checkMethods(_ interface: CandidInterface) {
     }
     _ = require("a method's types make a signature") { () throws(CandidError) in
       try CandidSignature(
-        function.parameters + function.results + interface.initArguments,
+        function.parameters + function.results + (interface.initArguments ?? []),
         in: interface.environment)
     }
+  }
+}
+
+private func checkPrinted(_ interface: CandidInterface) {
+  let text = interface.description
+  let again = require("a printed interface is read") { () throws(CandidError) in
+    try CandidInterface(parsing: text)
+  }
+  guard let again else { return }
+  if again.environment.definitions != interface.environment.definitions
+    || again.service != interface.service || again.initArguments != interface.initArguments
+    || again.description != text
+  {
+    violated("text gives back interfaces", "\(text)\n\(again.description)")
+  }
+  guard interface.service != nil else { return }
+  let problems = require("an interface is compared with itself") { () throws(CandidError) in
+    try again.upgradeProblems(from: interface)
+  }
+  if let problems, !problems.isEmpty {
+    violated("an interface can replace itself", problems.joined(separator: "\n"))
   }
 }

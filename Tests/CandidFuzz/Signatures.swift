@@ -36,7 +36,7 @@ struct Request {
     ("", "(nat, int, nat8, int64, float32, float64, bool, text)"),
     ("", "(opt nat, opt opt int, vec opt text)"),
     ("", "(blob, vec nat16, vec null, vec reserved)"),
-    ("", "(principal, service { m : (nat) -> (int) query }, func (text) -> (opt nat) oneway)"),
+    ("", "(principal, service { m : (nat) -> (int) query }, func (text) -> () oneway)"),
     ("", "(record { a : nat; b : opt text; 5 : reserved; c : null })"),
     ("", "(variant { ok : record { text; text }; err : opt nat; none })"),
     ("", "(opt variant { a : nat; b }, opt record { a : int })"),

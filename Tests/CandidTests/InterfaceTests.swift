@@ -51,6 +51,7 @@ struct InterfaceTests {
       ("type A = variant { a; a }", 22), ("type A = variant { nat; text : nat; text }", 36),
       ("type A = variant { opt nat }", 19), ("type A = record { null : nat }", 18),
       ("type A = func (a : nat, a : nat) -> ()", 24), ("type A = func (nat) -> (nat) oneway", 23),
+      ("service : { a : () -> (); b : bool }", 30), ("type A = service { m : nat }", 23),
       ("type A = func () -> () query query", 29), ("type A = func () -> () fast", 23),
       ("type A = func () nat", 17), ("type A = service { f : nat }", 23),
       ("type A = service { f : B }; type B = nat", 23),

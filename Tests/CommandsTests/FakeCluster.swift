@@ -124,9 +124,7 @@ final class FakeCluster {
   }
 
   private func answer<Value: CandidConvertible>(_ value: Value, _ exchange: Exchange) {
-    guard let signature = try? CandidSignature([Value.candidType]),
-      let body = try? CandidBinary.encode([value.candidValue], as: signature)
-    else {
+    guard let body = try? CandidArguments.encode(value) else {
       exchange.status = 500
       return
     }

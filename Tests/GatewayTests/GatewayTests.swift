@@ -116,7 +116,7 @@ struct GatewayBehaviour {
     let module: [UInt8] = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 3, 1, 0x78, 0x79]
     let digest = SHA256.digest(module)
     let args = WasmInitArgs(position: 2, chunk: module, offset: 0, sha256: digest)
-    let body = try CandidBinary.encode([args.candidValue], as: [WasmInitArgs.candidType])
+    let body = try CandidArguments.encode(args)
     let response = try cluster.send(
       .post, "/init_wasm", body,
       headers: [

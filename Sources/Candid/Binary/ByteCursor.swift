@@ -36,9 +36,9 @@ struct ByteCursor {
 
   mutating func take(_ count: UInt64) throws(CandidError) -> UnsafeRawBufferPointer {
     guard count <= UInt64(truncatingIfNeeded: remaining) else { throw cutShort(count) }
-    let start = position
-    position &+= Int(truncatingIfNeeded: count)
-    return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+    let taken = Int(truncatingIfNeeded: count)
+    defer { position &+= taken }
+    return UnsafeRawBufferPointer(start: bytes.baseAddress.map { $0 + position }, count: taken)
   }
 
   /// The bytes between an earlier position and this one.
@@ -58,11 +58,18 @@ struct ByteCursor {
 
   /// Overlong forms are accepted, as the specification asks, up to ten bytes.
   mutating func leb128() throws(CandidError) -> UInt64 {
-    if position < bytes.count, bytes[position] < 0x80 {
-      defer { position &+= 1 }
-      return UInt64(bytes[position])
+    guard position < bytes.count else { return try longLEB128() }
+    let first = bytes[position]
+    if first < 0x80 {
+      position &+= 1
+      return UInt64(first)
     }
-    return try longLEB128()
+    guard position &+ 1 < bytes.count, bytes[position &+ 1] < 0x80 else {
+      return try longLEB128()
+    }
+    let second = bytes[position &+ 1]
+    position &+= 2
+    return UInt64(first & 0x7f) | UInt64(second) &<< 7
   }
 
   @inline(never)

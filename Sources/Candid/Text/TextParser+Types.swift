@@ -34,6 +34,9 @@ extension TextParser {
   /// The name of a defined type.
   mutating func typeName(isMethod: Bool = false) throws(CandidError) -> CandidType {
     let offset = token.offset
+    guard Self.primitives[token.name] == nil else {
+      throw unexpected(isMethod ? "a func type, or the name of one" : "the name of a type")
+    }
     let name = try identifier("a type")
     typeNames.append(TypeName(name: name, offset: offset, isMethod: isMethod))
     return .named(name)

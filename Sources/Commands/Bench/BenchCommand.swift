@@ -13,7 +13,9 @@ struct BenchCommand: ParsableCommand {
         scaled-storage bench --connections 4 --streams 64 --duration 10
         scaled-storage bench --requests 1000000 --read-ratio 0.5 --value-bytes 1000
         scaled-storage bench --counters 100 --duration 30 --json
-      """)
+        scaled-storage bench candid
+      """,
+    subcommands: [CandidBenchCommand.self])
 
   @Option(help: "Connections to each node.")
   var connections = 1

@@ -1,5 +1,4 @@
 import Candid
-import Foundation
 
 /// Measures the workloads and a plain copy of as many bytes, in turns.
 struct CandidBenchmark {
@@ -11,12 +10,12 @@ struct CandidBenchmark {
     var nanoseconds: Double
     /// Of a copy of as many bytes into memory that is there, in the same rounds.
     var copyNanoseconds: Double
-    var ratio: Double { nanoseconds / copyNanoseconds }
+    var ratio: Double
   }
 
   let rounds: Int
-  /// How long one workload runs in one round.
-  let slice = Duration.microseconds(500)
+  /// How long one workload runs in one round, in nanoseconds.
+  private let slice = 500_000.0
 
   func run() throws(CandidError) -> [Figure] {
     var figures: [Figure] = []
@@ -27,7 +26,7 @@ struct CandidBenchmark {
   }
 
   private func measure(_ workload: CandidWorkload) throws(CandidError) -> Figure {
-    let copy = try PlainCopy.workload(workload.byteCount)
+    let copy = PlainCopy.workload(workload.byteCount)
     let times = try iterations(workload)
     let copies = try iterations(copy)
     var samples: [Double] = []
@@ -36,19 +35,18 @@ struct CandidBenchmark {
       samples.append(try time(workload, times))
       copySamples.append(try time(copy, copies))
     }
+    let nanoseconds = median(samples)
+    let copyNanoseconds = median(copySamples)
     return Figure(
       message: workload.message, work: workload.work, bytes: workload.byteCount,
-      nanoseconds: median(samples), copyNanoseconds: median(copySamples))
+      nanoseconds: nanoseconds, copyNanoseconds: copyNanoseconds,
+      ratio: nanoseconds / max(copyNanoseconds, 0.1))
   }
 
   /// How many times fill a slice, found by doubling, which also warms the caches.
   private func iterations(_ workload: CandidWorkload) throws(CandidError) -> Int {
     var times = 1
-    while try time(workload, times) * Double(times)
-      < Double(slice.components.attoseconds / 1_000_000_000)
-    {
-      times *= 2
-    }
+    while try time(workload, times) * Double(times) < slice { times *= 2 }
     return times
   }
 
@@ -70,18 +68,30 @@ struct CandidBenchmark {
 
 /// The least that any codec must do.
 private enum PlainCopy {
-  static func workload(_ byteCount: Int) throws(CandidError) -> CandidWorkload {
-    let source = [UInt8](repeating: 1, count: byteCount)
-    var target = [UInt8](repeating: 0, count: byteCount)
+  static func workload(_ byteCount: Int) -> CandidWorkload {
+    let source = Memory(byteCount)
+    let target = Memory(byteCount)
     return CandidWorkload(message: "", work: "copy", byteCount: byteCount) { times in
-      for _ in 0..<times {
-        source.withUnsafeBytes { from in
-          target.withUnsafeMutableBytes { $0.copyMemory(from: from) }
-        }
-        Blackhole.consume(Int(target[byteCount - 1]))
-      }
-      return target.count
+      for _ in 0..<times { copy(source, target) }
+      return Int(target.bytes.first ?? 0)
     }
+  }
+
+  /// Not inlined, so that each copy is made.
+  @inline(never)
+  private static func copy(_ source: Memory, _ target: Memory) {
+    target.bytes.copyMemory(from: UnsafeRawBufferPointer(source.bytes))
+  }
+
+  private final class Memory {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    init(_ byteCount: Int) {
+      bytes = .allocate(byteCount: byteCount, alignment: 64)
+      _ = bytes.initializeMemory(as: UInt8.self, repeating: 1)
+    }
+
+    deinit { bytes.deallocate() }
   }
 }
 

@@ -1,4 +1,5 @@
 import Candid
+import ScaledStorage
 
 /// An error as a server tells it: problem details (RFC 9457), in any of its representations.
 struct ServerProblem: Hashable {
@@ -13,10 +14,12 @@ struct ServerProblem: Hashable {
   /// Reads the body of an answer; what is no problem document becomes a sentence all the same.
   init(status: Int, contentType: String?, body: [UInt8]) {
     self.status = status
-    if let document = Document.read(contentType: contentType ?? "", body: body) {
-      detail = document.detail
-      code = document.code
-      isRetryable = document.isRetryable
+    if let document = Document.read(contentType: contentType ?? "", body: body),
+      let sentence = document.detail
+    {
+      detail = sentence
+      code = document.code ?? ""
+      isRetryable = document.isRetryable ?? false
     } else {
       code = ""
       isRetryable = false
@@ -29,45 +32,29 @@ struct ServerProblem: Hashable {
   /// One sentence for standard error.
   var sentence: String { "\(detail) (status \(status)\(code.isEmpty ? "" : ", \(code)"))" }
 
-  private struct Document {
-    var detail: String
-    var code = ""
-    var isRetryable = false
+  /// Any of the fields may be missing: a program between client and server may have sent it.
+  private struct Document: CandidRecord {
+    var detail: String?
+    var code: String?
+    var isRetryable: Bool?
 
-    private static let whole = CandidType.record(fields: [
-      "detail": .text, "code": .text, "retryable": .bool,
-    ])
-    /// What a program between client and server may send.
-    private static let least = CandidType.record(fields: ["detail": .text])
+    static let candidFields = CandidFields(
+      Document.init(detail:code:isRetryable:),
+      CandidMember("detail", \.detail), CandidMember("code", \.code),
+      CandidMember("retryable", \.isRetryable))
 
     static func read(contentType: String, body: [UInt8]) -> Document? {
-      let name = String(contentType.prefix { $0 != ";" && $0 != " " })
-      if let record = record(name, body, as: whole),
-        let detail = try? record.field("detail", as: String.self),
-        let code = try? record.field("code", as: String.self),
-        let isRetryable = try? record.field("retryable", as: Bool.self)
-      {
-        return Document(detail: detail, code: code, isRetryable: isRetryable)
+      switch contentType.prefix(while: { $0 != ";" && $0 != " " }) {
+      case "application/problem+json", "application/json":
+        return try? Representation.json.arguments(body, as: Document.self)
+      case "application/candid": return try? CandidArguments.decode(body, as: Document.self)
+      case "text/candid":
+        // In a message, unlike in text, values are optional by themselves where that is wanted.
+        let values = try? CandidText.parseArguments(String(decoding: body, as: UTF8.self))
+        guard let values, let message = try? CandidBinary.encode(values) else { return nil }
+        return try? CandidArguments.decode(message, as: Document.self)
+      default: return nil
       }
-      guard let record = record(name, body, as: least),
-        let detail = try? record.field("detail", as: String.self)
-      else { return nil }
-      return Document(detail: detail)
-    }
-
-    private static func record(
-      _ contentType: String, _ body: [UInt8], as type: CandidType
-    ) -> CandidRecord? {
-      guard let signature = try? CandidSignature([type]) else { return nil }
-      let values: [CandidValue]? =
-        switch contentType {
-        case "application/problem+json", "application/json":
-          try? CandidJSON.readArguments(body, as: signature)
-        case "text/candid": try? CandidText.parseArguments(body, as: signature)
-        case "application/candid": try? CandidBinary.decode(body, as: signature)
-        default: nil
-        }
-      return (values?.first).flatMap { try? CandidRecord($0) }
     }
   }
 }

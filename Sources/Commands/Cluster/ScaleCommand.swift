@@ -49,7 +49,7 @@ struct ScaleCommand: ParsableCommand {
 }
 
 /// What `POST /scale` answers.
-struct ScaleOutcome: CandidConvertible, Encodable {
+struct ScaleOutcome: CandidRecord, Encodable {
   /// The node that is joining; nil for a plan.
   var node: String?
   /// Nodes after the change.
@@ -58,23 +58,11 @@ struct ScaleOutcome: CandidConvertible, Encodable {
   var moves: UInt64
   var message: String
 
-  static let candidType = CandidType.record(fields: [
-    "node": .opt(.principal), "nodes": .nat32, "moves": .nat64, "message": .text,
-  ])
+  static let candidFields = CandidFields(
+    { (node: Principal?, nodes: UInt32, moves: UInt64, message: String) in
+      ScaleOutcome(node: node?.text, nodes: nodes, moves: moves, message: message)
+    }, CandidMember("node", \.principal), CandidMember("nodes", \.nodes),
+    CandidMember("moves", \.moves), CandidMember("message", \.message))
 
-  var candidValue: CandidValue {
-    .record(fields: [
-      "node": node.flatMap { Principal($0) }.candidValue, "nodes": .nat32(nodes),
-      "moves": .nat64(moves), "message": .text(message),
-    ])
-  }
-
-  init(candidValue: CandidValue) throws(CandidError) {
-    let record = try CandidRecord(candidValue)
-    let node: Principal? = try record.field("node")
-    self.node = node?.text
-    nodes = try record.field("nodes")
-    moves = try record.field("moves")
-    message = try record.field("message")
-  }
+  private var principal: Principal? { node.flatMap { Principal($0) } }
 }

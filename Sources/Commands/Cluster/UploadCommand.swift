@@ -73,8 +73,7 @@ struct UploadCommand: ParsableCommand {
       return ClusterRequest(
         method: .post, target: "/" + ControlMethod.initWasm.rawValue,
         headers: [("content-type", "application/candid"), ("accept", "application/json")],
-        body: try CandidBinary.encode([chunk.candidValue], as: ControlMethod.initWasm.parameters),
-        isRepeatable: false)
+        body: try CandidArguments.encode(chunk), isRepeatable: false)
     } catch {
       throw CommandFailure("the chunk cannot be encoded: \(error.description)")
     }

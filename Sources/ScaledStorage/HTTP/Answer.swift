@@ -43,14 +43,11 @@ package struct Answer {
 
 /// The forward response: the key lives at another node.
 package enum ForwardResponse {
-  private static let signature = CandidSignature.checked([NodeResult<String>.candidType])
-
   /// 307, since a permanent redirect would be cached; `location` is the same request at the owner.
   package static func answer(
     owner: Principal, address: String, target: String, as representation: Representation
   ) -> Answer {
-    let result = NodeResult<String>.nodeID(owner)
-    let body = (try? representation.body([result.candidValue], as: signature)) ?? []
+    let body = (try? representation.body(NodeResult<String>.nodeID(owner))) ?? []
     var answer = Answer(status: 307, representation, body: body)
     answer.headers = [
       ("location", "http://\(address)\(target)"), ("ss-node", owner.text),

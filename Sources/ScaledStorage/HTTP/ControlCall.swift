@@ -3,31 +3,25 @@ package import HTTPTransport
 
 /// A call of a method of the cluster, by someone who knows its credential.
 package struct ControlCall {
-  private let arguments: [CandidValue]
-  private let name: String
+  /// The arguments, as they were sent.
+  private let body: [UInt8]
+  private let given: Representation
+  /// How results are written.
   private let representation: Representation
 
-  /// - Throws: `Problem` 401 and 403 without the credential, 405, 415, 400 for other faults.
+  /// - Throws: `Problem` 401 and 403 without the credential, 405, 406 and 415 for other faults.
   package init(
-    _ name: String, parameters: CandidSignature, _ exchange: Exchange, credential: Credential
+    _ name: String, _ exchange: Exchange, credential: Credential
   ) throws(Problem) {
     try ControlCall.authorise(credential, exchange, name)
     guard exchange.method == .post else {
       throw .methodNotAllowed(
         allow: "POST", "call \(name) by POST, with its arguments in the body")
     }
-    let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
+    given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     representation = try Representation.ofAnswer(
       accept: exchange.header("accept"), fallback: given)
-    arguments = try given.arguments(exchange.body, as: parameters)
-    self.name = name
-  }
-
-  package init(
-    _ method: ControlMethod, _ exchange: Exchange, credential: Credential
-  ) throws(Problem) {
-    try self.init(
-      method.rawValue, parameters: method.parameters, exchange, credential: credential)
+    body = exchange.body
   }
 
   /// - Throws: `Problem` 401 without a credential, 403 with another one.
@@ -47,26 +41,29 @@ package struct ControlCall {
   }
 
   /// The only argument.
+  /// - Throws: `Problem` 400 when it cannot be read.
   package func argument<Argument: CandidConvertible>(
-    as _: Argument.Type = Argument.self
+    as type: Argument.Type = Argument.self
   ) throws(Problem) -> Argument {
-    do throws(CandidError) {
-      guard let value = arguments.first else {
-        throw CandidError(.typeMismatch, "\(name) takes one argument")
-      }
-      return try Argument(candidValue: value)
-    } catch {
-      throw Problem(400, "bad_arguments", "the arguments cannot be read: \(error.description)")
+    try given.arguments(body, as: type)
+  }
+
+  /// The answer with the only result.
+  package func answer<Value: CandidConvertible>(_ result: Result<Value, Problem>) -> Answer {
+    answer { () throws(Problem) in try representation.body(try result.get()) }
+  }
+
+  /// The answer of a method without results.
+  package func answer(_ result: Result<Void, Problem>) -> Answer {
+    answer { () throws(Problem) in
+      try result.get()
+      return try representation.body()
     }
   }
 
-  package func answer(
-    _ result: Result<[CandidValue], Problem>, as signature: CandidSignature
-  ) -> Answer {
+  private func answer(_ body: () throws(Problem) -> [UInt8]) -> Answer {
     do throws(Problem) {
-      return Answer(
-        status: 200, representation,
-        body: try representation.body(try result.get(), as: signature))
+      return Answer(status: 200, representation, body: try body())
     } catch {
       return Answer(error, as: representation)
     }

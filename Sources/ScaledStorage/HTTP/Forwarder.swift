@@ -63,13 +63,13 @@ package final class Forwarder {
     for name in Forwarder.passedOn {
       if let value = exchange.header(name) { headers.append(("\(name)", value)) }
     }
-    let isCall = if case .method(let method, _) = keyed.kind { method.isQuery } else { false }
+    var isSafe = exchange.method == .get || exchange.method == .head
+    if case .call(let call) = keyed.kind, case .get = call.command { isSafe = true }
     attempt(
       Attempt(
         request: ClientRequest(
           method: exchange.method, target: exchange.target, headers: headers, body: exchange.body),
-        isSafe: isCall || exchange.method == .get || exchange.method == .head,
-        representation: keyed.representation, until: loop.now + Forwarder.patience,
+        isSafe: isSafe, representation: keyed.representation, until: loop.now + Forwarder.patience,
         isWanted: { pending.current != nil }, resolve: resolve, completion: completion))
   }
 

@@ -1,4 +1,3 @@
-package import Candid
 package import Cluster
 package import HTTPTransport
 
@@ -6,7 +5,7 @@ package import HTTPTransport
 package struct KeyedRequest {
   package enum Kind {
     case value(KeyTarget)
-    case method(KeyedMethod, arguments: [CandidValue])
+    case call(KeyedCall)
   }
 
   package let kind: Kind
@@ -47,9 +46,9 @@ package struct KeyedRequest {
         allow: "POST", "call \(method.name) by POST, with its arguments in the body")
     }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
-    let arguments = try given.arguments(exchange.body, as: method.parameters)
+    let call = try method.read(exchange.body, given)
     try self.init(
-      .method(method, arguments: arguments), key: method.key(of: arguments), exchange: exchange,
+      .call(call), key: call.key, exchange: exchange,
       representation: Representation.ofAnswer(
         accept: exchange.header("accept"), fallback: given))
   }
@@ -90,8 +89,8 @@ package struct KeyedRequest {
   /// - Throws: `Problem` for a condition or a method that a key does not have.
   package func command(_ exchange: Exchange, maximumValueBytes: Int) throws(Problem) -> KeyCommand {
     switch kind {
-    case .method(let method, let arguments):
-      return try method.command(arguments).command
+    case .call(let call):
+      return call.command
     case .value(let target):
       switch exchange.method {
       case .get, .head: return .get

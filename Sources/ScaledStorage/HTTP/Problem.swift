@@ -1,4 +1,4 @@
-package import Candid
+import Candid
 package import Cluster
 
 /// An error as clients see it: problem details (RFC 9457) with a stable code.
@@ -73,34 +73,26 @@ package struct Problem: Error, Hashable, Sendable {
     }
   }
 
-  private static let signature = CandidSignature.checked([
-    .record(fields: [
-      "type": .text, "title": .text, "status": .nat16, "detail": .text, "code": .text,
-      "retryable": .bool,
-    ])
-  ])
-
-  private var candidValue: CandidValue {
-    .record(fields: [
-      "type": .text("about:blank"), "title": .text(title),
-      "status": .nat16(UInt16(clamping: status)), "detail": .text(detail), "code": .text(code),
-      "retryable": .bool(isRetryable),
-    ])
-  }
-
   /// The body of the answer. JSON is the default.
   package func body(_ representation: Representation) -> [UInt8] {
-    (try? representation.body([candidValue], as: Problem.signature)) ?? []
+    let document = Document(
+      type: "about:blank", title: title, status: UInt16(clamping: status), detail: detail,
+      code: code, retryable: isRetryable)
+    return (try? representation.body(document)) ?? []
   }
-}
 
-extension CandidSignature {
-  /// A signature of types that are written in this program, and so cannot fail to compile.
-  package static func checked(_ types: [CandidType]) -> CandidSignature {
-    do throws(CandidError) {
-      return try CandidSignature(types)
-    } catch {
-      return .empty
-    }
+  private struct Document: CandidRecord {
+    var type: String
+    var title: String
+    var status: UInt16
+    var detail: String
+    var code: String
+    var retryable: Bool
+
+    static let candidFields = CandidFields(
+      Document.init(type:title:status:detail:code:retryable:),
+      CandidMember("type", \.type), CandidMember("title", \.title),
+      CandidMember("status", \.status), CandidMember("detail", \.detail),
+      CandidMember("code", \.code), CandidMember("retryable", \.retryable))
   }
 }

@@ -81,29 +81,38 @@ package enum Representation: Hashable, Sendable {
 
   /// Reads a method's arguments.
   /// - Throws: `Problem` 400 that tells what is wrong and where.
-  package func arguments(
-    _ body: [UInt8], as signature: CandidSignature
-  ) throws(Problem) -> [CandidValue] {
+  package func arguments<each Argument: CandidConvertible>(
+    _ body: [UInt8], as types: repeat (each Argument).Type
+  ) throws(Problem) -> (repeat each Argument) {
     do throws(CandidError) {
+      let values: [CandidValue]
       switch self {
-      case .candid: return try CandidBinary.decode(body, as: signature)
-      case .text: return try CandidText.parseArguments(body, as: signature)
-      case .json: return try CandidJSON.readArguments(body, as: signature)
+      case .candid: return try CandidArguments.decode(body, as: repeat each types)
+      case .text:
+        values = try CandidText.parseArguments(
+          body, as: CandidArguments.signature(of: repeat each types))
+      case .json:
+        values = try CandidJSON.readArguments(
+          body, as: CandidArguments.signature(of: repeat each types))
       }
+      return try CandidArguments.convert(values, to: repeat each types)
     } catch {
       throw Problem(400, "bad_arguments", "the arguments cannot be read: \(error.description)")
     }
   }
 
   /// Writes a method's results, or any other values.
-  package func body(
-    _ values: [CandidValue], as signature: CandidSignature
+  /// - Throws: `Problem` 500 for values that their types cannot hold.
+  package func body<each Result: CandidConvertible>(
+    _ results: repeat each Result
   ) throws(Problem) -> [UInt8] {
     do throws(CandidError) {
       switch self {
-      case .candid: return try CandidBinary.encode(values, as: signature)
-      case .text: return CandidText.printCompact(values) + [0x0a]
-      case .json: return CandidJSON.writeResults(values) + [0x0a]
+      case .candid: return try CandidArguments.encode(repeat each results)
+      case .text:
+        return CandidText.printCompact(try CandidArguments.values(of: repeat each results)) + [0x0a]
+      case .json:
+        return CandidJSON.writeResults(try CandidArguments.values(of: repeat each results)) + [0x0a]
       }
     } catch {
       throw Problem(
