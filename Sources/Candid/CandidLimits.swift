@@ -10,9 +10,10 @@ public struct CandidLimits: Hashable, Sendable {
   public var typeTableFields: Int
   /// The work that one message may cause.
   ///
-  /// A byte of the header costs 4, a byte of the values 1. Each value costs 1. What may come
-  /// without a byte costs 3 more: an element of a `vec`, a field of type null, and a field that the
-  /// message lacks. A value that is read only to be dropped costs `skippingFactor` times as much.
+  /// A byte of the header costs 4, a byte of the values 1. A primitive value costs 1, any other 2,
+  /// a field of a record 7 beside its value, whether it is sent or takes its default, and an
+  /// element of a `vec` 3, but 20 if it has no bytes: nothing else bounds how many of these a short
+  /// message holds. A value that is read only to be dropped costs `skippingFactor` times as much.
   /// Types other than those expected cost 20 for each pair to compare, and for each field of it.
   public var cost: Int
   /// How much dearer it is to skip a value than to read it: nobody asked for it.

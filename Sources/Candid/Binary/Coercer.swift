@@ -59,7 +59,8 @@ struct Coercer {
     case .absent: output.append(0)
     case .vector(let element, let step): try vector(element, step, depth: depth - 1)
     case .record(let parts, let defaults):
-      try skipper.charge(defaults, factor: 1 + TypeLayout.bytelessCost)
+      // Each is an opt in a field.
+      try skipper.charge(defaults * (TypeLayout.fieldCost + 2))
       for index in parts { try runField(plan.parts[index], depth: depth - 1) }
     case .variant(let parts):
       let chosen = try skipper.cursor.caseIndex(below: parts.count)

@@ -26,9 +26,9 @@ struct ValueSkipper {
     costLeft &-= product
   }
 
-  /// Charges for a value of the type, and for those that it consists of.
+  /// Charges for a value of the type, and for the fields that it consists of.
   mutating func charge(_ type: TypeReference, factor: Int = 1) throws(CandidError) {
-    try charge(layout.valueCount(type), factor: factor)
+    try charge(layout.cost(type), factor: factor)
   }
 
   /// Reads the number of a vec's elements, and charges for them all before any is read.
@@ -37,7 +37,7 @@ struct ValueSkipper {
   ) throws(CandidError) -> Int {
     let start = cursor.position
     let count = try cursor.leb128()
-    let cost = UInt64((TypeLayout.bytelessCost + layout.valueCount(type)) * factor)
+    let cost = UInt64(layout.elementCost(type) * factor)
     let (product, overflow) = count.multipliedReportingOverflow(by: cost)
     guard !overflow, product <= UInt64(costLeft) else { throw .tooCostly(at: start) }
     costLeft &-= Int(product)

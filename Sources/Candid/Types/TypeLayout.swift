@@ -11,10 +11,9 @@ struct TypeLayout: Sendable {
     /// The types of a record's fields or a variant's cases, as a range of `parts`.
     var first = 0
     var count = 0
-    /// How many values one value consists of, those without bytes counted as several, and those
-    /// behind an opt, a vec or a variant apart: their number is found when they are read.
-    /// `infinite` for a record inside itself.
-    var valueCount = 1
+    /// What one value costs (`CandidLimits.cost`), but for its bytes and what is behind an opt, a
+    /// vec or a variant: that is found when it is read. `infinite` for a record inside itself.
+    var cost = 2
     /// The size in bytes, when it is the same for all values and no byte needs a check; else -1.
     var byteCount = -1
     /// How deeply one value nests, those behind an opt, a vec or a variant apart.
@@ -23,8 +22,8 @@ struct TypeLayout: Sendable {
 
   /// More than any message may cost.
   static let infinite = 1 << 40
-  /// What a value adds to its cost that may come without a byte.
-  static let bytelessCost = 3
+  /// What a field costs beside its value: values in memory are larger than in a message.
+  static let fieldCost = 7
 
   private(set) var nodes: [Node] = []
   private(set) var parts: [TypeReference] = []
@@ -50,8 +49,14 @@ struct TypeLayout: Sendable {
     for field in fields { parts.append(field.type) }
   }
 
-  func valueCount(_ type: TypeReference) -> Int {
-    type.code < 0 ? 1 : nodes[Int(type.code)].valueCount
+  func cost(_ type: TypeReference) -> Int {
+    type.code < 0 ? 1 : nodes[Int(type.code)].cost
+  }
+
+  /// What an element of a vec costs. One without bytes is dear, for nothing else bounds how many
+  /// there are.
+  func elementCost(_ type: TypeReference) -> Int {
+    (byteCount(type) == 0 ? 20 : 3) + cost(type)
   }
 
   func height(_ type: TypeReference) -> Int {
@@ -97,16 +102,15 @@ struct TypeLayout: Sendable {
         if index >= 0, states[index] == .open {
           add(Self.infinite, -1, to: top.node)
         } else {
-          let bytes = byteCount(part)
-          add(valueCount(part) + (bytes == 0 ? Self.bytelessCost : 0), bytes, to: top.node)
+          add(cost(part) + Self.fieldCost, byteCount(part), to: top.node)
           nodes[top.node].height = max(nodes[top.node].height, height(part) + 1)
         }
       }
     }
   }
 
-  private mutating func add(_ values: Int, _ bytes: Int, to node: Int) {
-    nodes[node].valueCount = min(nodes[node].valueCount + values, Self.infinite)
+  private mutating func add(_ cost: Int, _ bytes: Int, to node: Int) {
+    nodes[node].cost = min(nodes[node].cost + cost, Self.infinite)
     let sum = nodes[node].byteCount + bytes
     nodes[node].byteCount =
       nodes[node].byteCount < 0 || bytes < 0 || sum > Self.infinite ? -1 : sum
