@@ -1,8 +1,8 @@
 /// What one message may cost its reader. The bytes come from a peer, so each bound is checked
 /// before the work it bounds.
 public struct CandidLimits: Hashable, Sendable {
-  /// Nesting of values and of types. The standard 256 needs under 512 KiB of stack in a release
-  /// build, and a few MiB in a debug build.
+  /// Nesting of values and of types; a cell of a linked list nests by two, its opt and its record.
+  /// The standard 1,024 needs about 1 MiB of stack in a release build, 5 MiB in a debug build.
   public var depth: Int
   /// Entries of a message's type table.
   public var typeTableEntries: Int
@@ -20,7 +20,7 @@ public struct CandidLimits: Hashable, Sendable {
   public var skippingFactor: Int
 
   public init(
-    depth: Int = 256, typeTableEntries: Int = 4_096, typeTableFields: Int = 65_536,
+    depth: Int = 1_024, typeTableEntries: Int = 4_096, typeTableFields: Int = 65_536,
     cost: Int = 20_000_000, skippingFactor: Int = 50
   ) {
     self.depth = depth
@@ -34,6 +34,10 @@ public struct CandidLimits: Hashable, Sendable {
 
   /// For messages of our own making, however large.
   @usableFromInline static let unlimited = CandidLimits(cost: 1 << 60)
+
+  /// Nesting of values and types as text, whose parser needs more stack: about 1 MiB in a release
+  /// build, 4 MiB in a debug build.
+  static let textDepth = 512
 
   /// Bytes of one `nat` or `int` in LEB128; bits of its magnitude, and a bound for its decimal
   /// digits, in text: conversion between the two is not linear.

@@ -65,7 +65,7 @@ struct LimitTests {
     #expect(throws: CandidError.self) { try CandidText.parseArguments(decimal, as: [.nat]) }
   }
 
-  @Test("text and JSON nested too deeply are refused", arguments: [1_000, 200_000])
+  @Test("text and JSON nested too deeply are refused", arguments: [1_500, 200_000])
   func nesting(_ depth: Int) throws {
     func nested(_ open: String, _ close: String) -> String {
       String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
@@ -82,6 +82,25 @@ struct LimitTests {
       #expect(error?.code == .limitExceeded)
     }
     #expect(throws: CandidError.self) { try CandidText.parseType(nested("opt ", "")) }
+  }
+
+  @Test("linked lists are read up to the depth allowed, and no further", arguments: [510, 600])
+  func linkedLists(_ count: Int) throws {
+    let environment = try CandidInterface(
+      parsing: "type List = opt record { head : nat; tail : List };"
+    ).environment
+    let signature = try CandidSignature([.named("List")], in: environment)
+    var types = signature.header
+    types += [UInt8](repeating: 1, count: 2 * count) + [0]
+    guard count > 512 else {
+      let list = try CandidBinary.decode(types, as: signature)
+      #expect(try CandidBinary.encode(list, as: signature) == types)
+      #expect(try CandidBinary.decode(types) == list)
+      return
+    }
+    try expectRefusal(types, .limitExceeded)
+    let deeper = CandidLimits(depth: 2 * count + 2)
+    #expect(try CandidBinary.decode(types, as: signature, limits: deeper).count == 1)
   }
 
   /// Values, and the messages they make, for the fuzzer to damage.

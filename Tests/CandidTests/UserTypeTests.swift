@@ -161,7 +161,7 @@ struct UserTypeTests {
   func depth() throws {
     var tree = Tree(name: "", children: [])
     var expression = Expression.number(0)
-    for _ in 0..<250 {
+    for _ in 0..<1_018 {
       tree = Tree(name: "", children: [tree])
       expression = .negative(expression)
     }

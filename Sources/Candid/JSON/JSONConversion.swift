@@ -80,7 +80,7 @@ struct JSONConversion {
   }
 
   private func function(
-    _ members: [(name: String, value: JSONNode)], _ node: JSONNode, _ type: TypeReference
+    _ members: [JSONNode.Member], _ node: JSONNode, _ type: TypeReference
   ) throws(CandidError) -> CandidValue {
     guard members.count == 2,
       case .string(let service) = members.first(where: { $0.name == "service" })?.value.content,
@@ -94,7 +94,7 @@ struct JSONConversion {
 
   /// Members that the type lacks are dropped, as a subtype's are.
   private func record(
-    _ members: [(name: String, value: JSONNode)], as types: [TypeTable.Field], at offset: Int
+    _ members: [JSONNode.Member], as types: [TypeTable.Field], at offset: Int
   ) throws(CandidError) -> [CandidFieldValue] {
     var found: [(id: UInt32, value: JSONNode)] = []
     found.reserveCapacity(members.count)

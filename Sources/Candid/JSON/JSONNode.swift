@@ -1,13 +1,18 @@
 /// A JSON value (RFC 8259), and where in the text it stands.
 struct JSONNode {
-  indirect enum Content {
+  enum Content {
     case null
     case bool(Bool)
     /// As written; the grammar has been checked.
     case number([UInt8])
     case string(String)
     case array([JSONNode])
-    case object([(name: String, value: JSONNode)])
+    case object([Member])
+  }
+
+  struct Member {
+    let name: String
+    let value: JSONNode
   }
 
   let offset: Int

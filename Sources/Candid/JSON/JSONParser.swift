@@ -83,9 +83,9 @@ struct JSONParser {
     return elements
   }
 
-  private mutating func object() throws(CandidError) -> [(name: String, value: JSONNode)] {
+  private mutating func object() throws(CandidError) -> [JSONNode.Member] {
     position += 1
-    var members: [(name: String, value: JSONNode)] = []
+    var members: [JSONNode.Member] = []
     var names: Set<String> = []
     func isKnown(_ name: String) -> Bool {
       // Most objects are small enough to be searched faster than hashed.
@@ -102,7 +102,7 @@ struct JSONParser {
         throw CandidError(.malformed, "the name \(name) appears twice", at: offset)
       }
       guard accept(":") else { throw unexpected(":") }
-      members.append((name, try value()))
+      members.append(JSONNode.Member(name: name, value: try value()))
     } while accept(",")
     guard accept("}") else { throw unexpected(", or }") }
     return members

@@ -1,6 +1,8 @@
 /// Breaks text on one line into lines of at most 80 bytes where its groups allow it.
 struct TextLayout {
   private static let width = 80
+  /// Deeper groups are not indented further: nesting must not multiply the size of the text.
+  private static let deepest = 40
   private let flat: [UInt8]
   private var result: [UInt8] = []
   private var column = 0
@@ -36,11 +38,12 @@ struct TextLayout {
   private mutating func split(_ group: TextPrinter.Group, indentation: Int) {
     append(flat[group.start..<group.opened])
     let trailing = group.separator == nil ? 0 : 1
+    let inside = min(indentation + 2, Self.deepest)
     var inner = group.inner[...]
     for item in group.items {
-      newLine(indentation + 2)
+      newLine(inside)
       let count = inner.prefix { $0.start < item.upperBound }.count
-      copy(item, inner.prefix(count), indentation: indentation + 2, trailing: trailing)
+      copy(item, inner.prefix(count), indentation: inside, trailing: trailing)
       inner = inner.dropFirst(count)
       if let separator = group.separator { append([separator]) }
     }

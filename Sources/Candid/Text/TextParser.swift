@@ -3,7 +3,7 @@ struct TextParser {
   private var lexer: TextLexer
   private(set) var token: TextToken
   private var lookahead: TextToken?
-  private var depthLeft = CandidLimits.standard.depth
+  private var depthLeft = CandidLimits.textDepth
   /// The types written behind values, compiled as they are met.
   var stated: TypeCompiler
   /// The names of types that were met, to be checked when all definitions are known.
@@ -73,7 +73,7 @@ struct TextParser {
     guard depthLeft > 0 else {
       throw CandidError(
         .limitExceeded,
-        "the text is nested more than \(CandidLimits.standard.depth) deep", at: token.offset)
+        "the text is nested more than \(CandidLimits.textDepth) deep", at: token.offset)
     }
   }
 

@@ -69,10 +69,6 @@ public struct CandidSignature: Sendable {
     storage = Storage(types, environment, compiler.table, arguments)
   }
 
-  /// No arguments or results: `()`.
-  public static let empty = CandidSignature(
-    storage: Storage([], CandidTypeEnvironment(), TypeTable(), []))
-
   private init(storage: Storage) { self.storage = storage }
 
   /// One argument of a type of the other signature's table; `types` stays empty.
@@ -123,9 +119,11 @@ extension CandidSignature {
     _ body: (inout CandidDecoder) throws(CandidError) -> Result
   ) throws(CandidError) -> Result {
     let values = try coerced(message, limits: limits)
+    var ours = CandidLimits.unlimited
+    ours.depth = limits.depth
     return try values.withUnsafeBufferPointer { (bytes) throws(CandidError) in
       var decoder = try CandidDecoder(
-        ByteCursor(UnsafeRawBufferPointer(bytes)), of: values, limits: .unlimited)
+        ByteCursor(UnsafeRawBufferPointer(bytes)), of: values, limits: ours)
       do throws(CandidError) {
         return try body(&decoder)
       } catch {

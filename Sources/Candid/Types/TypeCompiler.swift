@@ -4,23 +4,42 @@ struct TypeCompiler {
   private let environment: CandidTypeEnvironment
   private var known: [CandidType: TypeReference] = [:]
   private(set) var table = TypeTable()
+  /// Named types met too deep in the walk, with the entries that they will fill.
+  private var postponed: [(type: CandidType, index: Int)] = []
 
   init(_ environment: CandidTypeEnvironment) {
     self.environment = environment
   }
 
-  mutating func compile(_ type: CandidType, depth: Int = 0) throws(CandidError) -> TypeReference {
-    guard depth <= CandidLimits.standard.depth else {
-      throw CandidError(.limitExceeded, "the type is nested too deeply; name its inner types")
+  /// - Throws: `invalidType`, or `limitExceeded` for a type without a name that nests too deeply.
+  mutating func compile(_ type: CandidType) throws(CandidError) -> TypeReference {
+    let reference = try compile(type, depth: 0)
+    while let next = postponed.popLast() {
+      table.entries[next.index] = try entry(next.type, depth: 0)
     }
+    return reference
+  }
+
+  private mutating func compile(
+    _ type: CandidType, depth: Int
+  ) throws(CandidError) -> TypeReference {
     let resolved = try environment.resolve(type)
     if let primitive = Self.primitive(resolved) { return primitive }
     if let reference = known[type] { return reference }
     let index = table.entries.count
     let reference = TypeReference(code: Int32(index))
+    if depth < CandidLimits.standard.depth {
+      known[type] = reference
+      table.entries.append(.future)
+      table.entries[index] = try entry(resolved, depth: depth + 1)
+      return reference
+    }
+    guard case .named = type else {
+      throw CandidError(.limitExceeded, "the type is nested too deeply; name its inner types")
+    }
     known[type] = reference
     table.entries.append(.future)
-    table.entries[index] = try entry(resolved, depth: depth + 1)
+    postponed.append((resolved, index))
     return reference
   }
 
