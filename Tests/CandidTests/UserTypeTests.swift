@@ -157,6 +157,17 @@ struct UserTypeTests {
     try expectReturn(CandidNatural(.max))
   }
 
+  @Test(
+    "texts and blobs of every short size come back, and those at the bounds of their counts",
+    arguments: Array(0...140) + [16_382, 16_383, 16_384, 16_385, 2_097_151, 2_097_152])
+  func sizes(_ byteCount: Int) throws {
+    let blob = (0..<byteCount).map { UInt8(truncatingIfNeeded: 0x21 + $0 % 0x50) }
+    let text = String(decoding: blob, as: UTF8.self)
+    // Others around it would show a byte too many, or one too few.
+    try expectReturn([CandidPair("<", text), CandidPair(text, ">")])
+    try expectReturn([blob, [0xff], blob])
+  }
+
   @Test("that nest too deeply are refused, both ways")
   func depth() throws {
     var tree = Tree(name: "", children: [])

@@ -138,12 +138,6 @@ public struct CandidEncoder: ~Copyable {
 
   @inlinable @inline(__always)
   public mutating func write(text: String) {
-    guard count < capacity else {
-      // Only counting: the bytes themselves are not looked at.
-      let byteCount = text.utf8.count
-      count &+= Self.byteCount(leb128: byteCount) &+ byteCount
-      return
-    }
     let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { utf8 in
       write(blob: UnsafeRawBufferPointer(utf8))
     }
@@ -158,41 +152,45 @@ public struct CandidEncoder: ~Copyable {
   /// A text given by its UTF-8, which the caller has checked, or a blob: a count and the bytes.
   @inlinable @inline(__always)
   public mutating func write(blob bytes: UnsafeRawBufferPointer) {
+    guard bytes.count < 0x80 else { return write(longBlob: bytes) }
     let start = count
-    let prefix = Self.byteCount(leb128: bytes.count)
-    count &+= prefix &+ bytes.count
+    count &+= 1 &+ bytes.count
     guard count <= capacity else { return }
     let target = memory + start
-    if prefix == 1 {
-      target.storeBytes(of: UInt8(truncatingIfNeeded: bytes.count), as: UInt8.self)
-    } else if prefix == 2 {
-      let groups = bytes.count & 0x7f | 0x80 | bytes.count << 1 & 0x7f00
-      target.storeBytes(of: UInt16(truncatingIfNeeded: groups).littleEndian, as: UInt16.self)
-    } else {
-      Self.store(leb128: bytes.count, byteCount: prefix, at: target)
-    }
+    target.storeBytes(of: UInt8(truncatingIfNeeded: bytes.count), as: UInt8.self)
     guard let source = bytes.baseAddress else { return }
-    (target + prefix).copyMemory(from: source, byteCount: bytes.count)
+    Self.copy(source, to: target + 1, byteCount: bytes.count)
   }
 
-  /// How many bytes a count takes: one for each seven bits, at least one.
   @inlinable @inline(__always)
-  static func byteCount(leb128 number: Int) -> Int {
-    let bits = 64 &- (UInt64(truncatingIfNeeded: number) | 1).leadingZeroBitCount
-    // A division by seven, for up to 64 bits.
-    return (bits &* 9 &+ 64) >> 6
+  mutating func write(longBlob bytes: UnsafeRawBufferPointer) {
+    guard bytes.count < 0x4000 else {
+      write(leb128: UInt64(bytes.count))
+      return write(bytes)
+    }
+    let start = count
+    count &+= 2 &+ bytes.count
+    guard count <= capacity, let source = bytes.baseAddress else { return }
+    let groups = bytes.count & 0x7f | 0x80 | bytes.count << 1 & 0x7f00
+    let target = memory + start
+    target.storeBytes(of: UInt16(truncatingIfNeeded: groups).littleEndian, as: UInt16.self)
+    (target + 2).copyMemory(from: source, byteCount: bytes.count)
   }
 
-  @inlinable
-  static func store(leb128 number: Int, byteCount: Int, at target: UnsafeMutableRawPointer) {
-    var rest = number
-    for index in 0..<byteCount &- 1 {
-      target.storeBytes(
-        of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: index, as: UInt8.self)
-      rest >>= 7
+  /// A key or a name is copied in place: calling a function for it takes longer.
+  @inlinable @inline(__always)
+  static func copy(
+    _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, byteCount: Int
+  ) {
+    guard byteCount >= 16, byteCount <= 32 else {
+      return target.copyMemory(from: source, byteCount: byteCount)
     }
-    target.storeBytes(
-      of: UInt8(truncatingIfNeeded: rest), toByteOffset: byteCount &- 1, as: UInt8.self)
+    // The two halves overlap unless there are 32 bytes.
+    let last = byteCount &- 16
+    let first = source.loadUnaligned(as: SIMD16<UInt8>.self)
+    let second = source.loadUnaligned(fromByteOffset: last, as: SIMD16<UInt8>.self)
+    target.storeBytes(of: first, as: SIMD16<UInt8>.self)
+    target.storeBytes(of: second, toByteOffset: last, as: SIMD16<UInt8>.self)
   }
 
   public mutating func write(principal: Principal) {
