@@ -211,7 +211,7 @@ import Testing
     #expect(try source.recount().keys == 20 && target.recount().keys == 0)
     #expect(source.ask(.abort(epoch: 2)).succeeded)
     // The next attempt, at a later epoch, works.
-    let retry = try before.joining(.canister(number: 2), address: "node:2", epoch: 3)
+    let retry = try before.joining([(.canister(number: 2), "node:2")], epoch: 3)
     #expect(target.ask(.prepare(retry)).succeeded && source.ask(.prepare(retry)).succeeded)
     try transfer(from: source, to: target)
     #expect(try target.recount().keys == 10)

@@ -43,7 +43,7 @@ final class NodeBench {
     var map = try ClusterMap.founding(
       .canister(number: 1), address: "node:1", hashKey: hashKey, capacity: 16)
     for number in 2..<max(2, count + 1) {
-      map = try map.joining(.canister(number: number), address: "node:\(number)", epoch: number)
+      map = try map.joining([(.canister(number: number), "node:\(number)")], epoch: number)
     }
     return map
   }

@@ -48,8 +48,9 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     state.nextEpoch = .max
     state.isBootstrapped = true
     state.moduleDigest = Array(0..<32)
-    state.change = CoordinatorState.Change(node: node, epoch: 4, isDecided: true)
-    state.undone = [.canister(number: 4), .anonymous]
+    state.change = CoordinatorState.Change(
+      joining: [node], leaving: [], epoch: 4, isDecided: true)
+    state.departed = [.canister(number: 4), .anonymous]
     return state
   }
 
@@ -107,7 +108,7 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     StoredFormSample("result") { NodeResult<String>.result("value") },
     StoredFormSample("result_optional") { NodeResult<UInt64?>.result(7) },
     StoredFormSample("info") {
-      info(.ready, HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6))
+      info(.ready, HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6, progress: nil))
     },
     StoredFormSample("info_initialized") { info(.initialized, nil) },
     StoredFormSample("info_error") { info(.error(.broadcast("b")), nil) },
@@ -146,7 +147,7 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     var known = try Self.coordinatorState(true)
     let more = CandidFieldValue("added_later", .text("x"))
     #expect(try state { ($0 + [more]).sorted { $0.label < $1.label } } == known)
-    known.undone = []
+    known.departed = []
     #expect(try state { $0.filter { $0.label != "undone" } } == known)
   }
 

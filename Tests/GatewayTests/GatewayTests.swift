@@ -49,7 +49,7 @@ struct GatewayBehaviour {
     cluster.settle(1)
     try fill(cluster, keys(40))
     cluster.settle(2)
-    #expect(throws: ClusterError.self) { try cluster.coordinator.addNode(reason: "test") }
+    #expect(throws: ClusterError.self) { try cluster.coordinator.addNodes(reason: "test") }
     #expect(cluster.launcher.nodes.count == 2)
   }
 
@@ -65,7 +65,7 @@ struct GatewayBehaviour {
     cluster.settle(2)
     #expect(cluster.launcher.destroyed.count == 3)
     #expect(cluster.launcher.nodes == Set(cluster.coordinator.map.members))
-    #expect(cluster.coordinator.machine.state.undone.isEmpty)
+    #expect(cluster.coordinator.machine.state.departed.isEmpty)
     try check(cluster, keys)
   }
 
@@ -73,7 +73,7 @@ struct GatewayBehaviour {
     let first = try InProcessCluster()
     first.settle(1)
     try fill(first, keys(20))
-    _ = try first.coordinator.addNode(reason: "test")
+    try first.coordinator.addNodes(reason: "test")
     first.settle(2)
     let launches = first.launcher.launches
     let ring = first.coordinator.map.ring
@@ -89,14 +89,14 @@ struct GatewayBehaviour {
     let first = try InProcessCluster()
     first.settle(1)
     try fill(first, keys(20))
-    let node = try first.coordinator.addNode(reason: "test")
+    let node = try #require(try first.coordinator.addNodes(reason: "test").first)
     first.run(until: "the new node runs") { first.launcher.manager(node) != nil }
     first.abandonGateway()
     let second = try InProcessCluster(store: first.store, launcher: first.launcher)
     second.settle(1)
     second.run(until: "nothing is left of it") {
       second.launcher.nodes == Set(second.coordinator.map.members)
-        && second.coordinator.machine.state.undone.isEmpty
+        && second.coordinator.machine.state.departed.isEmpty
     }
     try check(second, keys(20))
   }
@@ -124,7 +124,7 @@ struct GatewayBehaviour {
         ("authorization", cluster.launcher.credential.headerValue),
       ])
     #expect(response.status == 200)
-    _ = try cluster.coordinator.addNode(reason: "test")
+    try cluster.coordinator.addNodes(reason: "test")
     cluster.settle(2)
     cluster.run(until: "the module is everywhere") {
       cluster.coordinator.map.members.allSatisfy {
