@@ -49,6 +49,7 @@ let package = Package(
     layer("RocksDBStorage", ["Storage", "CRocksDB"]),
     layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
+    layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(
       "ScaledStorage",
       [
@@ -64,8 +65,8 @@ let package = Package(
     layer(
       "Commands",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "RocksDBStorage",
-        "ScaledStorage", "Storage",
+        "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
+        "RocksDBStorage", "ScaledStorage", "Storage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -79,7 +80,7 @@ let package = Package(
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
     tests(
-      "ClusterTests", ["Candid", "Cluster", "Placement", "Storage"],
+      "ClusterTests", ["Candid", "Cluster", "ClusterTestKit", "Placement", "Storage"],
       resources: [.copy("Vectors")]),
     tests(
       "ScaledStorageTests",

@@ -1,4 +1,4 @@
-import Candid
+package import Candid
 import Placement
 import Storage
 
@@ -48,7 +48,7 @@ extension NodeMachine {
     }
   }
 
-  enum Route {
+  package enum Route {
     case here
     case elsewhere(Principal, String)
     /// The key is about to move: whoever asks waits until it has.
@@ -56,7 +56,7 @@ extension NodeMachine {
     case refused(ClusterError)
   }
 
-  func route(_ key: [UInt8]) -> Route {
+  package func route(_ key: [UInt8]) -> Route {
     guard let map, let identity else {
       return .refused(
         ClusterError(

@@ -67,7 +67,7 @@ extension Record {
   /// Reads a stored record.
   /// - Throws: `ClusterError` with code `.corruption` when the bytes are not a record of a known
   ///   format.
-  init(encoded bytes: [UInt8]) throws(ClusterError) {
+  package init(encoded bytes: [UInt8]) throws(ClusterError) {
     guard bytes.count >= Record.headerSize, bytes[0] == Record.format,
       bytes[1] & ~Record.tombstoneFlag == 0
     else {
@@ -82,12 +82,12 @@ extension Record {
 }
 
 extension [UInt8] {
-  mutating func appendBigEndian<Value: FixedWidthInteger>(_ value: Value) {
+  package mutating func appendBigEndian<Value: FixedWidthInteger>(_ value: Value) {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
   /// The eight bytes at `offset`, which the caller has checked to exist.
-  func bigEndian(at offset: Int) -> UInt64 {
+  package func bigEndian(at offset: Int) -> UInt64 {
     var value: UInt64 = 0
     for byte in self[offset..<offset + 8] { value = value << 8 | UInt64(byte) }
     return value

@@ -1,5 +1,5 @@
 /// How a node's keys lie in its store: one byte tells the kind, so that each kind can be scanned.
-enum StoreLayout {
+package enum StoreLayout {
   private static let meta: UInt8 = 0x6d  // m
   private static let data: UInt8 = 0x64  // d
   private static let extra: UInt8 = 0x65  // e
@@ -15,12 +15,12 @@ enum StoreLayout {
   static let probe = name("probe")
   static let versionReserve = name("version")
 
-  static let dataRange = (from: [data], upTo: [data + 1])
+  package static let dataRange = (from: [data], upTo: [data + 1])
 
   static func dataKey(_ key: [UInt8]) -> [UInt8] { prefixed(data, key) }
 
   /// Entries sort by the time at which they expire.
-  static func expiryKey(_ key: [UInt8], at time: UInt64) -> [UInt8] {
+  package static func expiryKey(_ key: [UInt8], at time: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(9 + key.count)
     bytes.append(expiry)
@@ -30,7 +30,7 @@ enum StoreLayout {
   }
 
   /// The range of what expires at `time` or before.
-  static func expiryRange(through time: UInt64) -> (from: [UInt8], upTo: [UInt8]) {
+  package static func expiryRange(through time: UInt64) -> (from: [UInt8], upTo: [UInt8]) {
     ([expiry], expiryKey([], at: time &+ 1))
   }
 
@@ -41,7 +41,7 @@ enum StoreLayout {
   }
 
   /// The user's key behind a stored data key.
-  static func userKey(_ stored: [UInt8]) -> [UInt8] { Array(stored.dropFirst()) }
+  package static func userKey(_ stored: [UInt8]) -> [UInt8] { Array(stored.dropFirst()) }
 
   /// State of the layers above.
   static func extraKey(_ name: String) -> [UInt8] { prefixed(extra, Array(name.utf8)) }

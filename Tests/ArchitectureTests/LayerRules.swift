@@ -18,14 +18,15 @@ extension LayerRules {
       "RocksDBStorage": ["Storage", "CRocksDB"],
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"],
       "Cluster": ["Candid", "Placement", "Storage"],
+      "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
       "ScaledStorage": ["Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage"],
       "Gateway": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
       ],
       "Commands": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "FoundationEssentials",
-        "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram", "Logging", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage",
+        "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
+        "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
+        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage",
       ],
       "scaled-storage": ["Commands"],
     ],

@@ -1,4 +1,5 @@
 import Candid
+import ClusterTestKit
 import Storage
 import Testing
 

@@ -1,3 +1,4 @@
+import ClusterTestKit
 import Foundation
 import Testing
 
@@ -16,23 +17,19 @@ import Testing
 
   @Test("A cluster keeps its promises under every fault", arguments: 0..<batches)
   func clusterKeepsItsPromises(batch: Int) {
-    var total = SimulatedCluster.Summary()
+    var operations = Counts()
+    var faults = Counts()
     for seed in Self.seeds where Int(seed % UInt64(Self.batches)) == batch {
-      let summary = SimulatedCluster(seed: seed).run()
-      #expect(summary.violation == nil, "seed \(seed)")
-      total.acknowledged += summary.acknowledged
-      total.ambiguous += summary.ambiguous
-      total.nodes += summary.nodes
-      total.undone += summary.undone
-      total.kills += summary.kills
-      total.coordinatorKills += summary.coordinatorKills
-      total.events += summary.events
+      let report = SimulationPlan(seed: seed).run()
+      #expect(report.violation == nil, "seed \(seed)")
+      operations.add(report.operations)
+      faults.add(report.faults)
     }
-    print("simulated:", total)
+    print("simulated:", operations.byKind, faults.byKind)
   }
 
   @Test("A seed decides everything that happens", arguments: [1, 2, 3] as [UInt64])
   func seedDecidesEverything(seed: UInt64) {
-    #expect(SimulatedCluster(seed: seed).run() == SimulatedCluster(seed: seed).run())
+    #expect(SimulationPlan(seed: seed).run() == SimulationPlan(seed: seed).run())
   }
 }

@@ -99,6 +99,7 @@ final class SimulatedCommitter {
     let faults = simulator.faults
     var duration = 20 + simulator.random.below(faults.longestCommit)
     if simulator.random.chance(faults.commitStall) {
+      simulator.inject("commit slow")
       duration *= 1 + simulator.random.below(100)
     }
     simulator.after(duration) { [self] in finish() }
@@ -107,6 +108,7 @@ final class SimulatedCommitter {
   private func finish() {
     guard !isCrashed, let first = running.first, let last = running.last else { return }
     if simulator.random.chance(simulator.faults.commitFailure) {
+      simulator.inject("disk full")
       disk.fillUp(keepsFailed: simulator.random.chance(0.5))
     }
     do throws(StorageError) {

@@ -1,8 +1,7 @@
 import Candid
+import Cluster
 import Placement
 import Storage
-
-@testable import Cluster
 
 /// What came of a client's request.
 enum RequestOutcome {

@@ -1,11 +1,11 @@
 import Candid
+import Cluster
 import Placement
 import Storage
 
-@testable import Cluster
-
 /// A whole cluster under simulation: what a seed decides, it decides the same way every time.
 final class SimulatedCluster {
+  let plan: SimulationPlan
   let simulator: Simulator
   let limits: NodeMachine.Limits
   let settings: CoordinatorMachine.Settings
@@ -14,24 +14,10 @@ final class SimulatedCluster {
   private(set) var coordinator: SimulatedCoordinator?
   private let coordinatorDisk = SimulatedDisk()
   private var watch = ClusterWatch()
-  private(set) var kills = 0
-  private(set) var coordinatorKills = 0
 
-  /// How a run went.
-  struct Summary: Hashable {
-    var violation: String?
-    var nodes = 0
-    var acknowledged = 0
-    var ambiguous = 0
-    var kills = 0
-    var coordinatorKills = 0
-    var undone = 0
-    var events = 0
-    var fingerprint: UInt64 = 0
-  }
-
-  init(seed: UInt64) {
-    simulator = Simulator(seed: seed)
+  init(plan: SimulationPlan, isTraced: Bool) {
+    self.plan = plan
+    simulator = Simulator(seed: plan.seed, isTraced: isTraced)
     var limits = NodeMachine.Limits()
     limits.heldMilliseconds = 1_500
     limits.heldRequests = 30
@@ -56,7 +42,7 @@ final class SimulatedCluster {
 
   /// Runs with faults for a while, then without until the cluster has settled, and checks all of
   /// it.
-  func run(faulty: UInt64 = 3_000_000, calm: UInt64 = 60_000_000) -> Summary {
+  func run(faulty: UInt64 = 3_000_000, calm: UInt64 = 60_000_000) -> SimulationReport {
     do {
       let state = try CoordinatorState.fresh(
         hashKey: HashKey(simulator.random.next(), 2, 3, 4), capacity: settings.capacity)
@@ -86,11 +72,10 @@ final class SimulatedCluster {
     simulator.run(until: simulator.time + 20_000_000) { isRead }
     if !isRead { simulator.violated("the keys cannot all be read") }
     defer { simulator.end() }
-    return Summary(
-      violation: simulator.violation, nodes: launcher.running.count,
-      acknowledged: clients.acknowledged, ambiguous: clients.ambiguous, kills: kills,
-      coordinatorKills: coordinatorKills, undone: launcher.destroyed,
-      events: simulator.eventCount, fingerprint: simulator.fingerprint)
+    return SimulationReport(
+      plan: plan, violation: simulator.violation, simulatedTime: simulator.time,
+      operations: clients.operations, faults: simulator.injected, changes: simulator.changes,
+      events: simulator.eventCount, fingerprint: simulator.fingerprint, trace: simulator.trace)
   }
 
   // MARK: - Faults
@@ -133,13 +118,13 @@ final class SimulatedCluster {
 
   private func killNode() {
     guard let node = simulator.random.pick(launcher.running) else { return }
-    kills += 1
+    simulator.inject("node killed")
     launcher.kill(node)
   }
 
   private func killCoordinator() {
     guard let killed = coordinator else { return }
-    coordinatorKills += 1
+    simulator.inject("coordinator killed")
     killed.kill()
     launcher.forgetWatchers()
     coordinator = nil
@@ -203,7 +188,8 @@ final class SimulatedCluster {
         machine.nodes[member]?.report.map { "\($0)" } ?? "no report"
       }
       return
-        "the coordinator is at \(machine.progress.map { "\($0.step)" } ?? "rest") with \(reports)"
+        "the coordinator is busy with \(machine.state.change.map { "\($0)" } ?? "nothing"), "
+        + "the reports are \(reports)"
     }
     let running = launcher.running
     guard running.map(\.id) == machine.state.map.members.sorted() else {

@@ -1,4 +1,4 @@
-@testable import Cluster
+import Cluster
 
 /// Virtual time, chance, and what is to happen: everything else in a simulation hangs on it.
 ///
@@ -46,9 +46,16 @@ final class Simulator {
   /// A digest of the times of all events: equal runs have equal ones.
   private(set) var fingerprint: UInt64 = 0
 
-  private var events = EventQueue()
+  private(set) var injected = Counts()
+  var changes = Counts()
+  let isTraced: Bool
+  private(set) var trace: [String] = []
 
-  init(seed: UInt64) {
+  private var events = EventQueue()
+  private static let tracedEvents = 400
+
+  init(seed: UInt64, isTraced: Bool = false) {
+    self.isTraced = isTraced
     random = SplitMix64(seed: seed)
     faults = Faults.random(&random)
   }
@@ -60,9 +67,25 @@ final class Simulator {
     events.push(time: time + delay, event)
   }
 
+  /// Counts a fault of a kind.
+  func inject(_ fault: String) {
+    injected.add(fault)
+    note("fault: \(fault)")
+  }
+
+  /// Remembers what happened, in words; only the last of it is kept.
+  func note(_ text: @autoclosure () -> String) {
+    guard isTraced else { return }
+    trace.append("\(time) µs: \(text())")
+    if trace.count > 2 * Simulator.tracedEvents {
+      trace.removeFirst(trace.count - Simulator.tracedEvents)
+    }
+  }
+
   /// The first broken promise ends the run.
   func violated(_ promise: @autoclosure () -> String) {
     if violation == nil { violation = "at \(time) µs: \(promise())" }
+    note(violation ?? "")
   }
 
   /// Lets events happen until `end`, until there are none, or until `isDone`, or a violation.
@@ -84,7 +107,15 @@ final class Simulator {
 
   func networkDelay() -> UInt64 {
     let delay = 20 + random.below(faults.longestDelay)
-    return random.chance(faults.straggle) ? delay * (1 + random.below(100)) : delay
+    guard random.chance(faults.straggle) else { return delay }
+    inject("message late")
+    return delay * (1 + random.below(100))
+  }
+
+  private func drops() -> Bool {
+    guard random.chance(faults.drop) else { return false }
+    inject("message lost")
+    return true
   }
 
   /// A request and its answer over a network that delays, reorders, drops and duplicates both.
@@ -103,10 +134,12 @@ final class Simulator {
       completion(answer)
     }
     let copies = random.chance(faults.duplicate) ? 2 : 1
-    for _ in 0..<copies where !random.chance(faults.drop) {
+    if copies > 1 { inject("message duplicated") }
+    for _ in 0..<copies {
+      if drops() { continue }
       after(networkDelay()) { [self] in
         serve { [self] answer in
-          if random.chance(faults.drop) { return }
+          if drops() { return }
           after(networkDelay()) { finish(answer) }
         }
       }

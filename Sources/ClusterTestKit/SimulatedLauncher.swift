@@ -1,6 +1,5 @@
 import Candid
-
-@testable import Cluster
+import Cluster
 
 /// The machines that nodes run on: their disks, the processes, and whoever watches these.
 ///
@@ -27,8 +26,6 @@ final class SimulatedLauncher {
   private unowned let cluster: SimulatedCluster
   private let simulator: Simulator
   private var slots: [Principal: Slot] = [:]
-  /// Nodes whose join was undone.
-  private(set) var destroyed = 0
   private var byAddress: [String: SimulatedNode] = [:]
 
   init(cluster: SimulatedCluster) {
@@ -58,7 +55,10 @@ final class SimulatedLauncher {
     simulator.after(1_000 + simulator.random.below(100_000)) { [self] in
       guard slots[node] === slot, slot.isStarting, slot.starts == start else { return }
       slot.isStarting = false
-      if simulator.random.chance(simulator.faults.launchFailure) { return tell(slot, .stopped) }
+      if simulator.random.chance(simulator.faults.launchFailure) {
+        simulator.inject("launch failed")
+        return tell(slot, .stopped)
+      }
       // The address of before may be taken by then.
       var address = previousAddress ?? ""
       if address.isEmpty || byAddress[address] != nil || simulator.random.chance(0.5) {
@@ -102,7 +102,7 @@ final class SimulatedLauncher {
 
   func destroy(_ node: Principal) {
     guard let slot = slots.removeValue(forKey: node) else { return }
-    destroyed += 1
+    simulator.changes.add("joins undone")
     slot.watcher = nil
     end(slot)
     cluster.forget(node)

@@ -1,8 +1,7 @@
 import Candid
+import Cluster
 import Placement
 import Storage
-
-@testable import Cluster
 
 /// Watches who serves what, and the epochs, over all lives of all nodes.
 struct ClusterWatch {
@@ -11,7 +10,7 @@ struct ClusterWatch {
     var epoch: UInt64
     var revision: UInt64
     var handover: UInt64?
-    var isFenced: Bool
+    var phase: String?
   }
 
   private var stances: [Principal: Stance] = [:]
@@ -22,10 +21,10 @@ struct ClusterWatch {
   /// Looks at a node that may have changed. Returns the promise that it broke, or nil.
   mutating func changed(_ node: SimulatedNode, running: [SimulatedNode]) -> String? {
     guard let map = node.machine.map else { return nil }
-    let handover = node.machine.handover
+    let handover = node.machine.handoverStatus
     let stance = Stance(
       epoch: map.ring.epoch, revision: map.revision, handover: handover?.epoch,
-      isFenced: handover?.isFenced ?? false)
+      phase: handover?.phase)
     guard stances.updateValue(stance, forKey: node.id) != stance else { return nil }
     if let before = epochs.updateValue(map.ring.epoch, forKey: node.id), before > map.ring.epoch {
       return "\(node.id.text) went from epoch \(before) back to \(map.ring.epoch)"
@@ -67,7 +66,8 @@ struct StoreAudit {
   private(set) var wrong: String?
 
   init(_ node: SimulatedNode) throws {
-    var statistics = NodeMachine.Statistics()
+    var counted: UInt64 = 0
+    var bytes: UInt64 = 0
     var expiries: Set<[UInt8]> = []
     let range = StoreLayout.dataRange
     for entry in try node.disk.everything(from: range.from, upTo: range.upTo) {
@@ -79,12 +79,13 @@ struct StoreAudit {
       }
       if node.machine.map?.owner(of: key) != node.id { wrong = "a key of another node is left" }
       keys.append(key)
-      statistics.keys += 1
-      statistics.bytes += UInt64(key.count + value.count)
+      counted += 1
+      bytes += UInt64(key.count + value.count)
       if let expiry = record.expiresAt { expiries.insert(StoreLayout.expiryKey(key, at: expiry)) }
     }
-    if statistics != node.machine.statistics {
-      wrong = "it counts \(node.machine.statistics) but stores \(statistics)"
+    let statistics = node.machine.statistics
+    if counted != statistics.keys || bytes != statistics.bytes {
+      wrong = "it counts \(statistics) but stores \(counted) keys of \(bytes) bytes"
     }
     let expiry = StoreLayout.expiryRange(through: .max - 1)
     let indexed = try node.disk.everything(from: expiry.from, upTo: expiry.upTo)

@@ -1,7 +1,6 @@
 import Candid
+import Cluster
 import Storage
-
-@testable import Cluster
 
 /// One life of the coordinator: a `CoordinatorMachine`, and a driver that does what the gateway
 /// does.
@@ -102,8 +101,9 @@ final class SimulatedCoordinator {
         machine.replied(request, result, now: now)
         scheduleAdvance()
       }
-    case .note:
-      break
+    case .note(let text):
+      if text.contains("has joined") { simulator.changes.add("joins done") }
+      simulator.note("coordinator: \(text)")
     }
   }
 

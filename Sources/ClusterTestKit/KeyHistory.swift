@@ -1,4 +1,4 @@
-@testable import Cluster
+import Cluster
 
 /// What the answers so far allow to be under one key, whose requests come one after another.
 ///
@@ -79,6 +79,14 @@ struct KeyHistory {
       case .put(let value, let ttl, let condition):
         .put(value: value, ttl: ttl.map { .milliseconds(Int64($0)) }, condition: condition)
       case .delete(let condition): .delete(condition: condition)
+      }
+    }
+
+    var name: String {
+      switch self {
+      case .get: "get"
+      case .put: "put"
+      case .delete: "delete"
       }
     }
 

@@ -1,6 +1,5 @@
 import Candid
-
-@testable import Cluster
+import Cluster
 
 /// Clients that read and write about a hundred keys and hold the cluster to its promises.
 ///
@@ -20,8 +19,7 @@ final class SimulatedClients {
   private var versions: [[UInt8]: Version] = [:]
   private var nextValue: UInt64 = 0
   private(set) var outstanding = 0
-  private(set) var acknowledged = 0
-  private(set) var ambiguous = 0
+  private(set) var operations = Counts()
   var isStopped = false
 
   /// What is certain of a counter.
@@ -118,13 +116,13 @@ final class SimulatedClients {
       case .unreachable:
         if mustSucceed { simulator.violated("\(key.name) cannot be read") }
       case .lost:
-        ambiguous += 1
+        operations.add("without an answer")
         histories[index].lost(request, in: span)
       case .inDoubt:
-        ambiguous += 1
+        operations.add("without an answer")
         histories[index].doubted(request, in: span)
       case .reply(let reply):
-        acknowledged += 1
+        operations.add(request.name)
         if let wrong = histories[index].answered(reply, to: request, in: span) {
           simulator.violated("\(key.name): \(wrong)")
         }
@@ -167,14 +165,14 @@ final class SimulatedClients {
     perform(command, key: key, attempts: 8) { [self] outcome in
       switch outcome {
       case .lost, .inDoubt:
-        ambiguous += 1
+        operations.add("without an answer")
       case .unreachable:
         tallies[index].most -= 1
       case .reply(.preconditionFailed):
         tallies[index].most -= 1
         return retry()
       case .reply(let reply):
-        acknowledged += 1
+        operations.add("increment")
         tallies[index].acknowledged += 1
         checkVersion(of: reply, key: key, after: known)
       }
@@ -274,6 +272,7 @@ final class SimulatedClients {
           case .reply(.refused):
             completion(.unreachable)
           case .reply where simulator.random.chance(simulator.faults.drop / 4):
+            simulator.inject("answer lost")
             completion(.lost)
           default:
             completion(outcome)
