@@ -109,8 +109,8 @@ public struct ClusterMap: Hashable, Sendable {
     return !earlier.contains(node) || earlier.members.contains { !contains($0) }
   }
 
-  /// Whether `node` may own keys in `earlier` that it does not own here: it left, or others are new.
-  /// No other key moves, which is what AnchorHash is for.
+  /// Whether `node` may own keys in `earlier` that it does not own here: it left, or others are
+  /// new. No other key moves, which is what AnchorHash is for.
   func takesKeys(from node: Principal, over earlier: ClusterMap) -> Bool {
     guard earlier.contains(node) else { return false }
     return !contains(node) || members.contains { !earlier.contains($0) }

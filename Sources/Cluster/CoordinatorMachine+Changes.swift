@@ -229,7 +229,8 @@ extension CoordinatorMachine {
       nodes[node]?.report.map(isInPlace) ?? false
     }
     guard isEveryoneInPlace,
-      change.leaving.allSatisfy({ hasRetired($0, change, now: now) }) else { return }
+      change.leaving.allSatisfy({ hasRetired($0, change, now: now) })
+    else { return }
     let outcome = outcome(of: change)
     state.change = nil
     progress = nil

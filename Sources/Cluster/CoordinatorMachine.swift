@@ -1,14 +1,14 @@
 public import Candid
 import Placement
 
-/// The one writer of the ring: which nodes there are, which join or leave, and when ownership flips.
+/// The one writer of the ring: which nodes there are, who joins or leaves, when ownership flips.
 ///
 /// A value without I/O and clock: calls go in, `CoordinatorAction`s come out of `takeActions()`. It
 /// works by levels, not edges: `advance` compares what the nodes report with what ought to be and
 /// asks for the difference, so a lost message or a restart of any party only costs a repetition.
 ///
-/// A change goes through these steps; before the decision it can be undone without a trace, after it
-/// everything rolls forward: launch → module → initialise → prepare the targets, then the sources →
+/// A change goes through these steps; before the decision it can be undone without a trace, after
+/// it everything rolls forward: launch → module → initialise → prepare the targets, then the sources →
 /// copy → fence → **decide, durably** → flip the targets → flip the rest → sources remove what
 /// moved → the instances of nodes that left end. A restart of any party resumes it.
 public struct CoordinatorMachine {
@@ -265,7 +265,8 @@ public struct CoordinatorMachine {
     guard count >= 1, count <= room else {
       throw ClusterError(
         .conflict,
-        "the ring has \(settings.capacity) buckets, one for each node, and \(max(room, 0)) are free")
+        "the ring has \(settings.capacity) buckets, one for each node, and \(max(room, 0)) are free"
+      )
     }
     let joining = (0..<UInt64(count)).map { Principal.canister(number: state.nextNumber + $0) }
     state.nextNumber += UInt64(count)
@@ -351,8 +352,8 @@ public enum CoordinatorAction {
   case persist(sequence: UInt64, [UInt8])
   /// Start the node's process, or find it running; report `nodeRunning` or `nodeStopped`.
   case launch(Principal, previousAddress: String?)
-  /// End the node's process and remove its data: it is no member, or never was one, and nobody needs
-  /// what it has. Report `destroyed`.
+  /// End the node's process and remove its data: it is no member, or never was one, and nobody
+  /// needs what it has. Report `destroyed`.
   case destroy(Principal)
   /// Send a message and report the answer by `replied`.
   case send(request: UInt64, to: Principal, address: String, CoordinatorMessage)

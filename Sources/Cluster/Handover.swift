@@ -123,4 +123,3 @@ struct CopyPace {
     readyAt = max(readyAt, now) &+ (UInt64(byteCount) &* 1_000 / rate)
   }
 }
-

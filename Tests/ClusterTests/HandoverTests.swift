@@ -299,19 +299,6 @@ import Testing
     #expect(source.machine.handoverStatus?.phase == "copied")
   }
 
-  @Test("A source that restarts before its fence has failed, and an abort mends it")
-  func restartWhileCopying() throws {
-    let (source, target) = try prepared()
-    try transfer(from: source, to: target)
-    let restarted = try source.restarted()
-    #expect(restarted.machine.handoverStatus?.phase == "failed")
-    #expect(restarted.ask(.fence(epoch: 2)).code == .staleEpoch)
-    #expect(restarted.ask(.ringChanged(after)).code == .conflict)
-    #expect(try restarted.put("served", moving[0]).rawValue > 0)
-    #expect(restarted.ask(.abort(epoch: 2)).succeeded)
-    #expect(restarted.machine.handoverStatus == nil)
-  }
-
   @Test("A fenced source and a target that restart stay what they were")
   func restartWhileFenced() throws {
     let (source, target) = try prepared()

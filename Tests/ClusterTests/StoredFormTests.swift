@@ -108,7 +108,8 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     StoredFormSample("result") { NodeResult<String>.result("value") },
     StoredFormSample("result_optional") { NodeResult<UInt64?>.result(7) },
     StoredFormSample("info") {
-      info(.ready, HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6, progress: nil))
+      info(
+        .ready, HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6, progress: nil))
     },
     StoredFormSample("info_initialized") { info(.initialized, nil) },
     StoredFormSample("info_error") { info(.error(.broadcast("b")), nil) },
@@ -124,6 +125,14 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     let encoded = try sample.encode()
     #expect(hexadecimal(encoded) == known)
     #expect(try sample.copy(encoded) == encoded)
+  }
+
+  @Test("What older programs stored and sent is read as the same values")
+  func olderPrograms() throws {
+    for (name, hex) in try Self.known("older-forms") {
+      let sample = try #require((Self.stored + Self.sent).first { $0.name == name })
+      #expect(try sample.copy(bytes(hex)) == sample.encode(), "\(name)")
+    }
   }
 
   @Test("Every vector of the file has its value here")
@@ -164,16 +173,22 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
   }
 
   /// The bytes in hexadecimal, by name.
-  private static func known() throws -> [String: String] {
+  private static func known(_ file: String = "stored-forms") throws -> [String: String] {
     let url = try #require(
       Bundle.module.url(
-        forResource: "stored-forms", withExtension: "txt", subdirectory: "Vectors"))
+        forResource: file, withExtension: "txt", subdirectory: "Vectors"))
     let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
     return Dictionary(
       uniqueKeysWithValues: lines.map { line in
         let words = line.split(separator: " ")
         return (String(words[0]), String(words[words.count - 1]))
       })
+  }
+
+  private func bytes(_ hex: String) -> [UInt8] {
+    stride(from: 0, to: hex.utf8.count, by: 2).compactMap { offset in
+      UInt8(hex.dropFirst(offset).prefix(2), radix: 16)
+    }
   }
 
   private func hexadecimal(_ bytes: [UInt8]) -> String {
