@@ -8,9 +8,9 @@ import Placement
 /// asks for the difference, so a lost message or a restart of any party only costs a repetition.
 ///
 /// A change goes through these steps; before the decision it can be undone without a trace, after
-/// it everything rolls forward: launch → module → initialise → prepare the targets, then the sources →
-/// copy → fence → **decide, durably** → flip the targets → flip the rest → sources remove what
-/// moved → the instances of nodes that left end. A restart of any party resumes it.
+/// it everything rolls forward: launch → module → initialise → prepare the targets, then the
+/// sources → copy → fence → **decide, durably** → flip the targets → flip the rest → sources remove
+/// what moved → the instances of nodes that left end. A restart of any party resumes it.
 public struct CoordinatorMachine {
   public struct Settings: Sendable {
     /// Buckets of the ring: the most nodes a cluster can ever have at once.

@@ -22,8 +22,8 @@ extension NodeMachine {
     }
   }
 
-  /// Which keys changed since the copy began is forgotten, but they have later versions than any that
-  /// the copy began with: it goes over all keys again and passes over the others.
+  /// Which keys changed since the copy began is forgotten, but they have later versions than any
+  /// that the copy began with: it goes over all keys again and passes over the others.
   private func resumedHandover(
     _ record: HandoverRecord, map: ClusterMap, identity: Principal
   ) throws(ClusterError) -> Handover {

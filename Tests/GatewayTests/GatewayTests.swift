@@ -53,7 +53,7 @@ struct GatewayBehaviour {
     #expect(cluster.launcher.nodes.count == 2)
   }
 
-  @Test func aJoinWhoseNodeDoesNotStartLeavesNoTraceAndIsTriedAgain() throws {
+  @Test func aJoinWhoseNodeDoesNotStartAtOnceGoesOnWhenItDoes() throws {
     var policy = ScalePolicy.threshold(keys: 10)
     policy.maximumNodes = 2
     policy.backoff = 1
@@ -63,7 +63,7 @@ struct GatewayBehaviour {
     let keys = keys(20)
     try fill(cluster, keys)
     cluster.settle(2)
-    #expect(cluster.launcher.destroyed.count == 3)
+    #expect(cluster.launcher.failures == 0 && cluster.launcher.destroyed.isEmpty)
     #expect(cluster.launcher.nodes == Set(cluster.coordinator.map.members))
     #expect(cluster.coordinator.machine.state.departed.isEmpty)
     try check(cluster, keys)
@@ -85,7 +85,7 @@ struct GatewayBehaviour {
     try check(second, keys(20))
   }
 
-  @Test func anUndecidedJoinIsUndoneByTheNextGateway() throws {
+  @Test func anUndecidedJoinGoesOnAtTheNextGateway() throws {
     let first = try InProcessCluster()
     first.settle(1)
     try fill(first, keys(20))
@@ -93,11 +93,9 @@ struct GatewayBehaviour {
     first.run(until: "the new node runs") { first.launcher.manager(node) != nil }
     first.abandonGateway()
     let second = try InProcessCluster(store: first.store, launcher: first.launcher)
-    second.settle(1)
-    second.run(until: "nothing is left of it") {
-      second.launcher.nodes == Set(second.coordinator.map.members)
-        && second.coordinator.machine.state.departed.isEmpty
-    }
+    second.settle(2)
+    #expect(second.coordinator.map.members.last == node)
+    #expect(second.launcher.destroyed.isEmpty)
     try check(second, keys(20))
   }
 
