@@ -54,18 +54,41 @@ public struct ClusterMap: Hashable, Sendable {
     return try ClusterMap(ring: ring, revision: 1, addresses: address.map { [node: $0] } ?? [:])
   }
 
-  /// The map after `node`, which answers at `address`, has joined.
+  /// The map after the nodes, which answer at these addresses, have joined in this order. Each
+  /// takes an epoch; the last takes `epoch`.
   public func joining(
-    _ node: Principal, address: String, epoch: UInt64
+    _ nodes: [(id: Principal, address: String)], epoch: UInt64
   ) throws(ClusterError) -> ClusterMap {
-    let next: HashRing
+    var addresses = addresses
+    for node in nodes { addresses[node.id] = node.address }
+    return try changed(nodes.map { .join(MemberID(bytes: $0.id.bytes)) }, epoch, addresses)
+  }
+
+  /// The map after the nodes have left in this order. Each takes an epoch; the last takes `epoch`.
+  public func leaving(_ nodes: [Principal], epoch: UInt64) throws(ClusterError) -> ClusterMap {
+    let addresses = addresses.filter { !nodes.contains($0.key) }
+    return try changed(nodes.map { .leave(MemberID(bytes: $0.bytes)) }, epoch, addresses)
+  }
+
+  private func changed(
+    _ operations: [HashRing.Operation], _ epoch: UInt64, _ addresses: [Principal: String]
+  ) throws(ClusterError) -> ClusterMap {
+    var next = ring
+    guard epoch >= operations.count else {
+      throw ClusterError(.staleEpoch, "epoch \(epoch) leaves no room for the change")
+    }
     do throws(PlacementError) {
-      next = try ring.joining(MemberID(bytes: node.bytes), epoch: epoch)
+      for (index, operation) in operations.enumerated() {
+        let later = UInt64(operations.count - 1 - index)
+        next =
+          switch operation {
+          case .join(let member): try next.joining(member, epoch: epoch - later)
+          case .leave(let member): try next.leaving(member, epoch: epoch - later)
+          }
+      }
     } catch {
       throw ClusterError(.conflict, error.message)
     }
-    var addresses = addresses
-    addresses[node] = address
     return try ClusterMap(
       ring: next, revision: revision + 1, addresses: addresses, coordinator: coordinator)
   }
@@ -84,6 +107,18 @@ public struct ClusterMap: Hashable, Sendable {
   func givesKeys(to node: Principal, over earlier: ClusterMap) -> Bool {
     guard contains(node) else { return false }
     return !earlier.contains(node) || earlier.members.contains { !contains($0) }
+  }
+
+  /// Whether `node` may own keys in `earlier` that it does not own here: it left, or others are
+  /// new. No other key moves, which is what AnchorHash is for.
+  func takesKeys(from node: Principal, over earlier: ClusterMap) -> Bool {
+    guard earlier.contains(node) else { return false }
+    return !contains(node) || members.contains { !earlier.contains($0) }
+  }
+
+  /// Whether `node` was a member and is none any more. O(log of the ring).
+  public func hasLeft(_ node: Principal) -> Bool {
+    !contains(node) && ring.log.contains(.leave(MemberID(bytes: node.bytes)))
   }
 
   /// The members next to `node` in the order of joining, which closes to a circle.

@@ -1,49 +1,6 @@
 import Candid
 import Placement
 
-/// How far the change under way has come. Lost at a restart: an undecided change is undone then.
-struct ChangeProgress {
-  enum Step: Hashable {
-    case launching, initialising, preparingTarget, preparingSources, copying, fencing
-    case deciding, flippingTarget, settling
-  }
-
-  var step: Step {
-    didSet { answers = [] }
-  }
-  /// When the step began, or made progress last.
-  var since: UInt64
-  /// Who has answered the message of this step.
-  var answers: Set<Principal> = []
-  /// What the sources had sent when they were looked at last.
-  var sentKeys: UInt64 = 0
-  /// The next ring, once it is drawn up.
-  var next: ClusterMap?
-  /// The stored states that carry the plan and the decision.
-  var plan: UInt64 = 0
-  var decision: UInt64 = 0
-  /// When the change began, the sources were fenced, and the new node served.
-  let startedAt: UInt64
-  var fencedAt: UInt64?
-  var flippedAt: UInt64?
-
-  init(step: Step, since: UInt64) {
-    self.step = step
-    self.since = since
-    startedAt = since
-  }
-
-  mutating func answered(_ message: CoordinatorMessage, by node: Principal) {
-    switch (step, message) {
-    case (.initialising, .initialise), (.preparingTarget, .prepare), (.preparingSources, .prepare),
-      (.fencing, .fence), (.flippingTarget, .ringChanged):
-      answers.insert(node)
-    default:
-      break
-    }
-  }
-}
-
 extension CoordinatorMachine {
   /// Brings what is closer to what ought to be. Call it after every report and on a tick.
   public mutating func advance(now: UInt64) {
@@ -58,9 +15,10 @@ extension CoordinatorMachine {
         continue
       }
       // A node or an epoch that a crash could make forgotten would be given out twice.
-      if let progress, node == state.change?.node, persistedSequence < progress.plan { continue }
+      if let progress, !state.map.contains(node), persistedSequence < progress.plan { continue }
       nodes[node]?.process = .launching(since: now)
-      actions.append(.launch(node, previousAddress: state.map.addresses[node]))
+      let address = state.map.addresses[node] ?? progress?.next?.addresses[node]
+      actions.append(.launch(node, previousAddress: address))
     }
   }
 
@@ -71,12 +29,18 @@ extension CoordinatorMachine {
       view.retryAt <= now
     else { return }
     // Ownership first: a node that cannot take the module must still learn of the ring.
-    if state.map.contains(node), persistedSequence >= mapSequence {
+    if state.map.contains(node) || isLeaving(node), persistedSequence >= mapSequence {
       reconcileRing(node, report)
     }
     if nodes[node]?.request == nil, let digest = state.moduleDigest, report.moduleDigest != digest {
       request(.uploadModule(digest: digest), to: node)
     }
+  }
+
+  /// Whether the node has left by a decision that it may not have heard of.
+  private func isLeaving(_ node: Principal) -> Bool {
+    guard let change = state.change, change.isDecided else { return false }
+    return change.leaving.contains(node)
   }
 
   private mutating func reconcileRing(_ node: Principal, _ report: NodeReport) {
@@ -93,70 +57,101 @@ extension CoordinatorMachine {
     guard (report.epoch, report.revision) < (state.map.ring.epoch, state.map.revision) else {
       return
     }
-    // The new owner flips first: nobody must be sent to it before it serves.
-    if progress?.step == .flippingTarget, node != state.change?.node { return }
+    // The new owners flip first: nobody must be sent to them before they serve.
+    if let change = state.change, progress?.step == .flippingTargets,
+      !targets(of: change).contains(node)
+    {
+      return
+    }
     request(.ringChanged(state.map), to: node)
   }
 
-  // MARK: - A join, step by step
+  // MARK: - A change, step by step
+
+  /// Who gets keys: the new nodes, or all that stay when others leave.
+  private func targets(of change: CoordinatorState.Change) -> [Principal] {
+    guard !change.leaving.isEmpty else { return change.joining }
+    return state.map.members.filter { !change.leaving.contains($0) }
+  }
+
+  /// Who gives keys away, as long as the change is not decided: everyone when nodes join, or those
+  /// that leave.
+  private func sources(of change: CoordinatorState.Change) -> [Principal] {
+    change.leaving.isEmpty ? state.map.members : change.leaving
+  }
 
   private mutating func advanceChange(_ change: CoordinatorState.Change, now: UInt64) {
+    progress?.begin(now: now)
     guard let progress else { return }
     switch progress.step {
     case .launching:
-      guard let report = nodes[change.node]?.report,
-        state.moduleDigest == nil || report.moduleDigest == state.moduleDigest
-      else { return expire(after: settings.launchTimeout, now: now) }
-      enter(.initialising, now: now)
+      let isReady = change.joining.allSatisfy { node in
+        guard let report = nodes[node]?.report else { return false }
+        return state.moduleDigest == nil || report.moduleDigest == state.moduleDigest
+      }
+      guard isReady else { return expire(after: settings.launchTimeout, now: now) }
+      self.progress?.enter(.initialising, now: now)
+      advanceChange(change, now: now)
     case .initialising:
-      ask([change.node], .initialise(change.node, state.map), then: .preparingTarget, now: now)
-    case .preparingTarget:
+      let map = state.map
+      ask(change.joining, then: .preparingTargets, now: now) { .initialise($0, map) }
+    case .preparingTargets:
       guard let next = nextMap(for: change, now: now) else { return }
-      ask([change.node], .prepare(next), then: .preparingSources, now: now)
+      ask(targets(of: change), then: .preparingSources, now: now) { _ in .prepare(next) }
     case .preparingSources:
-      guard let next = progress.next else { return }
-      ask(state.map.members, .prepare(next), then: .copying, now: now)
+      guard let next = nextMap(for: change, now: now) else { return }
+      ask(sources(of: change), then: .copying, now: now) { _ in .prepare(next) }
     case .copying:
       watchCopy(change, now: now)
     case .fencing:
-      ask(
-        state.map.members, .fence(epoch: change.epoch), then: .deciding,
-        within: settings.fenceTimeout, now: now)
+      ask(sources(of: change), then: .deciding, within: settings.fenceTimeout, now: now) { _ in
+        .fence(epoch: change.epoch)
+      }
     case .deciding:
       decide(change, now: now)
-    case .flippingTarget:
-      if progress.answers.contains(change.node)
-        || nodes[change.node]?.report?.epoch == change.epoch
-      {
+    case .flippingTargets:
+      let haveFlipped = targets(of: change).allSatisfy { node in
+        progress.answers.contains(node) || (nodes[node]?.report?.epoch ?? 0) >= change.epoch
+      }
+      if haveFlipped {
         previousMap = nil
-        enter(.settling, now: now)
+        self.progress?.enter(.settling, now: now)
       }
     case .settling:
       settle(change, now: now)
     }
   }
 
-  /// Asks every one of `targets` and goes on to the next step when all have said yes.
+  /// Asks every one of `nodes` and goes on to the next step when all have said yes.
   private mutating func ask(
-    _ targets: [Principal], _ message: CoordinatorMessage, then next: ChangeProgress.Step,
-    within timeout: UInt64? = nil, now: UInt64
+    _ nodes: [Principal], then next: ChangeProgress.Step, within timeout: UInt64? = nil,
+    now: UInt64, _ message: (Principal) -> CoordinatorMessage
   ) {
     guard let progress else { return }
-    let missing = targets.filter { !progress.answers.contains($0) }
+    let missing = nodes.filter { !progress.answers.contains($0) }
     if missing.isEmpty {
-      enter(next, now: now)
+      self.progress?.enter(next, now: now)
       if let change = state.change { advanceChange(change, now: now) }
       return
     }
-    for node in missing where nodes[node]?.retryAt ?? 0 <= now { request(message, to: node) }
+    for node in missing where self.nodes[node]?.retryAt ?? 0 <= now {
+      request(message(node), to: node)
+    }
     expire(after: timeout ?? settings.stepTimeout, now: now)
   }
 
   private mutating func nextMap(for change: CoordinatorState.Change, now: UInt64) -> ClusterMap? {
     if let next = progress?.next { return next }
-    guard let address = nodes[change.node]?.address else { return nil }
+    var joining: [(id: Principal, address: String)] = []
+    for node in change.joining {
+      guard let address = nodes[node]?.address else { return nil }
+      joining.append((node, address))
+    }
     do throws(ClusterError) {
-      let next = try state.map.joining(change.node, address: address, epoch: change.epoch)
+      let next =
+        change.leaving.isEmpty
+        ? try state.map.joining(joining, epoch: change.epoch)
+        : try state.map.leaving(change.leaving, epoch: change.epoch)
       progress?.next = next
       return next
     } catch {
@@ -165,24 +160,45 @@ extension CoordinatorMachine {
     }
   }
 
+  /// A node that joins answers somewhere else than the sources were told: they are told again.
+  mutating func targetMoved(_ node: Principal, to address: String, now: UInt64) {
+    guard let progress, var next = progress.next, next.addresses[node] != address else { return }
+    next.addresses[node] = address
+    next.revision += 1
+    self.progress?.next = next
+    switch progress.step {
+    case .preparingTargets, .preparingSources, .copying, .fencing:
+      self.progress?.enter(.preparingTargets, now: now)
+    case .launching, .initialising, .deciding, .flippingTargets, .settling:
+      break
+    }
+  }
+
   private mutating func watchCopy(_ change: CoordinatorState.Change, now: UInt64) {
-    var sent: UInt64 = 0
+    var keys: UInt64 = 0
+    var bytes: UInt64 = 0
+    var scanned: UInt64 = 0
     var copied = true
-    for node in state.map.members {
+    for node in sources(of: change) {
       guard let handover = nodes[node]?.report?.handover, handover.epoch == change.epoch else {
         copied = false
         continue
       }
       if handover.phase == Handover.Phase.failed.rawValue {
-        return failChange("\(node.text) lost track of the copy", now: now)
+        return failChange("\(node.text) cannot go on with its copy", now: now)
       }
-      sent &+= handover.sentKeys
+      keys &+= handover.sentKeys
+      bytes &+= handover.progress?.sentBytes ?? 0
+      scanned &+= handover.progress?.scannedKeys ?? 0
       if handover.phase == Handover.Phase.copying.rawValue { copied = false }
     }
-    if copied { return enter(.fencing, now: now) }
-    if sent != progress?.sentKeys {
-      progress?.sentKeys = sent
-      progress?.since = now
+    if keys &+ scanned != progress?.workDone { progress?.advanced(now: now) }
+    progress?.sentKeys = keys
+    progress?.sentBytes = bytes
+    progress?.workDone = keys &+ scanned
+    if copied {
+      progress?.enter(.fencing, now: now)
+      return advanceChange(change, now: now)
     }
     expire(after: settings.copyStallTimeout, now: now)
   }
@@ -193,7 +209,9 @@ extension CoordinatorMachine {
     if !change.isDecided {
       var next = next
       next.revision = max(next.revision, state.map.revision + 1)
-      for (node, address) in state.map.addresses { next.addresses[node] = address }
+      for (node, address) in state.map.addresses where next.contains(node) {
+        next.addresses[node] = address
+      }
       next.coordinator = state.map.coordinator
       previousMap = state.map
       state.map = next
@@ -203,52 +221,71 @@ extension CoordinatorMachine {
       self.progress?.decision = lastPersist
       return
     }
-    if persistedSequence >= progress.decision { enter(.flippingTarget, now: now) }
+    if persistedSequence >= progress.decision { self.progress?.enter(.flippingTargets, now: now) }
   }
 
   private mutating func settle(_ change: CoordinatorState.Change, now: UInt64) {
-    let settled = state.map.members.allSatisfy { node in
-      guard let report = nodes[node]?.report else { return false }
-      return report.epoch == change.epoch && !report.isPurging && report.handover == nil
+    let isEveryoneInPlace = state.map.members.allSatisfy { node in
+      nodes[node]?.report.map(isInPlace) ?? false
     }
-    guard settled else { return }
+    guard isEveryoneInPlace,
+      change.leaving.allSatisfy({ hasRetired($0, change, now: now) })
+    else { return }
     let outcome = outcome(of: change)
     state.change = nil
     progress = nil
     failures = 0
     lastChangeAt = now
-    persist()
-    note("\(change.node.text) has joined: \(outcome)")
+    discard(change.leaving)
+    note(outcome)
+  }
+
+  /// Whether a node that leaves has heard so, and has told clients for long enough. One that cannot
+  /// be started any more is not waited for: what it had is durable elsewhere.
+  private func hasRetired(
+    _ node: Principal, _ change: CoordinatorState.Change, now: UInt64
+  ) -> Bool {
+    guard let view = nodes[node] else { return true }
+    if view.relaunchFailures >= 5 { return true }
+    guard let report = view.report, report.epoch >= change.epoch,
+      let flippedAt = progress?.flippedAt
+    else { return false }
+    return now >= flippedAt && now - flippedAt >= settings.retirePause
   }
 
   /// What a change has moved and how long it took, for the log.
   private func outcome(of change: CoordinatorState.Change) -> String {
     let members = state.map.members
     let keys = members.reduce(0) { $0 &+ (nodes[$1]?.report?.keys ?? 0) }
-    let moved = nodes[change.node]?.report?.keys ?? 0
-    var text =
-      "epoch \(change.epoch), \(members.count) nodes; \(moved) of \(keys) keys moved, "
-      + "1/\(members.count) is \(keys / UInt64(max(1, members.count)))"
-    guard let progress, let fencedAt = progress.fencedAt, let flippedAt = progress.flippedAt else {
-      return text
+    let moved: UInt64
+    let ideal: UInt64
+    if change.leaving.isEmpty {
+      moved = change.joining.reduce(0) { $0 &+ (nodes[$1]?.report?.keys ?? 0) }
+      ideal = keys * UInt64(change.joining.count) / UInt64(max(1, members.count))
+    } else {
+      moved = progress?.sentKeys ?? 0
+      ideal = keys * UInt64(change.leaving.count) / UInt64(members.count + change.leaving.count)
     }
-    text += "; \(flippedAt &- progress.startedAt) ms until it served"
-    return text + ", \(flippedAt &- fencedAt) ms of them fenced"
-  }
-
-  private mutating func enter(_ step: ChangeProgress.Step, now: UInt64) {
-    progress?.step = step
-    progress?.since = now
-    if step == .fencing { progress?.fencedAt = now }
-    if step == .settling { progress?.flippedAt = now }
+    let verb = change.leaving.isEmpty ? "joined" : "left"
+    let changed = (change.joining + change.leaving).map(\.text).joined(separator: ", ")
+    var text =
+      "\(changed) \(verb): epoch \(change.epoch), \(members.count) nodes; "
+      + "\(moved) of \(keys) keys moved, an even share is \(ideal)"
+    guard let progress, let startedAt = progress.startedAt, let fencedAt = progress.fencedAt,
+      let flippedAt = progress.flippedAt
+    else { return text }
+    text += "; \(progress.sentBytes) bytes sent; \(flippedAt &- startedAt) ms until the new owners"
+    return text + " served, \(flippedAt &- fencedAt) ms of them fenced"
   }
 
   private mutating func expire(after timeout: UInt64, now: UInt64) {
-    guard let progress, now >= progress.since, now - progress.since > timeout else { return }
+    guard let progress, let since = progress.since, now >= since, now - since > timeout else {
+      return
+    }
     failChange("the step \"\(progress.step)\" took longer than \(timeout) ms", now: now)
   }
 
-  /// Gives an undecided change up: no ring has changed, the new node leaves without a trace.
+  /// Gives an undecided change up: no ring has changed, new nodes leave without a trace.
   mutating func failChange(_ reason: String, now: UInt64) {
     guard let change = state.change, !change.isDecided else { return }
     for node in nodes.keys {
@@ -259,15 +296,13 @@ extension CoordinatorMachine {
       nodes[node]?.request = nil
     }
     state.change = nil
-    state.undone.append(change.node)
     progress = nil
-    nodes[change.node] = nil
     failures += 1
     lastFailureAt = now
     lastFailure = reason
-    persist()
-    actions.append(.destroy(change.node))
+    discard(change.joining)
     for node in state.map.members { request(.abort(epoch: change.epoch), to: node) }
-    note("the join of \(change.node.text) is undone: \(reason)")
+    let verb = change.leaving.isEmpty ? "to join" : "to leave"
+    note("\(names(change.joining + change.leaving)) not \(verb) after all: \(reason)")
   }
 }

@@ -1,16 +1,16 @@
 public import Candid
 import Placement
 
-/// The one writer of the ring: which nodes there are, which node joins, and when ownership flips.
+/// The one writer of the ring: which nodes there are, who joins or leaves, when ownership flips.
 ///
 /// A value without I/O and clock: calls go in, `CoordinatorAction`s come out of `takeActions()`. It
 /// works by levels, not edges: `advance` compares what the nodes report with what ought to be and
 /// asks for the difference, so a lost message or a restart of any party only costs a repetition.
 ///
-/// A join goes through these steps; before the decision any failure undoes it without a trace,
-/// after it everything rolls forward: launch → module → initialise → prepare target, then sources →
-/// copy → fence → **decide, durably** → flip the target → flip the rest → sources remove what
-/// moved.
+/// A change goes through these steps; before the decision it can be undone without a trace, after
+/// it everything rolls forward: launch → module → initialise → prepare the targets, then the
+/// sources → copy → fence → **decide, durably** → flip the targets → flip the rest → sources remove
+/// what moved → the instances of nodes that left end. A restart of any party resumes it.
 public struct CoordinatorMachine {
   public struct Settings: Sendable {
     /// Buckets of the ring: the most nodes a cluster can ever have at once.
@@ -20,6 +20,8 @@ public struct CoordinatorMachine {
     public var stepTimeout: UInt64 = 15_000
     public var copyStallTimeout: UInt64 = 60_000
     public var fenceTimeout: UInt64 = 5_000
+    /// How long a node that has left still tells clients where its keys are now.
+    public var retirePause: UInt64 = 1_000
     /// The pause after a node's process failed to start, doubled at each failure in a row.
     public var relaunchPause: UInt64 = 250
     public var longestRelaunchPause: UInt64 = 10_000
@@ -45,6 +47,8 @@ public struct CoordinatorMachine {
   /// The state that carries the map as it is: nobody is told of a map that a crash could take back.
   var mapSequence: UInt64 = 0
   var lastPersist: UInt64 = 0
+  /// Nodes to destroy once the state that says so is durable.
+  var departing: [(sequence: UInt64, node: Principal)] = []
   var actions: [CoordinatorAction] = []
 
   /// What is known of one node at this moment; lost at a restart, and learned again.
@@ -80,19 +84,13 @@ public struct CoordinatorMachine {
     self.settings = settings
     for node in state.map.members { nodes[node] = NodeView() }
     if let change = state.change {
-      // A change that was not decided is given up: its node is a stranger without data of its own.
-      if change.isDecided {
-        progress = ChangeProgress(step: .flippingTarget, since: 0)
-      } else {
-        self.state.undone.append(change.node)
-        self.state.change = nil
-        persist()
-      }
+      for node in change.joining + change.leaving { nodes[node] = NodeView() }
+      progress = ChangeProgress(step: change.isDecided ? .flippingTargets : .launching)
     }
-    for node in self.state.undone { actions.append(.destroy(node)) }
+    for node in self.state.departed { actions.append(.destroy(node)) }
   }
 
-  /// The map to route by: a decided one counts from when its new node serves.
+  /// The map to route by: a decided one counts from when its new owners serve.
   public var routingMap: ClusterMap { previousMap ?? state.map }
 
   public mutating func takeActions() -> [CoordinatorAction] {
@@ -103,10 +101,13 @@ public struct CoordinatorMachine {
 
   // MARK: - What the driver reports
 
-  /// Gives an undecided change up, as the gateway is about to end.
-  public mutating func giveUpChange(reason: String, now: UInt64) {
-    guard progress?.step != .deciding else { return }
+  /// Gives an undecided change up.
+  /// - Returns: whether there was one that could still be undone.
+  @discardableResult
+  public mutating func cancelChange(reason: String, now: UInt64) -> Bool {
+    guard let change = state.change, !change.isDecided else { return false }
     failChange(reason, now: now)
+    return true
   }
 
   /// Whether no request waits for its answer and nothing is decided but not yet told.
@@ -127,6 +128,9 @@ public struct CoordinatorMachine {
     nodes[node]?.process = .running(address: address)
     nodes[node]?.relaunchFailures = 0
     nodes[node]?.report = nil
+    if let change = state.change, !change.isDecided, change.joining.contains(node) {
+      return targetMoved(node, to: address, now: now)
+    }
     guard state.map.contains(node), state.map.addresses[node] != address else { return }
     state.map.addresses[node] = address
     state.map.revision += 1
@@ -150,16 +154,12 @@ public struct CoordinatorMachine {
         settings.longestRelaunchPause)
     nodes[node] = view
     note("\(node.text) stopped: \(reason)")
-    if let change = state.change, !change.isDecided, progress?.step != .deciding {
-      // The new node starts over; a source has forgotten what changed since its copy began.
-      failChange("\(node.text) stopped: \(reason)", now: now)
-    }
   }
 
   /// What a `.destroy` action asked for is done.
   public mutating func destroyed(_ node: Principal) {
-    guard state.undone.contains(node) else { return }
-    state.undone.removeAll { $0 == node }
+    guard state.departed.contains(node) else { return }
+    state.departed.removeAll { $0 == node }
     persist()
   }
 
@@ -221,6 +221,10 @@ public struct CoordinatorMachine {
   /// The state of a `.persist` action is durable.
   public mutating func persisted(_ sequence: UInt64) {
     persistedSequence = max(persistedSequence, sequence)
+    while let next = departing.first, next.sequence <= persistedSequence {
+      actions.append(.destroy(next.node))
+      departing.removeFirst()
+    }
   }
 
   /// The state of a `.persist` action may not be durable: it is given out again, as it is now.
@@ -240,39 +244,74 @@ public struct CoordinatorMachine {
   /// Whether no change is under way and every member is in its place.
   public var isSettled: Bool {
     guard state.change == nil, !nodes.isEmpty else { return false }
-    return state.map.members.allSatisfy { nodes[$0]?.report.map(isSettled) ?? false }
+    return state.map.members.allSatisfy { nodes[$0]?.report.map(isInPlace) ?? false }
   }
 
-  private func isSettled(_ report: NodeReport) -> Bool {
+  func isInPlace(_ report: NodeReport) -> Bool {
     report.identity != nil && report.epoch == state.map.ring.epoch && !report.isPurging
       && report.handover == nil
   }
 
-  /// Starts the join of a new node.
-  /// - Returns: the id of the node to be.
-  /// - Throws: `ClusterError` with code `.conflict` while another change is under way or the ring
-  ///   is full.
+  /// Starts the join of new nodes, all in one change of the ring.
+  /// - Returns: the ids of the nodes to be.
+  /// - Throws: `ClusterError` with code `.conflict` while another change is under way, a node is
+  ///   down, or the ring has no room for so many.
   @discardableResult
-  public mutating func addNode(reason: String, now: UInt64) throws(ClusterError) -> Principal {
+  public mutating func addNodes(
+    _ count: Int = 1, reason: String, now: UInt64
+  ) throws(ClusterError) -> [Principal] {
+    try checkSettled()
+    let room = settings.capacity - state.map.members.count
+    guard count >= 1, count <= room else {
+      throw ClusterError(
+        .conflict,
+        "the ring has \(settings.capacity) buckets, one for each node, and \(max(room, 0)) are free"
+      )
+    }
+    let joining = (0..<UInt64(count)).map { Principal.canister(number: state.nextNumber + $0) }
+    state.nextNumber += UInt64(count)
+    begin(joining: joining, leaving: [], now: now)
+    note("\(names(joining)) to join by epoch \(state.nextEpoch - 1): \(reason)")
+    return joining
+  }
+
+  /// Starts the leave of members, all in one change of the ring. Their keys move to the others.
+  /// - Throws: `ClusterError` with code `.unknownNode` for nodes that are no members, `.conflict`
+  ///   while another change is under way, a node is down, or nobody would be left.
+  public mutating func removeNodes(
+    _ leaving: [Principal], reason: String, now: UInt64
+  ) throws(ClusterError) {
+    for node in leaving where !state.map.contains(node) {
+      throw ClusterError(.unknownNode, "\(node.text) is no member of the ring")
+    }
+    try checkSettled()
+    guard !leaving.isEmpty, Set(leaving).count == leaving.count else {
+      throw ClusterError(.malformed, "name each node that is to leave once")
+    }
+    guard leaving.count < state.map.members.count else {
+      throw ClusterError(.conflict, "the last node cannot leave: nobody would have the keys")
+    }
+    begin(joining: [], leaving: leaving, now: now)
+    note("\(names(leaving)) to leave by epoch \(state.nextEpoch - 1): \(reason)")
+  }
+
+  private func checkSettled() throws(ClusterError) {
     guard isSettled else {
       throw ClusterError(
         .conflict, "the ring is changing or a node is down; try again when it has settled")
     }
-    guard state.map.members.count < settings.capacity else {
-      throw ClusterError(
-        .conflict, "the ring is full: it has \(settings.capacity) buckets, one for each node")
-    }
-    let node = Principal.canister(number: state.nextNumber)
-    state.nextNumber += 1
-    let epoch = state.nextEpoch
-    state.nextEpoch += 1
-    state.change = CoordinatorState.Change(node: node, epoch: epoch, isDecided: false)
-    progress = ChangeProgress(step: .launching, since: now)
-    nodes[node] = NodeView()
+  }
+
+  private mutating func begin(joining: [Principal], leaving: [Principal], now: UInt64) {
+    let epoch = state.nextEpoch + UInt64(joining.count + leaving.count) - 1
+    state.nextEpoch = epoch + 1
+    state.change = CoordinatorState.Change(
+      joining: joining, leaving: leaving, epoch: epoch, isDecided: false)
+    progress = ChangeProgress(step: .launching)
+    progress?.begin(now: now)
+    for node in joining { nodes[node] = NodeView() }
     persist()
     progress?.plan = lastPersist
-    note("\(node.text) is to join at epoch \(epoch): \(reason)")
-    return node
   }
 
   // MARK: - Helpers
@@ -280,6 +319,18 @@ public struct CoordinatorMachine {
   mutating func persist() {
     lastPersist += 1
     actions.append(.persist(sequence: lastPersist, state.encoded))
+  }
+
+  /// Ends instances, and removes their data, once that is durable.
+  mutating func discard(_ leaving: [Principal]) {
+    state.departed += leaving
+    for node in leaving { nodes[node] = nil }
+    persist()
+    departing += leaving.map { (lastPersist, $0) }
+  }
+
+  func names(_ nodes: [Principal]) -> String {
+    nodes.map(\.text).joined(separator: ", ") + (nodes.count == 1 ? " is" : " are")
   }
 
   mutating func note(_ text: String) {
@@ -301,7 +352,8 @@ public enum CoordinatorAction {
   case persist(sequence: UInt64, [UInt8])
   /// Start the node's process, or find it running; report `nodeRunning` or `nodeStopped`.
   case launch(Principal, previousAddress: String?)
-  /// End the node's process and remove its data: it never was a member. Report `destroyed`.
+  /// End the node's process and remove its data: it is no member, or never was one, and nobody
+  /// needs what it has. Report `destroyed`.
   case destroy(Principal)
   /// Send a message and report the answer by `replied`.
   case send(request: UInt64, to: Principal, address: String, CoordinatorMessage)
@@ -331,7 +383,7 @@ public enum CoordinatorMessage {
 
   func belongs(to change: CoordinatorState.Change) -> Bool {
     switch self {
-    case .initialise(let node, _): node == change.node
+    case .initialise(let node, _): change.joining.contains(node)
     case .prepare(let map): map.ring.epoch == change.epoch
     case .fence(let epoch): epoch == change.epoch
     case .uploadModule, .ringChanged, .abort: false

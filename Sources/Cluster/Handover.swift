@@ -16,11 +16,11 @@ struct Handover {
     case fencing
     /// The targets have everything, durably, and so is the fence itself: waiting for the verdict.
     case fenced
-    /// The source restarted and no longer knows what changed: only an abort helps.
+    /// An older program began the copy and did not note how to go on: only an abort helps.
     case failed
   }
 
-  let next: ClusterMap
+  var next: ClusterMap
   /// Whether keys leave this node, and whether keys come to it.
   let isOutgoing: Bool
   let isIncoming: Bool
@@ -38,27 +38,52 @@ struct Handover {
   var chased = 0
   var sentKeys: UInt64 = 0
 
+  /// How far the copy is known to have come, for a restart to go on from.
+  var checkpoint: CopyCheckpoint
+  /// What an earlier life of this node has copied already.
+  var resumed: CopyCheckpoint?
+  /// What had been sent when the checkpoint was noted last.
+  var noted: UInt64 = 0
+
+  var progress: HandoverProgress
+  var pace = CopyPace()
+
   /// The turn after which no write of a moving key can become durable any more.
   var fenceBarrier: UInt64 = 0
   /// Control requests that wait for the fence.
   var fenceTickets: [UInt64] = []
   var isFencePersisting = false
 
-  init(next: ClusterMap, current: ClusterMap, node: Principal) {
+  /// - Parameters:
+  ///   - version: the last one given before the copy begins.
+  ///   - statistics: what the node holds.
+  init(
+    next: ClusterMap, current: ClusterMap, node: Principal, version: Version,
+    statistics: NodeMachine.Statistics
+  ) {
     self.next = next
-    isOutgoing = current.contains(node)
+    isOutgoing = next.takesKeys(from: node, over: current)
     isIncoming = next.givesKeys(to: node, over: current)
     phase = .copying
     cursor = isOutgoing ? StoreLayout.dataRange.from : nil
+    checkpoint = CopyCheckpoint(cursor: StoreLayout.dataRange.from, version: version)
+    progress = HandoverProgress(keys: statistics.keys, bytes: statistics.bytes)
   }
 
   var epoch: UInt64 { next.ring.epoch }
   var isFenced: Bool { phase == .fencing || phase == .fenced }
   var isDrained: Bool { cursor == nil && dirty.isEmpty && chunks.isEmpty }
 
+  /// Where the copy would have to begin if what is on its way were lost.
+  var frontier: [UInt8]? {
+    chunks.values.lazy.compactMap(\.begin).min { $0.lexicographicallyPrecedes($1) } ?? cursor
+  }
+
   struct Chunk {
     let target: Principal
     let data: [UInt8]
+    /// Where the slice of the copy begins that the chunk holds; nil for changes sent after it.
+    let begin: [UInt8]?
     /// When to send again, on the monotonic clock; nil while an answer is awaited.
     var retryAt: UInt64?
     var attempts: UInt64 = 0
@@ -79,57 +104,22 @@ struct Purge {
   var isScanned = false
 }
 
-/// How far a handover has come, for health reports.
-public struct HandoverStatus: Hashable, Sendable {
-  public var epoch: UInt64
-  public var phase: String
-  public var sentKeys: UInt64
-  public var backlog: UInt64
+/// How far a copy has come: every key before `cursor` that had no later version than `version` has
+/// been taken over by its target, durably.
+struct CopyCheckpoint: Hashable {
+  var cursor: [UInt8]
+  let version: Version
 }
 
-// MARK: - Chunks
+/// Holds a copy to the rate that its operator allows.
+struct CopyPace {
+  /// When the next slice may be sent, in milliseconds of the monotonic clock.
+  private var readyAt: UInt64 = 0
 
-/// Records on their way to a new owner.
-///
-/// Version 1: a marker byte, then for each record the length of the key (2 bytes), the length of
-/// the stored record (4 bytes), both big-endian, the key and the record.
-enum TransferChunk {
-  private static let format: UInt8 = 1
+  func mayGoOn(at now: UInt64) -> Bool { readyAt <= now }
 
-  static func start() -> [UInt8] { [format] }
-
-  static func append(key: [UInt8], record: Record, to data: inout [UInt8]) {
-    let encoded = record.encoded
-    data.appendBigEndian(UInt16(truncatingIfNeeded: key.count))
-    data.appendBigEndian(UInt32(truncatingIfNeeded: encoded.count))
-    data.append(contentsOf: key)
-    data.append(contentsOf: encoded)
-  }
-
-  static func records(in data: [UInt8]) throws(ClusterError) -> [(key: [UInt8], record: Record)] {
-    guard data.first == format else {
-      throw ClusterError(.malformed, "the migrated data is not a transfer chunk of version 1")
-    }
-    var entries: [(key: [UInt8], record: Record)] = []
-    var offset = 1
-    while offset < data.count {
-      guard data.count - offset >= 6 else { throw truncated(offset) }
-      let keyCount = Int(data[offset]) << 8 | Int(data[offset + 1])
-      let recordCount = data[offset + 2..<offset + 6].reduce(0) { $0 << 8 | Int($1) }
-      offset += 6
-      guard keyCount > 0, data.count - offset >= keyCount + recordCount else {
-        throw truncated(offset)
-      }
-      let key = Array(data[offset..<offset + keyCount])
-      offset += keyCount
-      let record = try Record(encoded: Array(data[offset..<offset + recordCount]))
-      offset += recordCount
-      entries.append((key, record))
-    }
-    return entries
-  }
-
-  private static func truncated(_ offset: Int) -> ClusterError {
-    ClusterError(.malformed, "the transfer chunk ends in the middle of a record, at byte \(offset)")
+  mutating func sent(_ byteCount: Int, perSecond rate: UInt64, at now: UInt64) {
+    guard rate > 0 else { return }
+    readyAt = max(readyAt, now) &+ (UInt64(byteCount) &* 1_000 / rate)
   }
 }

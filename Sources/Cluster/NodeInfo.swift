@@ -136,13 +136,6 @@ public enum NodeError: Hashable, CandidVariant {
     })
 }
 
-extension HandoverStatus: CandidRecord {
-  public static let candidFields = CandidFields(
-    HandoverStatus.init(epoch:phase:sentKeys:backlog:), CandidMember("epoch", \.epoch),
-    CandidMember("phase", \.phase),
-    CandidMember("sent_keys", \.sentKeys), CandidMember("backlog", \.backlog))
-}
-
 /// What the coordinator keeps of a node's report.
 public struct NodeReport: Sendable {
   public var identity: Principal?

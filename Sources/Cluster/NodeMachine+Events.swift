@@ -69,6 +69,20 @@ extension NodeMachine {
   ) {
     guard awaitStructure(ticket) else { return }
     if let handover, handover.epoch == next.ring.epoch, handover.phase != .failed {
+      guard handover.next.ring == next.ring else {
+        refuse(ticket, .conflict, "another ring is being prepared for epoch \(next.ring.epoch)")
+        return
+      }
+      if next.revision > handover.next.revision {
+        guard !handover.isFencePersisting || handover.phase == .fenced else {
+          refuse(ticket, .conflict, "the fence is not durable yet; send this event again")
+          return
+        }
+        openTurn.batch.put(
+          StoreLayout.handover,
+          HandoverRecord(next: next, isFenced: handover.phase == .fenced).encoded)
+        changeStructure(.targetsMoved(next))
+      }
       openTurn.controls.append(ticket)
       return
     }
@@ -86,9 +100,12 @@ extension NodeMachine {
       refuse(ticket, .conflict, "keys of an earlier handover are still being removed; try again")
       return
     }
-    let handover = Handover(next: next, current: current, node: identity)
+    let handover = Handover(
+      next: next, current: current, node: identity, version: lastVersion, statistics: statistics)
     openTurn.batch.put(
       StoreLayout.handover, HandoverRecord(next: next, isFenced: false).encoded)
+    openTurn.batch.put(StoreLayout.checkpoint, handover.checkpoint.encoded)
+    isPreparing = true
     changeStructure(.handoverPrepared(handover))
     openTurn.controls.append(ticket)
   }
@@ -168,7 +185,9 @@ extension NodeMachine {
         return
       }
       openTurn.batch.delete(StoreLayout.handover)
-      openTurn.batch.put(StoreLayout.purge, [1])
+      openTurn.batch.delete(StoreLayout.checkpoint)
+      // Who has left keeps what it had until its data goes as a whole: a last copy, just in case.
+      if next.contains(identity) { openTurn.batch.put(StoreLayout.purge, [1]) }
     }
     openTurn.batch.put(StoreLayout.map, next.encoded)
     changeStructure(.mapChanged(next))
@@ -182,6 +201,7 @@ extension NodeMachine {
       return
     }
     openTurn.batch.delete(StoreLayout.handover)
+    openTurn.batch.delete(StoreLayout.checkpoint)
     openTurn.batch.put(StoreLayout.purge, [1])
     changeStructure(.handoverAborted(epoch: epoch))
     openTurn.controls.append(ticket)
@@ -237,10 +257,15 @@ extension NodeMachine {
       map = next
       guard flips else { return }
       handover = nil
-      purge = Purge(cursor: StoreLayout.dataRange.from)
+      if let identity, next.contains(identity) {
+        purge = Purge(cursor: StoreLayout.dataRange.from)
+      }
       releaseHeld()
     case .handoverPrepared(let handover):
+      isPreparing = false
       if self.handover == nil { self.handover = handover }
+    case .targetsMoved(let next):
+      if handover?.epoch == next.ring.epoch { handover?.next = next }
     case .handoverFenced(let epoch):
       guard var current = handover, current.epoch == epoch else { return }
       current.phase = .fenced
@@ -269,7 +294,8 @@ extension NodeMachine {
       handover?.isFencePersisting = false
     case .purgePageDone, .purgeFinished:
       purge?.barrier = 0
-    case .initialised, .mapChanged, .handoverPrepared, .handoverAborted, .recovered:
+    case .initialised, .mapChanged, .handoverPrepared, .targetsMoved, .handoverAborted,
+      .recovered:
       break
     }
   }

@@ -167,10 +167,14 @@ extension NodeMachine {
     return version
   }
 
+  /// Whether a deletion has to be remembered: a chunk that is late, or a copy that begins again
+  /// after a restart, must not bring the key back.
+  private var keepsTombstones: Bool { handover != nil || isPreparing }
+
   /// Puts a record into the open turn, with its index entries and its weight in the statistics.
   mutating func stage(_ record: Record, key: [UInt8], over latest: Record?) {
     retire(latest, key: key)
-    if record.value == nil, handover?.isIncoming != true {
+    if record.value == nil, !keepsTombstones {
       openTurn.batch.delete(StoreLayout.dataKey(key))
       pending[key] = Pending(record: nil, sequence: lastSequence + 1)
     } else {

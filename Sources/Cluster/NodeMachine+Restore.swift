@@ -15,19 +15,34 @@ extension NodeMachine {
     self.map = map
     if let stored = try read(StoreLayout.handover) {
       let record = try HandoverRecord(encoded: stored)
-      var handover = Handover(next: record.next, current: map, node: identity)
-      if record.isFenced {
-        handover.phase = .fenced
-      } else if handover.isOutgoing {
-        // Which keys changed since the copy began is forgotten.
-        handover.phase = .failed
-      }
-      handover.cursor = nil
-      self.handover = handover
+      handover = try resumedHandover(record, map: map, identity: identity)
     }
     if try read(StoreLayout.purge) != nil {
       purge = Purge(cursor: StoreLayout.dataRange.from)
     }
+  }
+
+  /// Which keys changed since the copy began is forgotten, but they have later versions than any
+  /// that the copy began with: it goes over all keys again and passes over the others.
+  private func resumedHandover(
+    _ record: HandoverRecord, map: ClusterMap, identity: Principal
+  ) throws(ClusterError) -> Handover {
+    let stored = try read(StoreLayout.checkpoint)
+    let checkpoint = stored.flatMap(CopyCheckpoint.init(encoded:))
+    var handover = Handover(
+      next: record.next, current: map, node: identity,
+      version: checkpoint?.version ?? lastVersion, statistics: statistics)
+    if record.isFenced {
+      handover.phase = .fenced
+      handover.cursor = nil
+    } else if let checkpoint {
+      handover.checkpoint = checkpoint
+      handover.resumed = checkpoint
+    } else if handover.isOutgoing {
+      handover.phase = .failed
+      handover.cursor = nil
+    }
+    return handover
   }
 
   /// Stores state of the layers above, under names of theirs; nil removes. Answered by `.respond`.

@@ -30,6 +30,11 @@ public struct NodeMachine {
     public var sliceEntries = 512
     /// Changed keys that may be left when a source calls its copy done: what the fence must send.
     public var fenceBacklog = 256
+    /// Bytes a second that a copy may send, so that clients keep their share; 0 is without bound.
+    /// What changed during the copy is sent at any rate, or the copy might never end.
+    public var handoverBytesPerSecond: UInt64 = 0
+    /// Bytes that are copied between two notes of how far the copy has come.
+    public var checkpointBytes = 16 << 20
     /// Bytes of writes that may wait for the disk; beyond it, writes are refused as overloaded.
     public var uncommittedBytes = 32 << 20
 
@@ -44,6 +49,8 @@ public struct NodeMachine {
   public internal(set) var statistics = Statistics()
 
   var handover: Handover?
+  /// A handover is on its way to the disk: what is deleted from here on leaves a tombstone.
+  var isPreparing = false
   var purge: Purge?
   /// The turn that carries the last sweep of expired records: the next waits for it.
   var sweepBarrier: UInt64 = 0
@@ -171,6 +178,7 @@ public struct NodeMachine {
     // Nothing is left to wait for: what these turns carried may never become durable.
     sweepBarrier = 0
     structureBarrier = 0
+    isPreparing = false
     handover?.fenceBarrier = 0
     rereadCounters()
     for (turn, error) in failed {
@@ -274,6 +282,8 @@ enum Transition {
   case initialised(Principal, ClusterMap)
   case mapChanged(ClusterMap)
   case handoverPrepared(Handover)
+  /// A joining node came back at another address.
+  case targetsMoved(ClusterMap)
   case handoverFenced(epoch: UInt64)
   case handoverAborted(epoch: UInt64)
   case purgePageDone(resume: [UInt8]?)

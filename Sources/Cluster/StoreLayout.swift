@@ -9,6 +9,7 @@ package enum StoreLayout {
   static let identity = name("identity")
   static let map = name("map")
   static let handover = name("handover")
+  static let checkpoint = name("checkpoint")
   static let purge = name("purge")
   static let statistics = name("statistics")
   static let probe = name("probe")

@@ -12,15 +12,25 @@ public struct CoordinatorState: Hashable, Sendable {
   public internal(set) var isBootstrapped: Bool
   public internal(set) var moduleDigest: [UInt8]?
   public internal(set) var change: Change?
-  /// Nodes whose join was undone and whose instance is not known to be gone yet.
-  public internal(set) var undone: [Principal] = []
+  /// Nodes that left, or whose join was undone, and whose instance is not known to be gone yet.
+  public internal(set) var departed: [Principal] = []
 
-  /// A change of the ring under way.
+  /// A change of the ring under way: nodes join, or members leave.
   public struct Change: Hashable, Sendable {
-    public var node: Principal
+    public var joining: [Principal]
+    public var leaving: [Principal]
+    /// The epoch of the ring after the change. Each node that joins or leaves takes one epoch, so
+    /// that several at once end some epochs later.
     public var epoch: UInt64
     /// From here on it only goes forward.
     public var isDecided: Bool
+
+    public init(joining: [Principal], leaving: [Principal], epoch: UInt64, isDecided: Bool) {
+      self.joining = joining
+      self.leaving = leaving
+      self.epoch = epoch
+      self.isDecided = isDecided
+    }
   }
 
   /// The state of a cluster that has not begun.
@@ -38,24 +48,25 @@ public struct CoordinatorState: Hashable, Sendable {
 extension CoordinatorState: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.init(
-      format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedUndone:),
+      format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedDeparted:),
     CandidMember("format", \.format), CandidMember("map", \.map),
     CandidMember("next_number", \.nextNumber),
     CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
     CandidMember("module_sha256", \.moduleDigest), CandidMember("change", \.change),
-    CandidMember("undone", \.storedUndone))
+    // Its name is from when only joins were undone.
+    CandidMember("undone", \.storedDeparted))
 
   private var format: FirstFormat { FirstFormat() }
   /// Older programs did not store it.
-  private var storedUndone: [Principal]? { undone }
+  private var storedDeparted: [Principal]? { departed }
 
   private init(
     format _: FirstFormat, map: ClusterMap, nextNumber: UInt64, nextEpoch: UInt64,
-    isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedUndone: [Principal]?
+    isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedDeparted: [Principal]?
   ) {
     self.init(
       map: map, nextNumber: nextNumber, nextEpoch: nextEpoch, isBootstrapped: isBootstrapped,
-      moduleDigest: moduleDigest, change: change, undone: storedUndone ?? [])
+      moduleDigest: moduleDigest, change: change, departed: storedDeparted ?? [])
   }
 
   /// The stored form.
@@ -69,9 +80,24 @@ extension CoordinatorState: CandidRecord {
 
 extension CoordinatorState.Change: CandidRecord {
   public static let candidFields = CandidFields(
-    CoordinatorState.Change.init(node:epoch:isDecided:),
-    CandidMember("node", \.node), CandidMember("epoch", \.epoch),
+    CoordinatorState.Change.init(storedNode:storedJoining:storedLeaving:epoch:isDecided:),
+    CandidMember("node", \.storedNode), CandidMember("joining", \.storedJoining),
+    CandidMember("leaving", \.storedLeaving), CandidMember("epoch", \.epoch),
     CandidMember("decided", \.isDecided))
+
+  /// Older programs stored the one node that joined.
+  private var storedNode: Principal? { nil }
+  private var storedJoining: [Principal]? { joining }
+  private var storedLeaving: [Principal]? { leaving }
+
+  private init(
+    storedNode: Principal?, storedJoining: [Principal]?, storedLeaving: [Principal]?,
+    epoch: UInt64, isDecided: Bool
+  ) {
+    self.init(
+      joining: storedJoining ?? storedNode.map { [$0] } ?? [], leaving: storedLeaving ?? [],
+      epoch: epoch, isDecided: isDecided)
+  }
 }
 
 extension ClusterMap {
@@ -99,6 +125,25 @@ extension HandoverRecord {
 
   init(encoded bytes: [UInt8]) throws(ClusterError) {
     self = try StoredForm.decode(bytes, what: "handover")
+  }
+}
+
+extension CopyCheckpoint {
+  /// Version 1: a marker byte, the version big-endian, then the cursor.
+  private static let format: UInt8 = 1
+
+  var encoded: [UInt8] {
+    var bytes = [CopyCheckpoint.format]
+    bytes.appendBigEndian(version.rawValue)
+    bytes += cursor
+    return bytes
+  }
+
+  /// Nil for a format of another program, whose copy cannot be resumed.
+  init?(encoded bytes: [UInt8]) {
+    guard bytes.count > 9, bytes[0] == CopyCheckpoint.format else { return nil }
+    version = Version(bytes.bigEndian(at: 1))
+    cursor = Array(bytes[9...])
   }
 }
 

@@ -26,6 +26,7 @@ final class SimulatedCluster {
     limits.chunkBytes = 64 + Int(simulator.random.below(2_000))
     limits.chunksInFlight = 1 + Int(simulator.random.below(3))
     limits.fenceBacklog = Int(simulator.random.below(8))
+    limits.checkpointBytes = Int(simulator.random.below(500))
     self.limits = limits
     var settings = CoordinatorMachine.Settings()
     settings.capacity = 16
@@ -33,6 +34,7 @@ final class SimulatedCluster {
     settings.stepTimeout = 1_500
     settings.copyStallTimeout = 1_500
     settings.fenceTimeout = 500
+    settings.retirePause = 100
     settings.relaunchPause = 20
     settings.longestRelaunchPause = 300
     self.settings = settings
@@ -83,9 +85,27 @@ final class SimulatedCluster {
   private func scheduleGrowth() {
     simulator.after(simulator.random.below(400_000)) { [weak self] in
       guard let self, isFaulty else { return }
-      if launcher.running.count < 6 { coordinator?.addNode() }
+      changeRing()
       scheduleGrowth()
     }
+  }
+
+  private func changeRing() {
+    let members = coordinator?.machine.state.map.members ?? []
+    if simulator.random.chance(0.05) { coordinator?.cancelChange() }
+    let shrinks = simulator.random.chance(0.1 + 0.15 * Double(members.count))
+    let count = simulator.random.chance(0.3) ? 2 : 1
+    guard shrinks else {
+      coordinator?.addNodes(count)
+      return
+    }
+    var leaving: [Principal] = []
+    for _ in 0..<count {
+      if let node = simulator.random.pick(members.filter { !leaving.contains($0) }) {
+        leaving.append(node)
+      }
+    }
+    coordinator?.removeNodes(leaving)
   }
 
   private func scheduleKills(mean: UInt64, _ kill: @escaping (SimulatedCluster) -> Void) {

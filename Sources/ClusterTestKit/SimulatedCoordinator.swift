@@ -36,9 +36,19 @@ final class SimulatedCoordinator {
 
   private var now: UInt64 { simulator.moment.monotonic }
 
-  func addNode() {
-    // Refused while the ring is changing, which is as good an answer.
-    _ = try? machine.addNode(reason: "by chance", now: now)
+  /// Refused while the ring is changing, which is as good an answer.
+  func addNodes(_ count: Int) {
+    _ = try? machine.addNodes(count, reason: "by chance", now: now)
+    scheduleAdvance()
+  }
+
+  func removeNodes(_ nodes: [Principal]) {
+    try? machine.removeNodes(nodes, reason: "by chance", now: now)
+    scheduleAdvance()
+  }
+
+  func cancelChange() {
+    machine.cancelChange(reason: "by chance", now: now)
     scheduleAdvance()
   }
 

@@ -77,7 +77,7 @@ extension Coordinator {
     }
     guard case .grow(let reason) = decision else { return }
     do throws(ClusterError) {
-      _ = try machine.addNode(reason: reason, now: now)
+      try machine.addNodes(reason: reason, now: now)
     } catch {
       logger.warning("scaler: \(error.message)")
     }

@@ -126,7 +126,7 @@ public final class Coordinator {
   public func detach(within limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped, !isDetaching else { return done() }
     isDetaching = true
-    machine.giveUpChange(reason: "the gateway stops", now: now)
+    machine.cancelChange(reason: "the gateway stops", now: now)
     scheduleAdvance()
     detachWhenQuiet(until: loop.now + limit, done)
   }
@@ -148,13 +148,14 @@ public final class Coordinator {
   /// The map to route by.
   public var map: ClusterMap { machine.routingMap }
 
-  /// Starts the join of one more node.
+  /// Starts the join of more nodes.
   /// - Throws: `ClusterError` when the ring is changing or is full.
-  func addNode(reason: String) throws(ClusterError) -> Principal {
+  @discardableResult
+  func addNodes(_ count: Int = 1, reason: String) throws(ClusterError) -> [Principal] {
     try checkRoomForNode()
-    let node = try machine.addNode(reason: reason, now: now)
+    let nodes = try machine.addNodes(count, reason: reason, now: now)
     scheduleAdvance()
-    return node
+    return nodes
   }
 
   /// - Throws: `ClusterError` when the cluster has as many nodes as it may.

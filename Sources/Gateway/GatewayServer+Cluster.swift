@@ -46,9 +46,9 @@ extension GatewayServer {
       node: nil, nodes: UInt32(clamping: plan.nodes), moves: plan.moves, message: plan.message)
     if request.plan != true {
       do throws(ClusterError) {
-        let node = try coordinator.addNode(reason: "asked for by hand")
-        result.node = node
-        result.message = "\(node.text) is joining; GET /ring tells when it has"
+        let nodes = try coordinator.addNodes(reason: "asked for by hand")
+        result.node = nodes.first
+        result.message = "the node is joining; GET /ring tells when it has"
       } catch {
         throw Problem(error)
       }
@@ -156,7 +156,7 @@ extension RingDescription {
         id: node, address: map.addresses[node],
         state: ClusterSummary.state(of: node, coordinator))
     }
-    joining = coordinator.machine.state.change?.node
+    joining = coordinator.machine.state.change?.joining.first
     isSettled = coordinator.machine.isSettled
   }
 }

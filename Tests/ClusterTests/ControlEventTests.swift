@@ -72,7 +72,7 @@ import Testing
     #expect(source.ask(.ringChanged(next)).code == .conflict)
     #expect(source.ask(.fence(epoch: 2)).succeeded)
     let other = try NodeBench.ring(1).joining(
-      .canister(number: 7), address: "node:7", epoch: 2)
+      [(.canister(number: 7), "node:7")], epoch: 2)
     #expect(source.ask(.ringChanged(other)).code == .conflict)
     #expect(source.machine.map?.ring.epoch == 1)
     #expect(source.ask(.ringChanged(next)).succeeded)
@@ -101,7 +101,7 @@ import Testing
   func twoRings() throws {
     let bench = try NodeBench.member(1, of: NodeBench.ring(2))
     let forged = try NodeBench.ring(1).joining(
-      .canister(number: 7), address: "node:7", epoch: 2)
+      [(.canister(number: 7), "node:7")], epoch: 2)
     var other = forged
     other.revision = 9
     #expect(bench.ask(.ringChanged(other)).code == .conflict)
@@ -138,7 +138,7 @@ import Testing
       Self.one, address: nil, hashKey: HashKey(9, 9, 9, 9), capacity: 16, epoch: 8)
     #expect(bench.ask(.prepare(foreign)).code == .staleEpoch)
     #expect(bench.ask(.prepare(third)).succeeded && bench.ask(.prepare(third)).succeeded)
-    let fourth = try third.joining(.canister(number: 4), address: "node:4", epoch: 4)
+    let fourth = try third.joining([(.canister(number: 4), "node:4")], epoch: 4)
     #expect(bench.ask(.prepare(fourth)).code == .conflict)
     #expect(bench.machine.handoverStatus?.epoch == 3)
   }

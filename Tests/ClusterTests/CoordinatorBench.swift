@@ -14,6 +14,8 @@ final class CoordinatorBench {
   private var persists: [(sequence: UInt64, state: CoordinatorState)] = []
   private(set) var launched: [Principal] = []
   private(set) var destroyed: [Principal] = []
+  /// What the nodes that do what they are told would report.
+  var told: [Principal: NodeReport] = [:]
   private(set) var sent: [(request: UInt64, to: Principal, message: CoordinatorMessage)] = []
 
   static let one = Principal.canister(number: 1)
@@ -81,6 +83,7 @@ final class CoordinatorBench {
   func restarted() throws -> CoordinatorBench {
     let bench = try CoordinatorBench(durable)
     bench.now = now
+    bench.told = told
     bench.advance()
     return bench
   }
@@ -102,12 +105,11 @@ final class CoordinatorBench {
     bytes: UInt64 = 0, handover: HandoverStatus? = nil, isPurging: Bool = false,
     module: [UInt8]? = nil
   ) {
-    machine.reported(
-      node,
-      NodeReport(
-        identity: identity, status: .ready, keys: keys, bytes: bytes, epoch: epoch,
-        revision: revision, handover: handover, isPurging: isPurging, moduleDigest: module),
-      now: now)
+    let report = NodeReport(
+      identity: identity, status: .ready, keys: keys, bytes: bytes, epoch: epoch,
+      revision: revision, handover: handover, isPurging: isPurging, moduleDigest: module)
+    told[node] = report
+    machine.reported(node, report, now: now)
     advance()
   }
 
@@ -118,7 +120,7 @@ final class CoordinatorBench {
     report(
       node, identity: node, epoch: epoch, revision: revision, keys: keys, bytes: bytes,
       handover: phase.map {
-        HandoverStatus(epoch: epoch + 1, phase: $0, sentKeys: sent, backlog: 0)
+        HandoverStatus(epoch: epoch + 1, phase: $0, sentKeys: sent, backlog: 0, progress: nil)
       }, isPurging: isPurging)
   }
 
@@ -130,7 +132,18 @@ final class CoordinatorBench {
     #expect(sent.map(\.message.name) == [name], sourceLocation: location)
     let first = try #require(sent.first, sourceLocation: location)
     sent.removeFirst()
+    if case .success = result { obey(first.message, at: first.to) }
     machine.replied(first.request, result, now: now)
+    advance()
+  }
+
+  /// Answers the first message that waits, which must be of this name.
+  func answerFirst(_ name: String) throws {
+    let first = try #require(sent.first)
+    #expect(first.message.name == name)
+    sent.removeFirst()
+    obey(first.message, at: first.to)
+    machine.replied(first.request, .success(()), now: now)
     advance()
   }
 
@@ -144,6 +157,70 @@ final class CoordinatorBench {
     now += 50
   }
 
+  // MARK: - Nodes that do what they are told
+
+  /// Starts what is launched, carries out what is asked, until nothing is left to do.
+  func carryOn() throws {
+    for _ in 0..<200 {
+      persist()
+      for node in destroyed where machine.state.departed.contains(node) {
+        machine.destroyed(node)
+      }
+      for (node, view) in machine.nodes {
+        guard case .launching = view.process else { continue }
+        running(node, machine.state.map.addresses[node] ?? "node:\(node.canisterNumber ?? 0)")
+      }
+      let messages = sent
+      sent = []
+      for entry in messages {
+        obey(entry.message, at: entry.to)
+        machine.replied(entry.request, .success(()), now: now)
+      }
+      for (node, view) in machine.nodes where view.address != nil {
+        machine.reported(node, told[node] ?? Self.newcomer, now: now)
+      }
+      advance()
+      now += 50
+      if machine.isSettled, sent.isEmpty, machine.state.departed.isEmpty { return }
+    }
+    throw ClusterError(.conflict, "the cluster never rests: \(machine.state.change as Any)")
+  }
+
+  private static let newcomer = NodeReport(
+    identity: nil, status: .initialized, keys: 0, bytes: 0, epoch: 0, revision: 0, handover: nil,
+    isPurging: false, moduleDigest: nil)
+
+  private func obey(_ message: CoordinatorMessage, at node: Principal) {
+    var report = told[node] ?? Self.newcomer
+    func phase(_ epoch: UInt64, _ phase: String) -> HandoverStatus {
+      HandoverStatus(epoch: epoch, phase: phase, sentKeys: 0, backlog: 0, progress: nil)
+    }
+    switch message {
+    case .initialise(let identity, let map):
+      report.identity = identity
+      (report.epoch, report.revision) = (map.ring.epoch, map.revision)
+    case .prepare(let map): report.handover = phase(map.ring.epoch, "copied")
+    case .fence(let epoch): report.handover = phase(epoch, "fenced")
+    case .ringChanged(let map):
+      (report.epoch, report.revision) = (map.ring.epoch, map.revision)
+      report.handover = nil
+    case .abort: report.handover = nil
+    case .uploadModule(let digest): report.moduleDigest = digest
+    }
+    told[node] = report
+  }
+
+  /// A settled cluster of `count` nodes.
+  static func settled(_ count: Int) throws -> CoordinatorBench {
+    let bench = try settled()
+    if count > 1 {
+      try bench.machine.addNodes(count - 1, reason: "test", now: bench.now)
+      bench.advance()
+      try bench.carryOn()
+    }
+    return bench
+  }
+
   // MARK: - A join up to some step
 
   enum Step: Int, CaseIterable {
@@ -153,7 +230,7 @@ final class CoordinatorBench {
 
   /// Leads the join of node 2 to node 1 up to `step`.
   func join(upTo step: Step) throws {
-    try machine.addNode(reason: "test", now: now)
+    try machine.addNodes(reason: "test", now: now)
     advance()
     if step == .planned { return }
     persist()

@@ -211,7 +211,7 @@ import Testing
     #expect(try source.recount().keys == 20 && target.recount().keys == 0)
     #expect(source.ask(.abort(epoch: 2)).succeeded)
     // The next attempt, at a later epoch, works.
-    let retry = try before.joining(.canister(number: 2), address: "node:2", epoch: 3)
+    let retry = try before.joining([(.canister(number: 2), "node:2")], epoch: 3)
     #expect(target.ask(.prepare(retry)).succeeded && source.ask(.prepare(retry)).succeeded)
     try transfer(from: source, to: target)
     #expect(try target.recount().keys == 10)
@@ -297,19 +297,6 @@ import Testing
       }
     }
     #expect(source.machine.handoverStatus?.phase == "copied")
-  }
-
-  @Test("A source that restarts before its fence has failed, and an abort mends it")
-  func restartWhileCopying() throws {
-    let (source, target) = try prepared()
-    try transfer(from: source, to: target)
-    let restarted = try source.restarted()
-    #expect(restarted.machine.handoverStatus?.phase == "failed")
-    #expect(restarted.ask(.fence(epoch: 2)).code == .staleEpoch)
-    #expect(restarted.ask(.ringChanged(after)).code == .conflict)
-    #expect(try restarted.put("served", moving[0]).rawValue > 0)
-    #expect(restarted.ask(.abort(epoch: 2)).succeeded)
-    #expect(restarted.machine.handoverStatus == nil)
   }
 
   @Test("A fenced source and a target that restart stay what they were")

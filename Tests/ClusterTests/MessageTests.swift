@@ -72,7 +72,8 @@ import Testing
     var state = try CoordinatorState.fresh(hashKey: NodeBench.hashKey, capacity: 16)
     try roundTrips(state)
     state.moduleDigest = [1, 2]
-    state.change = CoordinatorState.Change(node: Self.node, epoch: 2, isDecided: true)
+    state.change = CoordinatorState.Change(
+      joining: [Self.node], leaving: [], epoch: 2, isDecided: true)
     #expect(try CoordinatorState(encoded: state.encoded) == state)
   }
 
@@ -87,7 +88,7 @@ import Testing
       node: Self.node, size: 1, bytes: 2, epoch: 3, revision: 4, ringDigest: "00ff",
       requestsPerSecond: 1.5, moduleSHA256: "ab", version: "1.0", durability: "fsync",
       isPurging: true,
-      handover: HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6),
+      handover: HandoverStatus(epoch: 4, phase: "copying", sentKeys: 5, backlog: 6, progress: nil),
       incarnation: 7, processID: 8)
   }
 

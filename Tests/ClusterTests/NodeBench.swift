@@ -15,6 +15,7 @@ final class NodeBench {
   private(set) var replies: [UInt64: KeyReply] = [:]
   private(set) var responses: [UInt64: Result<Void, ClusterError>] = [:]
   private(set) var sent: [(message: UInt64, to: Principal, event: CanisterManagerEvent)] = []
+  private(set) var lastAddress = ""
   private(set) var alarms: [String] = []
   private var lastTicket: UInt64 = 0
 
@@ -43,7 +44,7 @@ final class NodeBench {
     var map = try ClusterMap.founding(
       .canister(number: 1), address: "node:1", hashKey: hashKey, capacity: 16)
     for number in 2..<max(2, count + 1) {
-      map = try map.joining(.canister(number: number), address: "node:\(number)", epoch: number)
+      map = try map.joining([(.canister(number: number), "node:\(number)")], epoch: number)
     }
     return map
   }
@@ -154,7 +155,9 @@ final class NodeBench {
       case .commit(let sequence, let batch): commits.append((sequence, batch))
       case .reply(let ticket, let reply): replies[ticket] = reply
       case .respond(let ticket, let result): responses[ticket] = result
-      case .send(let message, let node, _, let event): sent.append((message, node, event))
+      case .send(let message, let node, let address, let event):
+        sent.append((message, node, event))
+        lastAddress = address
       case .alarm(let text): alarms.append(text)
       }
     }

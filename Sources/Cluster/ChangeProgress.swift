@@ -1,0 +1,63 @@
+import Candid
+import Placement
+
+/// How far the change under way has come. Lost at a restart, which goes through the steps again:
+/// each asks for what may have been done already.
+struct ChangeProgress {
+  enum Step: Hashable {
+    case launching, initialising, preparingTargets, preparingSources, copying, fencing
+    case deciding, flippingTargets, settling
+  }
+
+  var step: Step {
+    didSet { answers = [] }
+  }
+  /// When the step began, or made progress last; nil until the first look at it.
+  private(set) var since: UInt64?
+  /// Who has answered the message of this step.
+  var answers: Set<Principal> = []
+  /// What the sources had sent when they were looked at last.
+  var sentKeys: UInt64 = 0
+  var sentBytes: UInt64 = 0
+  /// Whatever grows as long as the copy goes on.
+  var workDone: UInt64 = 0
+  /// The next ring, once it is drawn up.
+  var next: ClusterMap?
+  /// The stored states that carry the plan and the decision.
+  var plan: UInt64 = 0
+  var decision: UInt64 = 0
+  /// When the change began, the sources were fenced, and the new owners served.
+  private(set) var startedAt: UInt64?
+  private(set) var fencedAt: UInt64?
+  private(set) var flippedAt: UInt64?
+
+  init(step: Step) {
+    self.step = step
+  }
+
+  /// Time is not known before the first look.
+  mutating func begin(now: UInt64) {
+    guard since == nil else { return }
+    since = now
+    startedAt = now
+  }
+
+  mutating func enter(_ step: Step, now: UInt64) {
+    self.step = step
+    since = now
+    if step == .fencing { fencedAt = now }
+    if step == .settling { flippedAt = now }
+  }
+
+  mutating func advanced(now: UInt64) { since = now }
+
+  mutating func answered(_ message: CoordinatorMessage, by node: Principal) {
+    switch (step, message) {
+    case (.initialising, .initialise), (.preparingTargets, .prepare),
+      (.preparingSources, .prepare), (.fencing, .fence), (.flippingTargets, .ringChanged):
+      answers.insert(node)
+    default:
+      break
+    }
+  }
+}
