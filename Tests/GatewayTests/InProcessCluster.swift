@@ -141,9 +141,15 @@ final class InProcessLauncher: Launcher {
 
   func destroy(_ node: Principal, _ done: @escaping () -> Void) {
     destroyed.append(node)
-    kill(node)
-    engines[node] = nil
-    loop.schedule(after: .zero, done)
+    guard let server = running.removeValue(forKey: node)?.server else {
+      engines[node] = nil
+      loop.schedule(after: .zero, done)
+      return
+    }
+    server.shutdown(within: .seconds(5)) { [self] in
+      engines[node] = nil
+      done()
+    }
   }
 
   func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
