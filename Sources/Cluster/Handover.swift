@@ -32,8 +32,12 @@ struct Handover {
   var dirty: [[UInt8]: Version] = [:]
   /// The keys of `dirty` in the order in which they are sent.
   var dirtyOrder: [[UInt8]] = []
+  /// What the copy has found to move and not sent yet, by target, and where it was found first.
+  var gathered = Gathered()
   /// Chunks that no target has acknowledged yet, by message.
   var chunks: [UInt64: Chunk] = [:]
+  /// How many nodes get keys.
+  let targetCount: Int
   /// Changes sent since the copy ended; it bounds how long the copy chases a busy writer.
   var chased = 0
   var sentKeys: UInt64 = 0
@@ -64,6 +68,7 @@ struct Handover {
     self.next = next
     isOutgoing = next.takesKeys(from: node, over: current)
     isIncoming = next.givesKeys(to: node, over: current)
+    targetCount = next.members.count { next.givesKeys(to: $0, over: current) }
     phase = .copying
     cursor = isOutgoing ? StoreLayout.dataRange.from : nil
     checkpoint = CopyCheckpoint(cursor: StoreLayout.dataRange.from, version: version)
@@ -76,7 +81,16 @@ struct Handover {
 
   /// Where the copy would have to begin if what is on its way were lost.
   var frontier: [UInt8]? {
-    chunks.values.lazy.compactMap(\.begin).min { $0.lexicographicallyPrecedes($1) } ?? cursor
+    // What is gathered was found after what has been sent.
+    chunks.values.lazy.compactMap(\.begin).min { $0.lexicographicallyPrecedes($1) }
+      ?? gathered.begin ?? cursor
+  }
+
+  struct Gathered {
+    var begin: [UInt8]?
+    var data: [Principal: [UInt8]] = [:]
+    var entries = 0
+    var bytes = 0
   }
 
   struct Chunk {

@@ -10,7 +10,7 @@ extension NodeMachine {
     resendChunks(now: now)
     var more = false
     while let current = handover, current.phase != .failed,
-      current.chunks.count < limits.chunksInFlight
+      current.chunks.count < limits.chunksInFlight * current.targetCount
     {
       if let cursor = current.cursor {
         guard current.pace.mayGoOn(at: now.monotonic) else { break }
@@ -23,37 +23,59 @@ extension NodeMachine {
     }
     noteCheckpoint()
     updatePhase()
-    return more && (handover?.chunks.count ?? 0) < limits.chunksInFlight
+    return more
   }
 
-  /// Looks at one slice of the store and sends what of it moves.
+  /// Looks at one slice of the store, and sends what moves once enough of it is gathered.
   private mutating func copySlice(
     from cursor: [UInt8], identity: Principal, map: ClusterMap
   ) throws(ClusterError) {
     guard let current = handover else { return }
     let page = try scan(from: cursor, upTo: StoreLayout.dataRange.upTo)
-    var outgoing: [Principal: [UInt8]] = [:]
-    var scannedBytes = 0
-    for entry in page.entries {
-      scannedBytes += entry.key.count + entry.value.count
-      let key = StoreLayout.userKey(entry.key)
-      guard map.owner(of: key) == identity, let target = current.next.owner(of: key),
-        target != identity
-      else { continue }
-      let record = try Record(encoded: entry.value)
-      if let resumed = current.resumed, entry.key.lexicographicallyPrecedes(resumed.cursor),
-        record.version <= resumed.version
-      {
-        continue
+    var gathered = current.gathered
+    if gathered.begin == nil { gathered.begin = cursor }
+    // Taken out for as long as it changes, or each change would copy it.
+    handover?.gathered = Handover.Gathered()
+    do throws(ClusterError) {
+      for entry in page.entries {
+        try gather(entry, of: current, map: map, identity: identity, into: &gathered)
       }
-      TransferChunk.append(
-        key: key, record: record, to: &outgoing[target, default: TransferChunk.start()])
-      handover?.sentKeys += 1
+    } catch {
+      handover?.cursor = gathered.begin
+      throw error
     }
-    send(outgoing, from: cursor)
+    if page.next == nil || gathered.entries >= limits.chunkEntries
+      || gathered.bytes >= limits.chunkBytes
+    {
+      send(gathered.data, from: gathered.begin)
+      handover?.sentKeys += UInt64(gathered.entries)
+    } else {
+      handover?.gathered = gathered
+    }
     handover?.cursor = page.next
+    let scannedBytes = page.entries.reduce(0) { $0 + $1.key.count + $1.value.count }
     handover?.progress.scanned(keys: page.entries.count, bytes: scannedBytes)
     if page.next == nil { handover?.progress.finishedScan() }
+  }
+
+  private func gather(
+    _ entry: ScanEntry, of handover: Handover, map: ClusterMap, identity: Principal,
+    into gathered: inout Handover.Gathered
+  ) throws(ClusterError) {
+    let key = StoreLayout.userKey(entry.key)
+    guard let target = handover.next.owner(of: key), target != identity,
+      map.owner(of: key) == identity
+    else { return }
+    let record = try Record(encoded: entry.value)
+    if let resumed = handover.resumed, entry.key.lexicographicallyPrecedes(resumed.cursor),
+      record.version <= resumed.version
+    {
+      return
+    }
+    TransferChunk.append(
+      key: key, record: record, to: &gathered.data[target, default: TransferChunk.start()])
+    gathered.entries += 1
+    gathered.bytes += entry.key.count + entry.value.count
   }
 
   /// Sends a bounded number of the keys that changed since the copy began, as they stand now.
