@@ -15,7 +15,9 @@ package enum TransferChunk {
     data.append(contentsOf: encoded)
   }
 
-  package static func records(in data: [UInt8]) throws(ClusterError) -> [(key: [UInt8], record: Record)] {
+  package static func records(in data: [UInt8]) throws(ClusterError) -> [(
+    key: [UInt8], record: Record
+  )] {
     guard data.first == format else {
       throw ClusterError(.malformed, "the migrated data is not a transfer chunk of version 1")
     }

@@ -22,7 +22,7 @@ extension SimulationPlan {
         _ = tryOut { $0.without.insert(kind) }
       }
       for (part, whole) in [(1, 4), (1, 2), (3, 4), (9, 10)] as [(UInt64, UInt64)] {
-        while tryOut({ $0.faultyTime = $0.faultyTime / whole * part }) {}
+        while tryOut({ $0.faultyTime = $0.faultyTime / 1_000 * part / whole * 1_000 }) {}
       }
       for clients in 1..<6 where clients < best.clients {
         if tryOut({ $0.clients = clients }) { break }

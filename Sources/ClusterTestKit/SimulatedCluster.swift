@@ -66,6 +66,7 @@ final class SimulatedCluster {
     }
     // What expires does so within the longest TTL and a sweep.
     simulator.run(until: simulator.time + 1_700_000)
+    simulator.run(until: simulator.time + 10_000_000) { [self] in isSettled }
     if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
     readAll()
     checkHistories()
@@ -89,7 +90,7 @@ final class SimulatedCluster {
       simulator.violated("the cluster cannot begin: \(error)")
     }
     startCoordinator()
-    let pause = 10_000 + simulator.below(30_000, .setup)
+    let pause = 3_000 + simulator.below(15_000, .setup)
     clients = (0..<plan.clients).map { SimulatedClient(cluster: self, number: UInt64($0)) }
     for client in clients { client.start(pause: pause) }
     scheduleScaling(pause: 100_000 + simulator.below(400_000, .setup))
@@ -210,6 +211,11 @@ final class SimulatedCluster {
     to callee: Party, address: String, _ completion: @escaping SimulatedNode.Acknowledge
   ) {
     call(caller, process, to: callee, address: address, completion) { $0.handle(event, $1) }
+    for pause in plan.mutation?.repeats(event) ?? [] {
+      simulator.after(pause) { [weak self] in
+        self?.call(caller, process, to: callee, address: address, { _ in }) { $0.handle(event, $1) }
+      }
+    }
   }
 
   // MARK: - Promises
@@ -254,7 +260,7 @@ final class SimulatedCluster {
     var homes: [[UInt8]: Principal] = [:]
     for node in launcher.running {
       do {
-        let audit = try StoreAudit(node)
+        let audit = try StoreAudit(node, countsMatter: plan.mutation?.spoilsStatistics != true)
         if let wrong = audit.wrong { simulator.violated("\(node.id.text): \(wrong)") }
         for key in audit.keys {
           if homes.updateValue(node.id, forKey: key) != nil {

@@ -26,6 +26,9 @@ extension SimulatedCluster {
     for node in running where node.machine.handoverStatus != nil || node.machine.isPurging {
       return "\(node.id.text) is still moving keys"
     }
+    for node in running where !node.isQuiet {
+      return "\(node.id.text) has not written everything yet"
+    }
     return ""
   }
 }

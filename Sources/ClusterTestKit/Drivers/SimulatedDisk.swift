@@ -98,6 +98,9 @@ final class SimulatedCommitter {
   private var isSuspended = false
   private var lastDelivery: UInt64 = 0
 
+  /// The longest that a commit takes, in microseconds.
+  private static let longest: UInt64 = 2_000_000
+
   init(
     process: SimulatedProcess, disk: SimulatedDisk, promisesEarly: Bool,
     onOutcome: @escaping (CommitOutcome) -> Void
@@ -120,6 +123,9 @@ final class SimulatedCommitter {
 
   func resume() { isSuspended = false }
 
+  /// Whether all that was submitted has an outcome.
+  var isIdle: Bool { running.isEmpty && lastDelivery <= simulator.time }
+
   /// What waits is lost; of what runs the disk may have all, nothing, or the first of it.
   func crash() {
     waiting = []
@@ -138,7 +144,7 @@ final class SimulatedCommitter {
     var duration = 20 + simulator.below(simulator.rates.longestCommit, .disks)
     if simulator.strikes(.commitSlow) { duration *= 1 + simulator.below(100, .commitSlow) }
     if disk.slowUntil > simulator.time { duration *= 30 }
-    process.after(duration) { [self] in finish() }
+    process.after(min(duration, SimulatedCommitter.longest)) { [self] in finish() }
   }
 
   private func finish() {

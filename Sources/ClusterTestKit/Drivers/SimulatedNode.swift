@@ -26,7 +26,8 @@ final class SimulatedNode {
   private struct Request {
     var key: [UInt8]
     var completion: (KeyReply) -> Void
-    /// Since when the request has been waiting for a fence, on the monotonic clock.
+    /// Since when the request has been waiting for a fence, on the monotonic clock; nil when it
+    /// waits for the disk.
     var heldSince: UInt64?
   }
 
@@ -53,6 +54,9 @@ final class SimulatedNode {
 
   var isAlive: Bool { process.isAlive }
 
+  /// Whether nothing waits for the disk.
+  var isQuiet: Bool { committer.isIdle }
+
   // MARK: - Requests
 
   func execute(
@@ -60,15 +64,20 @@ final class SimulatedNode {
   ) {
     nextTicket += 1
     let ticket = nextTicket
-    if let mutation = cluster.plan.mutation, case .fenced = machine.route(key),
-      let reply = mutation.serveFenced(command, key: key, disk: disk, now: process.moment)
-    {
-      return completion(reply)
+    let moment = process.moment
+    var heldSince: UInt64?
+    if case .fenced = machine.route(key) {
+      heldSince = moment.monotonic
+      if let mutation = cluster.plan.mutation,
+        let reply = mutation.serveFenced(command, key: key, disk: disk, now: moment)
+      {
+        return completion(reply)
+      }
     }
-    if let reply = machine.execute(command, key: key, ticket: ticket, now: process.moment) {
+    if let reply = machine.execute(command, key: key, ticket: ticket, now: moment) {
       completion(reply)
     } else {
-      requests[ticket] = Request(key: key, completion: completion)
+      requests[ticket] = Request(key: key, completion: completion, heldSince: heldSince)
     }
     scheduleTurn()
   }
@@ -160,7 +169,8 @@ final class SimulatedNode {
     isTurnScheduled = false
     guard isAlive else { return }
     var moment = process.moment
-    if cluster.plan.mutation == .holdForever, requests.values.contains(where: { $0.heldSince != nil })
+    if cluster.plan.mutation == .holdForever,
+      requests.values.contains(where: { $0.heldSince != nil })
     {
       moment.monotonic = 0
     }
@@ -198,7 +208,9 @@ final class SimulatedNode {
     var event = event
     if let mutation = cluster.plan.mutation, case .migrate(let migration) = event {
       guard let changed = mutation.outgoing(migration, from: machine) else {
-        return process.after(1_000) { [weak self] in self?.machine.peerReplied(message, .success(())) }
+        return process.after(1_000) { [weak self] in
+          self?.machine.peerReplied(message, .success(()))
+        }
       }
       event = .migrate(changed)
     }
@@ -224,19 +236,11 @@ final class SimulatedNode {
 
   /// No request waits for a fence for longer than the limit says.
   private func checkHeld() {
-    guard !requests.isEmpty else { return }
-    guard machine.handoverStatus != nil else {
-      for ticket in requests.keys { requests[ticket]?.heldSince = nil }
-      return
-    }
     let now = process.moment.monotonic
     for (ticket, request) in requests {
+      guard let since = request.heldSince else { continue }
       guard case .fenced = machine.route(request.key) else {
         requests[ticket]?.heldSince = nil
-        continue
-      }
-      guard let since = request.heldSince else {
-        requests[ticket]?.heldSince = now
         continue
       }
       if now - since > cluster.limits.heldMilliseconds {

@@ -4,7 +4,7 @@ import Storage
 
 /// A wrong version of the protocol, to show that the simulation would find it. The machines are as
 /// they are: what is changed is what drivers tell them, and what they make of what machines say.
-package enum Mutation: String, CaseIterable, Sendable {
+package enum Mutation: String, CaseIterable, Hashable, Sendable {
   /// A source goes on serving keys that are fenced.
   case skipFence = "skip-fence"
   /// A source calls itself fenced before its targets have everything.
@@ -40,6 +40,25 @@ package enum Mutation: String, CaseIterable, Sendable {
 }
 
 extension Mutation {
+  /// Whether drivers write past the machine, which then counts wrongly: that is not what is to be
+  /// found.
+  var spoilsStatistics: Bool {
+    switch self {
+    case .skipFence, .deleteBeforeDecision, .overwriteAnyVersion: true
+    default: false
+    }
+  }
+
+  /// After how many microseconds a message is sent once more: what ignores epochs is seen only when
+  /// a message of one change arrives during another.
+  func repeats(_ event: CanisterManagerEvent) -> [UInt64] {
+    switch (self, event) {
+    case (.abortAnyEpoch, .abort): (2...8).map { $0 * 150_000 }
+    case (.migrateAnyEpoch, .migrate): [700_000]
+    default: []
+    }
+  }
+
   /// What a source's chunk looks like on the wire; nil when it is not sent at all, but taken for
   /// acknowledged.
   func outgoing(_ migration: Migration, from machine: NodeMachine) -> Migration? {
