@@ -30,8 +30,9 @@ struct Handover {
   var cursor: [UInt8]?
   /// Keys that changed since the copy began, and the version of the change.
   var dirty: [[UInt8]: Version] = [:]
-  /// The keys of `dirty` in the order in which they are sent.
-  var dirtyOrder: [[UInt8]] = []
+  /// The keys of `dirty` in the order in which they are sent, from `dirtyHead` on.
+  private var dirtyOrder: [[UInt8]] = []
+  private var dirtyHead = 0
   /// What the copy has found to move and not sent yet, by target, and where it was found first.
   var gathered = Gathered()
   /// Chunks that no target has acknowledged yet, by message.
@@ -106,6 +107,20 @@ struct Handover {
   mutating func markDirty(_ key: [UInt8], _ version: Version) {
     if dirty.updateValue(version, forKey: key) == nil { dirtyOrder.append(key) }
   }
+
+  /// Takes out the changes that have waited longest.
+  mutating func takeDirty(_ most: Int) -> [(key: [UInt8], version: Version)] {
+    let end = min(dirtyHead + most, dirtyOrder.count)
+    let taken = dirtyOrder[dirtyHead..<end].compactMap { key in
+      dirty.removeValue(forKey: key).map { (key, $0) }
+    }
+    dirtyHead = end
+    if dirtyHead * 2 >= dirtyOrder.count {
+      dirtyOrder.removeFirst(dirtyHead)
+      dirtyHead = 0
+    }
+    return taken
+  }
 }
 
 /// The removal of keys that this node no longer owns, after a flip or an abort.
@@ -123,6 +138,11 @@ struct Purge {
 struct CopyCheckpoint: Hashable {
   var cursor: [UInt8]
   let version: Version
+
+  /// Whether the target has a record of this version under this stored key.
+  func covers(_ stored: [UInt8], _ version: Version) -> Bool {
+    version <= self.version && stored.lexicographicallyPrecedes(cursor)
+  }
 }
 
 /// Holds a copy to the rate that its operator allows.
