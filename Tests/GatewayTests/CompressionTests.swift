@@ -1,9 +1,10 @@
 import Candid
 import Cluster
 import HTTPTransport
+import ScaledStorage
 import Testing
 
-@testable import ScaledStorage
+@testable import Gateway
 
 /// Keys that move compressed.
 @Suite(.timeLimit(.minutes(2)))

@@ -88,7 +88,7 @@ struct ScaleCall: ParsableArguments {
     defer { progress.end() }
     var ring = try connection.ring()
     while ring.change != nil || !ring.isSettled || !(ring.ending ?? []).isEmpty {
-      progress.show(ring.changeText)
+      progress.show(ring.change?.progressText ?? ring.changeText)
       connection.pause(ScaleCall.lookInterval)
       ring = try connection.ring()
     }
