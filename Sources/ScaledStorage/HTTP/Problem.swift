@@ -14,6 +14,8 @@ package struct Problem: Error, Hashable, Sendable {
   package var retryAfter: Int?
   /// The methods that the path has, where another one was used.
   package var allow: String?
+  /// The entity tag that stands, where a condition named another one.
+  package var entityTag: String?
 
   package init(_ status: Int, _ code: String, _ detail: String) {
     self.status = status
