@@ -31,8 +31,22 @@ struct ChangeProgress {
   private(set) var fencedAt: UInt64?
   private(set) var flippedAt: UInt64?
 
-  init(step: Step) {
+  /// Whether an earlier life of the coordinator began the change.
+  let isResumed: Bool
+
+  init(step: Step, isResumed: Bool = false) {
     self.step = step
+    self.isResumed = isResumed
+  }
+
+  /// Whether the new nodes have taken their identities, so that one without has lost its data.
+  var isInitialised: Bool {
+    switch step {
+    case .launching, .initialising: isResumed
+    case .preparingTargets, .preparingSources, .copying, .fencing, .deciding, .flippingTargets,
+      .settling:
+      true
+    }
   }
 
   /// Time is not known before the first look.

@@ -83,6 +83,11 @@ extension CoordinatorMachine {
   private mutating func advanceChange(_ change: CoordinatorState.Change, now: UInt64) {
     progress?.begin(now: now)
     guard let progress else { return }
+    if !change.isDecided, progress.isInitialised, let node = change.joining.first(where: hasNothing)
+    {
+      // What its sources have sent is gone, and they would not send it again.
+      return failChange("\(node.text) has lost what it was given", now: now)
+    }
     switch progress.step {
     case .launching:
       let isReady = change.joining.allSatisfy { node in
@@ -120,6 +125,11 @@ extension CoordinatorMachine {
     case .settling:
       settle(change, now: now)
     }
+  }
+
+  private func hasNothing(_ node: Principal) -> Bool {
+    guard let report = nodes[node]?.report else { return false }
+    return report.identity == nil
   }
 
   /// Asks every one of `nodes` and goes on to the next step when all have said yes.

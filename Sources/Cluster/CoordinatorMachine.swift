@@ -85,7 +85,8 @@ public struct CoordinatorMachine {
     for node in state.map.members { nodes[node] = NodeView() }
     if let change = state.change {
       for node in change.joining + change.leaving { nodes[node] = NodeView() }
-      progress = ChangeProgress(step: change.isDecided ? .flippingTargets : .launching)
+      progress = ChangeProgress(
+        step: change.isDecided ? .flippingTargets : .launching, isResumed: true)
     }
     for node in self.state.departed { actions.append(.destroy(node)) }
   }

@@ -53,6 +53,18 @@ struct ArgumentTests {
     #expect(throws: (any Error).self) { try UploaderCommand.parseAsRoot([]) }
   }
 
+  @Test("bench measures a cluster, unless it is told what else, with options of its own")
+  func bench() throws {
+    func parse(_ line: String) throws -> any ParsableCommand {
+      try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+    let cluster = try #require(try parse("bench --streams 5 --json") as? ClusterBenchCommand)
+    #expect(cluster.streams == 5 && cluster.json)
+    #expect(try parse("bench cluster --streams 5") is ClusterBenchCommand)
+    let candid = try #require(try parse("bench candid --json --rounds 3") as? CandidBenchCommand)
+    #expect(candid.json && candid.rounds == 3)
+  }
+
   @Test func `a key that no node takes is wrong usage`() throws {
     for key in ["", String(repeating: "k", count: 1_025)] {
       let error = #expect(throws: (any Error).self) {
