@@ -36,8 +36,8 @@ enum TortureAnswer: Equatable {
     case (.put, 412), (.delete, 412):
       return .outcome(.preconditionFailed(current: version))
     case (.get, 404), (.delete, 404):
-      guard response.header("ss-error") == "not_found" else { fallthrough }
-      return .outcome(.missing)
+      if response.header("ss-error") == "not_found" { return .outcome(.missing) }
+      return read(ClusterReply(response: response, isUncertain: false).problem)
     case (_, 307):
       return .outcome(.notDone)
     default:
