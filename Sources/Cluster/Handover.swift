@@ -30,10 +30,15 @@ struct Handover {
   var cursor: [UInt8]?
   /// Keys that changed since the copy began, and the version of the change.
   var dirty: [[UInt8]: Version] = [:]
-  /// The keys of `dirty` in the order in which they are sent.
-  var dirtyOrder: [[UInt8]] = []
+  /// The keys of `dirty` in the order in which they are sent, from `dirtyHead` on.
+  private var dirtyOrder: [[UInt8]] = []
+  private var dirtyHead = 0
+  /// What the copy has found to move and not sent yet, by target, and where it was found first.
+  var gathered = Gathered()
   /// Chunks that no target has acknowledged yet, by message.
   var chunks: [UInt64: Chunk] = [:]
+  /// How many nodes get keys.
+  let targetCount: Int
   /// Changes sent since the copy ended; it bounds how long the copy chases a busy writer.
   var chased = 0
   var sentKeys: UInt64 = 0
@@ -64,6 +69,7 @@ struct Handover {
     self.next = next
     isOutgoing = next.takesKeys(from: node, over: current)
     isIncoming = next.givesKeys(to: node, over: current)
+    targetCount = next.members.count { next.givesKeys(to: $0, over: current) }
     phase = .copying
     cursor = isOutgoing ? StoreLayout.dataRange.from : nil
     checkpoint = CopyCheckpoint(cursor: StoreLayout.dataRange.from, version: version)
@@ -76,7 +82,16 @@ struct Handover {
 
   /// Where the copy would have to begin if what is on its way were lost.
   var frontier: [UInt8]? {
-    chunks.values.lazy.compactMap(\.begin).min { $0.lexicographicallyPrecedes($1) } ?? cursor
+    // What is gathered was found after what has been sent.
+    chunks.values.lazy.compactMap(\.begin).min { $0.lexicographicallyPrecedes($1) }
+      ?? gathered.begin ?? cursor
+  }
+
+  struct Gathered {
+    var begin: [UInt8]?
+    var data: [Principal: [UInt8]] = [:]
+    var entries = 0
+    var bytes = 0
   }
 
   struct Chunk {
@@ -91,6 +106,20 @@ struct Handover {
 
   mutating func markDirty(_ key: [UInt8], _ version: Version) {
     if dirty.updateValue(version, forKey: key) == nil { dirtyOrder.append(key) }
+  }
+
+  /// Takes out the changes that have waited longest.
+  mutating func takeDirty(_ most: Int) -> [(key: [UInt8], version: Version)] {
+    let end = min(dirtyHead + most, dirtyOrder.count)
+    let taken = dirtyOrder[dirtyHead..<end].compactMap { key in
+      dirty.removeValue(forKey: key).map { (key, $0) }
+    }
+    dirtyHead = end
+    if dirtyHead * 2 >= dirtyOrder.count {
+      dirtyOrder.removeFirst(dirtyHead)
+      dirtyHead = 0
+    }
+    return taken
   }
 }
 
@@ -109,6 +138,11 @@ struct Purge {
 struct CopyCheckpoint: Hashable {
   var cursor: [UInt8]
   let version: Version
+
+  /// Whether the target has a record of this version under this stored key.
+  func covers(_ stored: [UInt8], _ version: Version) -> Bool {
+    version <= self.version && stored.lexicographicallyPrecedes(cursor)
+  }
 }
 
 /// Holds a copy to the rate that its operator allows.

@@ -238,9 +238,12 @@ extension NodeMachine {
 
   /// A copy under way has to send again what changed, or may have.
   mutating func noteMovingChanges(_ turn: Turn) {
-    guard let identity, let current = handover, current.isOutgoing else { return }
+    // The handover itself is not held, for its changes would be copied.
+    guard let identity, let map, handover?.isOutgoing == true, let next = handover?.next else {
+      return
+    }
     for (key, version) in turn.touched
-    where map?.owner(of: key) == identity && current.next.owner(of: key) != identity {
+    where map.owner(of: key) == identity && next.owner(of: key) != identity {
       handover?.markDirty(key, version)
     }
   }

@@ -4,78 +4,107 @@ import Storage
 
 /// A handover at its source: the copy, what changed meanwhile, and the fence.
 extension NodeMachine {
+  // No copy of the handover is held while a part of it changes: it would copy that part, each time.
+
   /// Sends what is to be sent next. Returns whether more is ready at once.
   mutating func advanceHandover(now: Moment) throws(ClusterError) -> Bool {
     guard let identity, let map, handover?.isOutgoing == true else { return false }
     resendChunks(now: now)
     var more = false
-    while let current = handover, current.phase != .failed,
-      current.chunks.count < limits.chunksInFlight
-    {
-      if let cursor = current.cursor {
-        guard current.pace.mayGoOn(at: now.monotonic) else { break }
+    while let state = copyState, state.mayStart {
+      if let cursor = state.cursor {
+        guard state.isInPace(now) else { break }
         try copySlice(from: cursor, identity: identity, map: map)
         more = true
         break
       }
-      guard !current.dirty.isEmpty else { break }
+      guard state.hasChanges else { break }
       try sendChanges(identity: identity)
     }
     noteCheckpoint()
     updatePhase()
-    return more && (handover?.chunks.count ?? 0) < limits.chunksInFlight
+    return more
   }
 
-  /// Looks at one slice of the store and sends what of it moves.
+  private struct CopyState {
+    var mayStart: Bool
+    var cursor: [UInt8]?
+    var hasChanges: Bool
+    var pace: CopyPace
+
+    func isInPace(_ now: Moment) -> Bool { pace.mayGoOn(at: now.monotonic) }
+  }
+
+  private var copyState: CopyState? {
+    guard let handover, handover.phase != .failed else { return nil }
+    return CopyState(
+      mayStart: handover.chunks.count < limits.chunksInFlight * handover.targetCount,
+      cursor: handover.cursor, hasChanges: !handover.dirty.isEmpty, pace: handover.pace)
+  }
+
+  /// Looks at one slice of the store, and sends what moves once enough of it is gathered.
   private mutating func copySlice(
     from cursor: [UInt8], identity: Principal, map: ClusterMap
   ) throws(ClusterError) {
-    guard let current = handover else { return }
     let page = try scan(from: cursor, upTo: StoreLayout.dataRange.upTo)
-    var outgoing: [Principal: [UInt8]] = [:]
-    var scannedBytes = 0
-    for entry in page.entries {
-      scannedBytes += entry.key.count + entry.value.count
-      let key = StoreLayout.userKey(entry.key)
-      guard map.owner(of: key) == identity, let target = current.next.owner(of: key),
-        target != identity
-      else { continue }
-      let record = try Record(encoded: entry.value)
-      if let resumed = current.resumed, entry.key.lexicographicallyPrecedes(resumed.cursor),
-        record.version <= resumed.version
-      {
-        continue
+    guard let next = handover?.next, var gathered = handover?.gathered else { return }
+    let resumed = handover?.resumed
+    handover?.gathered = Handover.Gathered()
+    if gathered.begin == nil { gathered.begin = cursor }
+    do throws(ClusterError) {
+      for entry in page.entries {
+        let key = StoreLayout.userKey(entry.key)
+        guard let target = next.owner(of: key), target != identity, map.owner(of: key) == identity
+        else { continue }
+        let record = try Record(encoded: entry.value)
+        if let resumed, resumed.covers(entry.key, record.version) { continue }
+        TransferChunk.append(
+          key: key, record: record, to: &gathered.data[target, default: TransferChunk.start()])
+        gathered.entries += 1
+        gathered.bytes += entry.key.count + entry.value.count
       }
-      TransferChunk.append(
-        key: key, record: record, to: &outgoing[target, default: TransferChunk.start()])
-      handover?.sentKeys += 1
+    } catch {
+      handover?.cursor = gathered.begin
+      throw error
     }
-    send(outgoing, from: cursor)
+    if page.next == nil || gathered.entries >= limits.chunkEntries
+      || gathered.bytes >= limits.chunkBytes
+    {
+      send(gathered.data, from: gathered.begin)
+      handover?.sentKeys += UInt64(gathered.entries)
+    } else {
+      handover?.gathered = gathered
+    }
     handover?.cursor = page.next
+    let scannedBytes = page.entries.reduce(0) { $0 + $1.key.count + $1.value.count }
     handover?.progress.scanned(keys: page.entries.count, bytes: scannedBytes)
     if page.next == nil { handover?.progress.finishedScan() }
   }
 
   /// Sends a bounded number of the keys that changed since the copy began, as they stand now.
   private mutating func sendChanges(identity: Principal) throws(ClusterError) {
-    guard var current = handover else { return }
-    var outgoing: [Principal: [UInt8]] = [:]
-    var taken = 0
-    var bytes = 0
-    for key in current.dirtyOrder {
-      guard taken < limits.chunkEntries, bytes < limits.chunkBytes else { break }
-      taken += 1
-      guard let version = current.dirty.removeValue(forKey: key),
-        let target = current.next.owner(of: key), target != identity
-      else { continue }
-      let record = try durableRecord(key) ?? Record(version: version, value: nil)
-      TransferChunk.append(
-        key: key, record: record, to: &outgoing[target, default: TransferChunk.start()])
-      bytes += key.count + (record.value?.count ?? 0)
+    guard let next = handover?.next, let taken = handover?.takeDirty(limits.chunkEntries) else {
+      return
     }
-    current.dirtyOrder.removeFirst(taken)
-    current.chased += taken
-    handover = current
+    var changes = taken[...]
+    var outgoing: [Principal: [UInt8]] = [:]
+    var bytes = 0
+    do throws(ClusterError) {
+      while bytes < limits.chunkBytes, let change = changes.popFirst() {
+        guard let target = next.owner(of: change.key), target != identity else { continue }
+        let record =
+          try durableRecord(change.key) ?? Record(version: change.version, value: nil)
+        TransferChunk.append(
+          key: change.key, record: record,
+          to: &outgoing[target, default: TransferChunk.start()])
+        bytes += change.key.count + (record.value?.count ?? 0)
+        handover?.chased += 1
+      }
+    } catch {
+      for change in taken { handover?.markDirty(change.key, change.version) }
+      throw error
+    }
+    for change in changes { handover?.markDirty(change.key, change.version) }
     send(outgoing, from: nil)
   }
 

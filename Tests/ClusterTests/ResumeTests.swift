@@ -31,6 +31,7 @@ import Testing
   private var smallSteps: NodeMachine.Limits {
     var limits = NodeMachine.Limits()
     limits.sliceEntries = 5
+    limits.chunkEntries = 5
     limits.chunksInFlight = 1
     limits.checkpointBytes = 1
     return limits
