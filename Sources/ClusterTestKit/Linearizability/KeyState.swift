@@ -30,7 +30,7 @@ struct KeyState: Hashable {
 
 /// How an operation changes a key, for every way in which it may have gone.
 struct KeyModel {
-  /// By how much, in microseconds, the clocks that judge an expiry may differ. At 0 a value that was
+  /// By how much, in microseconds, the clocks that judge expiry may differ. At 0 a value that was
   /// seen to be expired stays so.
   var clockUncertainty: UInt64 = 0
 
@@ -140,7 +140,7 @@ struct KeyModel {
     next(stored(value &+ 1, ttl: nil, version: version, by: operation, over: state))
   }
 
-  /// What is known of a live value on which a request with `condition` acted; nil when it would not.
+  /// What is known of a live value on which a request with `condition` acted; nil if it would not.
   private func allowed(_ condition: KeyOperation.Condition, _ state: KeyState) -> KeyState? {
     switch condition {
     case .none, .exists: state
