@@ -42,12 +42,13 @@ let package = Package(
     system("CHTTPParser", package: "libhttp-parser-dev"),
     system("CRocksDB", package: "librocksdb-dev"),
     system("COpenSSL", package: "libssl-dev"),
+    system("CZlib", package: "zlib1g-dev"),
 
     layer("Candid"),
     layer("Placement"),
     layer("Storage"),
     layer("RocksDBStorage", ["Storage", "CRocksDB"]),
-    layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"]),
+    layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(

@@ -7,6 +7,20 @@ struct ChangeProgress {
   enum Step: Hashable {
     case launching, initialising, preparingTargets, preparingSources, copying, fencing
     case deciding, flippingTargets, settling
+
+    /// As operators see it.
+    var name: String {
+      switch self {
+      case .launching: "launching"
+      case .initialising: "initialising"
+      case .preparingTargets, .preparingSources: "preparing"
+      case .copying: "copying"
+      case .fencing: "fencing"
+      case .deciding: "deciding"
+      case .flippingTargets: "flipping"
+      case .settling: "settling"
+      }
+    }
   }
 
   var step: Step {
@@ -16,11 +30,8 @@ struct ChangeProgress {
   private(set) var since: UInt64?
   /// Who has answered the message of this step.
   var answers: Set<Principal> = []
-  /// What the sources had sent when they were looked at last.
-  var sentKeys: UInt64 = 0
-  var sentBytes: UInt64 = 0
-  /// Whatever grows as long as the copy goes on.
-  var workDone: UInt64 = 0
+  /// What the sources had done when they were looked at last.
+  var copy = CopyTotals()
   /// The next ring, once it is drawn up.
   var next: ClusterMap?
   /// The stored states that carry the plan and the decision.

@@ -185,9 +185,7 @@ extension CoordinatorMachine {
   }
 
   private mutating func watchCopy(_ change: CoordinatorState.Change, now: UInt64) {
-    var keys: UInt64 = 0
-    var bytes: UInt64 = 0
-    var scanned: UInt64 = 0
+    var copy = CopyTotals()
     var copied = true
     for node in sources(of: change) {
       guard let handover = nodes[node]?.report?.handover, handover.epoch == change.epoch else {
@@ -197,15 +195,15 @@ extension CoordinatorMachine {
       if handover.phase == Handover.Phase.failed.rawValue {
         return failChange("\(node.text) cannot go on with its copy", now: now)
       }
-      keys &+= handover.sentKeys
-      bytes &+= handover.progress?.sentBytes ?? 0
-      scanned &+= handover.progress?.scannedKeys ?? 0
+      copy.add(handover)
       if handover.phase == Handover.Phase.copying.rawValue { copied = false }
     }
-    if keys &+ scanned != progress?.workDone { progress?.advanced(now: now) }
-    progress?.sentKeys = keys
-    progress?.sentBytes = bytes
-    progress?.workDone = keys &+ scanned
+    // Whatever grows as long as the copy goes on.
+    let work = copy.sentKeys &+ copy.scannedKeys
+    if let known = progress?.copy, known.sentKeys &+ known.scannedKeys != work {
+      progress?.advanced(now: now)
+    }
+    progress?.copy = copy
     if copied {
       progress?.enter(.fencing, now: now)
       return advanceChange(change, now: now)
@@ -273,7 +271,7 @@ extension CoordinatorMachine {
       moved = change.joining.reduce(0) { $0 &+ (nodes[$1]?.report?.keys ?? 0) }
       ideal = keys * UInt64(change.joining.count) / UInt64(max(1, members.count))
     } else {
-      moved = progress?.sentKeys ?? 0
+      moved = progress?.copy.sentKeys ?? 0
       ideal = keys * UInt64(change.leaving.count) / UInt64(members.count + change.leaving.count)
     }
     let verb = change.leaving.isEmpty ? "joined" : "left"
@@ -284,7 +282,8 @@ extension CoordinatorMachine {
     guard let progress, let startedAt = progress.startedAt, let fencedAt = progress.fencedAt,
       let flippedAt = progress.flippedAt
     else { return text }
-    text += "; \(progress.sentBytes) bytes sent; \(flippedAt &- startedAt) ms until the new owners"
+    text +=
+      "; \(progress.copy.sentBytes) bytes sent; \(flippedAt &- startedAt) ms until the new owners"
     return text + " served, \(flippedAt &- fencedAt) ms of them fenced"
   }
 
@@ -292,7 +291,7 @@ extension CoordinatorMachine {
     guard let progress, let since = progress.since, now >= since, now - since > timeout else {
       return
     }
-    failChange("the step \"\(progress.step)\" took longer than \(timeout) ms", now: now)
+    failChange("the step \"\(progress.step.name)\" took longer than \(timeout) ms", now: now)
   }
 
   /// Gives an undecided change up: no ring has changed, new nodes leave without a trace.

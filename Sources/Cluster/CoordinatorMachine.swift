@@ -102,18 +102,6 @@ public struct CoordinatorMachine {
 
   // MARK: - What the driver reports
 
-  /// Gives an undecided change up.
-  /// - Returns: whether there was one that could still be undone.
-  @discardableResult
-  public mutating func cancelChange(reason: String, now: UInt64) -> Bool {
-    guard let change = state.change, !change.isDecided else { return false }
-    failChange(reason, now: now)
-    return true
-  }
-
-  /// Whether no request waits for its answer and nothing is decided but not yet told.
-  public var isQuiet: Bool { requests.isEmpty && state.change == nil }
-
   /// The gateway answers at `address`: nodes that hear of a newer epoch ask there.
   public mutating func gatewayListens(at address: String) {
     guard state.map.coordinator != address else { return }
@@ -238,81 +226,6 @@ public struct CoordinatorMachine {
   public mutating func moduleChanged(_ digest: [UInt8]) {
     state.moduleDigest = digest
     persist()
-  }
-
-  // MARK: - Requests of the scaler and of operators
-
-  /// Whether no change is under way and every member is in its place.
-  public var isSettled: Bool {
-    guard state.change == nil, !nodes.isEmpty else { return false }
-    return state.map.members.allSatisfy { nodes[$0]?.report.map(isInPlace) ?? false }
-  }
-
-  func isInPlace(_ report: NodeReport) -> Bool {
-    report.identity != nil && report.epoch == state.map.ring.epoch && !report.isPurging
-      && report.handover == nil
-  }
-
-  /// Starts the join of new nodes, all in one change of the ring.
-  /// - Returns: the ids of the nodes to be.
-  /// - Throws: `ClusterError` with code `.conflict` while another change is under way, a node is
-  ///   down, or the ring has no room for so many.
-  @discardableResult
-  public mutating func addNodes(
-    _ count: Int = 1, reason: String, now: UInt64
-  ) throws(ClusterError) -> [Principal] {
-    try checkSettled()
-    let room = settings.capacity - state.map.members.count
-    guard count >= 1, count <= room else {
-      throw ClusterError(
-        .conflict,
-        "the ring has \(settings.capacity) buckets, one for each node, and \(max(room, 0)) are free"
-      )
-    }
-    let joining = (0..<UInt64(count)).map { Principal.canister(number: state.nextNumber + $0) }
-    state.nextNumber += UInt64(count)
-    begin(joining: joining, leaving: [], now: now)
-    note("\(names(joining)) to join by epoch \(state.nextEpoch - 1): \(reason)")
-    return joining
-  }
-
-  /// Starts the leave of members, all in one change of the ring. Their keys move to the others.
-  /// - Throws: `ClusterError` with code `.unknownNode` for nodes that are no members, `.conflict`
-  ///   while another change is under way, a node is down, or nobody would be left.
-  public mutating func removeNodes(
-    _ leaving: [Principal], reason: String, now: UInt64
-  ) throws(ClusterError) {
-    for node in leaving where !state.map.contains(node) {
-      throw ClusterError(.unknownNode, "\(node.text) is no member of the ring")
-    }
-    try checkSettled()
-    guard !leaving.isEmpty, Set(leaving).count == leaving.count else {
-      throw ClusterError(.malformed, "name each node that is to leave once")
-    }
-    guard leaving.count < state.map.members.count else {
-      throw ClusterError(.conflict, "the last node cannot leave: nobody would have the keys")
-    }
-    begin(joining: [], leaving: leaving, now: now)
-    note("\(names(leaving)) to leave by epoch \(state.nextEpoch - 1): \(reason)")
-  }
-
-  private func checkSettled() throws(ClusterError) {
-    guard isSettled else {
-      throw ClusterError(
-        .conflict, "the ring is changing or a node is down; try again when it has settled")
-    }
-  }
-
-  private mutating func begin(joining: [Principal], leaving: [Principal], now: UInt64) {
-    let epoch = state.nextEpoch + UInt64(joining.count + leaving.count) - 1
-    state.nextEpoch = epoch + 1
-    state.change = CoordinatorState.Change(
-      joining: joining, leaving: leaving, epoch: epoch, isDecided: false)
-    progress = ChangeProgress(step: .launching)
-    progress?.begin(now: now)
-    for node in joining { nodes[node] = NodeView() }
-    persist()
-    progress?.plan = lastPersist
   }
 
   // MARK: - Helpers

@@ -80,17 +80,20 @@ public enum NodeStatus: Hashable, CandidVariant {
   case initialized
   case ready
   case error(NodeError)
+  /// The node ends, or has left the ring: it has no keys any more and tells who does.
   case shutDown
-  /// Keys move from or to this node; it serves.
+  /// Keys come to this node from members that leave; it serves.
   case migrating
+  /// This node joins, or others join and get keys of this one; it serves, or tells who does.
   case scaleUp
+  /// This node leaves and hands its keys over; it serves them until the others do.
   case scaleDown
 
   /// Whether the node answers keyed requests.
   public var isServing: Bool {
     switch self {
-    case .ready, .migrating, .scaleUp: true
-    case .initialized, .error, .shutDown, .scaleDown: false
+    case .ready, .migrating, .scaleUp, .scaleDown: true
+    case .initialized, .error, .shutDown: false
     }
   }
 
@@ -147,10 +150,14 @@ public struct NodeReport: Sendable {
   public var handover: HandoverStatus?
   public var isPurging: Bool
   public var moduleDigest: [UInt8]?
+  public var requestsPerSecond: Double
+  /// The share of its core that the node used in the last second, 0 to 1.
+  public var utilisation: Double
 
   public init(
     identity: Principal?, status: NodeStatus, keys: UInt64, bytes: UInt64, epoch: UInt64,
-    revision: UInt64, handover: HandoverStatus?, isPurging: Bool, moduleDigest: [UInt8]?
+    revision: UInt64, handover: HandoverStatus?, isPurging: Bool, moduleDigest: [UInt8]?,
+    requestsPerSecond: Double = 0, utilisation: Double = 0
   ) {
     self.identity = identity
     self.status = status
@@ -161,5 +168,7 @@ public struct NodeReport: Sendable {
     self.handover = handover
     self.isPurging = isPurging
     self.moduleDigest = moduleDigest
+    self.requestsPerSecond = requestsPerSecond
+    self.utilisation = utilisation
   }
 }

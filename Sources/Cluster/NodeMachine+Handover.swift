@@ -191,12 +191,4 @@ extension NodeMachine {
       break
     }
   }
-
-  /// What health reports tell of the handover under way.
-  public var handoverStatus: HandoverStatus? {
-    guard let handover else { return nil }
-    return HandoverStatus(
-      epoch: handover.epoch, phase: handover.phase.rawValue, sentKeys: handover.sentKeys,
-      backlog: UInt64(handover.dirty.count), progress: handover.progress)
-  }
 }

@@ -1,20 +1,47 @@
-import Candid
-
-/// When a cluster grows.
+/// When a cluster grows and when it shrinks.
+///
+/// The rules are closures, so that a program that uses the library can bring its own:
+///
+///     var policy = ScalePolicy { load in load.keys > 100_000 }
+///     policy.isOverloaded = { load in load.utilisation > 0.8 }
+///     policy.maximumNodes = 12
+///
+/// Rules should be monotone: what calls for growth at some load should do so at a higher one. Then
+/// a constant load never makes a cluster grow and shrink in turn, since it shrinks only where the
+/// rest would stay at `scaleDownAt` of what makes it grow.
 public struct ScalePolicy: Sendable {
   /// The load of one node, as its own report tells it.
-  public struct Load: Sendable {
+  public struct Load: Hashable, Sendable {
     public var keys: UInt64
+    /// Bytes of live keys and their values.
     public var bytes: UInt64
+    /// Requests that it answered in the last second.
+    public var requestsPerSecond: Double
+    /// The share of its core that it used in the last second, 0 to 1; a projected one can be more.
+    public var utilisation: Double
 
-    public init(keys: UInt64, bytes: UInt64) {
+    public init(
+      keys: UInt64, bytes: UInt64, requestsPerSecond: Double = 0, utilisation: Double = 0
+    ) {
       self.keys = keys
       self.bytes = bytes
+      self.requestsPerSecond = requestsPerSecond
+      self.utilisation = utilisation
     }
   }
 
-  /// Whether a node of this load calls for another node: the developer's own rule.
+  /// Whether a node of this size calls for other nodes: the developer's own rule, which acts at
+  /// once.
   public var shouldScaleUp: @Sendable (Load) -> Bool
+  /// Whether a node has too much to do: it acts once it has held for `scaleUpAfter`.
+  public var isOverloaded: @Sendable (Load) -> Bool
+  /// Milliseconds for which a node has to be overloaded before others join.
+  public var scaleUpAfter: UInt64
+  /// The low-water mark, more than 0 and less than 1: a node is retired when the rest would stay
+  /// below this share of the load that makes the cluster grow. Nil: nodes are never retired.
+  public var scaleDownAt: Double?
+  /// Milliseconds for which that has to hold.
+  public var scaleDownAfter: UInt64
   public var minimumNodes: Int
   public var maximumNodes: Int
   /// The pause between two changes of the ring, in milliseconds.
@@ -25,13 +52,20 @@ public struct ScalePolicy: Sendable {
 
   public init(
     minimumNodes: Int = 1, maximumNodes: Int = 64, cooldown: UInt64 = 100, backoff: UInt64 = 1_000,
-    longestBackoff: UInt64 = 60_000, shouldScaleUp: @escaping @Sendable (Load) -> Bool
+    longestBackoff: UInt64 = 60_000, scaleUpAfter: UInt64 = 10_000, scaleDownAt: Double? = 0.5,
+    scaleDownAfter: UInt64 = 60_000,
+    isOverloaded: @escaping @Sendable (Load) -> Bool = { _ in false },
+    shouldScaleUp: @escaping @Sendable (Load) -> Bool
   ) {
     self.minimumNodes = minimumNodes
     self.maximumNodes = maximumNodes
     self.cooldown = cooldown
     self.backoff = backoff
     self.longestBackoff = longestBackoff
+    self.scaleUpAfter = scaleUpAfter
+    self.scaleDownAt = scaleDownAt
+    self.scaleDownAfter = scaleDownAfter
+    self.isOverloaded = isOverloaded
     self.shouldScaleUp = shouldScaleUp
   }
 
@@ -41,38 +75,37 @@ public struct ScalePolicy: Sendable {
     ScalePolicy { load in load.keys > keys || load.bytes > bytes }
   }
 
-  public enum Decision: Hashable, Sendable {
-    case stay(String)
-    case grow(String)
+  /// Whether a node of this load calls for growth by any rule.
+  public func callsForGrowth(_ load: Load) -> Bool { shouldScaleUp(load) || isOverloaded(load) }
+}
+
+extension ScalePolicy.Load {
+  /// This load times `factor`.
+  func scaled(by factor: Double) -> ScalePolicy.Load {
+    ScalePolicy.Load(
+      keys: ScalePolicy.Load.scaled(keys, factor), bytes: ScalePolicy.Load.scaled(bytes, factor),
+      requestsPerSecond: requestsPerSecond * factor, utilisation: utilisation * factor)
   }
 
-  /// What to do now. Pure: the same cluster gets the same answer.
-  public func decide(_ coordinator: CoordinatorMachine, now: UInt64) -> Decision {
-    guard coordinator.state.change == nil else { return .stay("the ring is changing") }
-    guard coordinator.isSettled else { return .stay("a node is down or not in step") }
-    let count = coordinator.state.map.members.count
-    guard let reason = growthReason(coordinator, count: count) else {
-      return .stay("no node has reached the threshold")
-    }
-    guard count < maximumNodes else { return .stay("\(reason), but \(count) nodes are the most") }
-    if let changed = coordinator.lastChangeAt, now &- changed < cooldown {
-      return .stay("\(reason), but the cluster cools down")
-    }
-    if coordinator.failures > 0, let failed = coordinator.lastFailureAt {
-      let pause = min(backoff << min(coordinator.failures - 1, 16), longestBackoff)
-      if now &- failed < pause { return .stay("\(reason), but the last attempt failed") }
-    }
-    return .grow(reason)
+  private static func scaled(_ count: UInt64, _ factor: Double) -> UInt64 {
+    let product = (Double(count) * factor).rounded()
+    return product.isFinite && product < Double(UInt64.max) ? UInt64(max(0, product)) : .max
   }
 
-  private func growthReason(_ coordinator: CoordinatorMachine, count: Int) -> String? {
-    if count < minimumNodes { return "\(count) of at least \(minimumNodes) nodes" }
-    for node in coordinator.state.map.members {
-      guard let report = coordinator.nodes[node]?.report else { continue }
-      if shouldScaleUp(Load(keys: report.keys, bytes: report.bytes)) {
-        return "\(node.text) holds \(report.keys) keys, \(report.bytes) bytes"
-      }
-    }
-    return nil
+  static func + (a: ScalePolicy.Load, b: ScalePolicy.Load) -> ScalePolicy.Load {
+    let (keys, tooManyKeys) = a.keys.addingReportingOverflow(b.keys)
+    let (bytes, tooManyBytes) = a.bytes.addingReportingOverflow(b.bytes)
+    return ScalePolicy.Load(
+      keys: tooManyKeys ? .max : keys, bytes: tooManyBytes ? .max : bytes,
+      requestsPerSecond: a.requestsPerSecond + b.requestsPerSecond,
+      utilisation: a.utilisation + b.utilisation)
+  }
+}
+
+extension NodeReport {
+  /// What the node has to bear.
+  public var load: ScalePolicy.Load {
+    ScalePolicy.Load(
+      keys: keys, bytes: bytes, requestsPerSecond: requestsPerSecond, utilisation: utilisation)
   }
 }

@@ -14,6 +14,8 @@ public struct CoordinatorState: Hashable, Sendable {
   public internal(set) var change: Change?
   /// Nodes that left, or whose join was undone, and whose instance is not known to be gone yet.
   public internal(set) var departed: [Principal] = []
+  /// How many nodes an operator asked for by hand: the scaler keeps at least as many.
+  public internal(set) var nodesAskedFor: UInt32?
 
   /// A change of the ring under way: nodes join, or members leave.
   public struct Change: Hashable, Sendable {
@@ -48,13 +50,15 @@ public struct CoordinatorState: Hashable, Sendable {
 extension CoordinatorState: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.init(
-      format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedDeparted:),
+      format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedDeparted:
+      nodesAskedFor:),
     CandidMember("format", \.format), CandidMember("map", \.map),
     CandidMember("next_number", \.nextNumber),
     CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
     CandidMember("module_sha256", \.moduleDigest), CandidMember("change", \.change),
     // Its name is from when only joins were undone.
-    CandidMember("undone", \.storedDeparted))
+    CandidMember("undone", \.storedDeparted),
+    CandidMember("nodes_asked_for", \.nodesAskedFor))
 
   private var format: FirstFormat { FirstFormat() }
   /// Older programs did not store it.
@@ -62,11 +66,13 @@ extension CoordinatorState: CandidRecord {
 
   private init(
     format _: FirstFormat, map: ClusterMap, nextNumber: UInt64, nextEpoch: UInt64,
-    isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedDeparted: [Principal]?
+    isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedDeparted: [Principal]?,
+    nodesAskedFor: UInt32?
   ) {
     self.init(
       map: map, nextNumber: nextNumber, nextEpoch: nextEpoch, isBootstrapped: isBootstrapped,
-      moduleDigest: moduleDigest, change: change, departed: storedDeparted ?? [])
+      moduleDigest: moduleDigest, change: change, departed: storedDeparted ?? [],
+      nodesAskedFor: nodesAskedFor)
   }
 
   /// The stored form.

@@ -42,7 +42,8 @@ struct RootCommand: ParsableCommand {
       CommandGroup(
         name: "The cluster",
         subcommands: [
-          InfoCommand.self, RingCommand.self, ScaleCommand.self, UploadCommand.self,
+          InfoCommand.self, RingCommand.self, ScaleCommand.self, DrainCommand.self,
+          UploadCommand.self,
         ]),
       CommandGroup(
         name: "Data and measurements",

@@ -65,21 +65,4 @@ extension Coordinator {
     polledAt[node] = nil
     answeredAt[node] = nil
   }
-
-  // MARK: - Scaling
-
-  func scale() {
-    guard !isDetaching else { return }
-    let decision = policy.decide(machine, now: now)
-    if decision != lastDecision {
-      lastDecision = decision
-      if case .stay(let reason) = decision { logger.debug("scaler: \(reason)") }
-    }
-    guard case .grow(let reason) = decision else { return }
-    do throws(ClusterError) {
-      try machine.addNodes(reason: reason, now: now)
-    } catch {
-      logger.warning("scaler: \(error.message)")
-    }
-  }
 }

@@ -7,7 +7,7 @@ public import ScaledStorage
 public import Storage
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
-/// carries its messages, and grows the cluster when the policy says so.
+/// carries its messages, and lets the cluster grow and shrink when the policy says so.
 public final class Coordinator {
   public internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
@@ -15,13 +15,14 @@ public final class Coordinator {
   private let committer: GroupCommitter
   let launcher: any Launcher
   let peers: PeerClient
-  let policy: ScalePolicy
+  var scaler: Scaler
+  let isDryRun: Bool
   let logger: Logger
 
   var pollsInFlight: Set<Principal> = []
   var polledAt: [Principal: MonotonicTime] = [:]
   var reports: [Principal: NodeInfo] = [:]
-  var lastDecision: ScalePolicy.Decision?
+  var lastDecision: Scaler.Decision?
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   var isStopped = false
@@ -37,16 +38,19 @@ public final class Coordinator {
   static let hangTime = Duration.seconds(30)
 
   /// Reads the coordinator's state from `store`, or begins a new cluster there.
+  ///
+  /// - Parameter isDryRun: whether the policy's decisions are only logged.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   public init(
     loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
-    policy: ScalePolicy, settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(),
-    logger: Logger
+    policy: ScalePolicy, isDryRun: Bool = false,
+    settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
     self.store = store
     self.launcher = launcher
-    self.policy = policy
+    scaler = Scaler(policy)
+    self.isDryRun = isDryRun
     self.logger = logger
     peers = PeerClient(loop: loop, credential: credential)
     let relay = CommitRelay(loop: loop)
@@ -147,24 +151,6 @@ public final class Coordinator {
 
   /// The map to route by.
   public var map: ClusterMap { machine.routingMap }
-
-  /// Starts the join of more nodes.
-  /// - Throws: `ClusterError` when the ring is changing or is full.
-  @discardableResult
-  func addNodes(_ count: Int = 1, reason: String) throws(ClusterError) -> [Principal] {
-    try checkRoomForNode()
-    let nodes = try machine.addNodes(count, reason: reason, now: now)
-    scheduleAdvance()
-    return nodes
-  }
-
-  /// - Throws: `ClusterError` when the cluster has as many nodes as it may.
-  func checkRoomForNode() throws(ClusterError) {
-    let count = machine.state.map.members.count
-    guard count >= policy.maximumNodes else { return }
-    throw ClusterError(
-      .conflict, "the cluster has \(count) nodes, the most that --max-nodes allows")
-  }
 
   /// Makes a module that has been received the cluster's: every node gets it.
   func install(

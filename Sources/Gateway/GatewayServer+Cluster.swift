@@ -32,28 +32,15 @@ extension GatewayServer {
     return .done
   }
 
-  /// `scale`: grows the cluster by hand, or tells what that would move.
+  /// `scale`: changes the number of nodes by hand, or tells what that would move.
   func scale(_ exchange: Exchange) throws(Problem) -> Disposition {
     let call = try ControlCall("scale", exchange, credential: credential)
     let request: ScaleRequest = try call.argument()
     do throws(ClusterError) {
-      try coordinator.checkRoomForNode()
+      call.answer(.success(try coordinator.answer(request))).write(to: exchange)
     } catch {
       throw Problem(error)
     }
-    let plan = ScalePlan(coordinator)
-    var result = ScaleResult(
-      node: nil, nodes: UInt32(clamping: plan.nodes), moves: plan.moves, message: plan.message)
-    if request.plan != true {
-      do throws(ClusterError) {
-        let nodes = try coordinator.addNodes(reason: "asked for by hand")
-        result.node = nodes.first
-        result.message = "the node is joining; GET /ring tells when it has"
-      } catch {
-        throw Problem(error)
-      }
-    }
-    call.answer(.success(result)).write(to: exchange)
     return .done
   }
 }
@@ -72,7 +59,11 @@ enum ClusterSummary {
       status = .error(
         .broadcast("\(missing.count) of \(map.members.count) nodes do not serve: \(names)"))
     } else {
-      status = coordinator.machine.state.change == nil ? .ready : .scaleUp
+      status =
+        switch coordinator.machine.state.change {
+        case nil: .ready
+        case let change?: change.leaving.isEmpty ? .scaleUp : .scaleDown
+        }
     }
     return NodeInfo(
       allNodes: map.members.map(\.text), previousNode: nil, nextNode: nil, status: status,
@@ -95,68 +86,21 @@ enum ClusterSummary {
     }
   }
 
+  /// `member`, `joining` or `leaving`, and `left` once the others have its keys; whoever is not
+  /// there: `launching`, `unreachable` or `stopped`.
   static func state(of node: Principal, _ coordinator: Coordinator) -> String {
-    if !coordinator.map.contains(node) { return "joining" }
-    switch coordinator.machine.nodes[node]?.process {
-    case .running: return coordinator.reports[node] == nil ? "unreachable" : "member"
+    let machine = coordinator.machine
+    let change = machine.state.change
+    switch machine.nodes[node]?.process {
+    case .running:
+      if change?.joining.contains(node) == true, !coordinator.map.contains(node) {
+        return "joining"
+      }
+      guard coordinator.reports[node] != nil else { return "unreachable" }
+      guard coordinator.map.contains(node) else { return "left" }
+      return change?.leaving.contains(node) == true ? "leaving" : "member"
     case .launching: return "launching"
     case .stopped, nil: return "stopped"
     }
-  }
-}
-
-/// One node as `/nodes` shows it.
-struct NodeEntry: CandidRecord {
-  var id: Principal
-  var address: String?
-  var state: String
-  var info: NodeInfo?
-
-  static let candidFields = CandidFields(
-    NodeEntry.init(id:address:state:info:),
-    CandidMember("id", \.id), CandidMember("address", \.address), CandidMember("state", \.state),
-    CandidMember("info", \.info))
-}
-
-/// The ring as `/ring` shows it: without the hash key, which is the cluster's secret.
-struct RingDescription: CandidRecord {
-  struct Member: CandidRecord {
-    var id: Principal
-    var address: String?
-    var state: String
-
-    static let candidFields = CandidFields(
-      Member.init(id:address:state:), CandidMember("id", \.id), CandidMember("address", \.address),
-      CandidMember("state", \.state))
-  }
-
-  var epoch: UInt64
-  var revision: UInt64
-  var digest: String
-  var members: [Member]
-  var joining: Principal?
-  var isSettled: Bool
-
-  static let candidFields = CandidFields(
-    RingDescription.init(epoch:revision:digest:members:joining:isSettled:),
-    CandidMember("epoch", \.epoch), CandidMember("revision", \.revision),
-    CandidMember("digest", \.digest),
-    CandidMember("members", \.members), CandidMember("joining", \.joining),
-    CandidMember("settled", \.isSettled))
-}
-
-extension RingDescription {
-  init(_ coordinator: Coordinator) {
-    let map = coordinator.map
-    epoch = map.ring.epoch
-    revision = map.revision
-    digest = map.digestText
-    members = map.members.map { node in
-      Member(
-        id: node, address: map.addresses[node],
-        state: ClusterSummary.state(of: node, coordinator))
-    }
-    joining = coordinator.machine.state.change?.joining.first
-    isSettled = coordinator.machine.isSettled
   }
 }

@@ -60,6 +60,7 @@ public final class GatewayServer: RequestHandler {
   }
 
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
+    try ContentCoding.refuse(exchange)
     if KeyedRequest.isKeyPath(exchange) {
       return try pass(KeyedRequest(value: exchange), exchange)
     }

@@ -19,8 +19,9 @@ public protocol Launcher: AnyObject {
   /// Ends an instance that does not answer any more; `launch` reports it as stopped.
   func kill(_ node: Principal)
 
-  /// Ends the instance at once and removes its data: it never was a member. Repeatable; `done` is
-  /// called on the loop once nothing is left, never within this call.
+  /// Ends the instance, after the answers that are under way, and removes its data: it is no member
+  /// any more, or never was one. Repeatable; `done` is called on the loop once nothing is left,
+  /// never within this call.
   func destroy(_ node: Principal, _ done: @escaping () -> Void)
 
   /// Asks all instances to end and waits for them; those that have not ended in time are killed.

@@ -22,6 +22,8 @@ public final class ProcessLauncher: Launcher {
     public var host: String
     /// How long a node may take until it answers.
     public var launchTimeout = Duration.seconds(30)
+    /// How long a node that is destroyed may take for the answers that are under way.
+    public var drainTimeout = Duration.seconds(15)
 
     public init(directory: String, executable: String, arguments: [String], host: String) {
       self.directory = directory
@@ -47,9 +49,12 @@ public final class ProcessLauncher: Launcher {
   private let settings: Settings
   private let logger: Logger
   private var instances: [Principal: Instance] = [:]
+  /// Nodes that are being destroyed, and when their patience ends.
+  private var endings: [Principal: MonotonicTime] = [:]
   private var onEmpty: (() -> Void)?
 
   private static let pollInterval = Duration.milliseconds(5)
+  private static let endInterval = Duration.milliseconds(20)
 
   public init(loop: EventLoop, settings: Settings, logger: Logger) {
     self.loop = loop
@@ -102,27 +107,34 @@ public final class ProcessLauncher: Launcher {
   }
 
   public func destroy(_ node: Principal, _ done: @escaping () -> Void) {
+    // The instance is kept until its process has ended: its watcher takes the exit status.
     let instance = instances.removeValue(forKey: node)
-    if let watcher = instance?.watcher {
-      try? watcher.send(signal: SIGKILL)
+    if endings[node] == nil {
+      endings[node] = loop.now + settings.drainTimeout
+      if let process = process(of: node) { Glibc.kill(process, SIGTERM) }
     }
     removeWhenEnded(node, keeping: instance, done)
   }
 
-  /// The directory goes after the process, which could write to it until it has ended. The instance
-  /// is kept until then: its watcher takes the exit status.
+  private func process(of node: Principal) -> pid_t? {
+    ProcessTable.find(arguments: identifyingArguments(of: node))
+  }
+
+  /// The directory goes after the process, which could write to it until it has ended.
   private func removeWhenEnded(
     _ node: Principal, keeping instance: Instance?, _ done: @escaping () -> Void
   ) {
-    if let running = ProcessTable.find(arguments: identifyingArguments(of: node)) {
-      Glibc.kill(running, SIGKILL)
-      loop.schedule(after: ProcessLauncher.pollInterval) { [weak self] in
+    if let process = process(of: node) {
+      if let deadline = endings[node], loop.now >= deadline { Glibc.kill(process, SIGKILL) }
+      loop.schedule(after: ProcessLauncher.endInterval) { [weak self] in
         self?.removeWhenEnded(node, keeping: instance, done)
       }
       return
     }
+    endings[node] = nil
     Directory.remove(directory(of: node))
     loop.schedule(after: .zero, done)
+    finishStop()
   }
 
   public func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
@@ -131,6 +143,7 @@ public final class ProcessLauncher: Launcher {
     loop.schedule(after: limit) { [weak self] in
       guard let self else { return }
       for instance in instances.values { try? instance.watcher?.send(signal: SIGKILL) }
+      for node in endings.keys { endings[node] = loop.now }
     }
     finishStop()
   }
@@ -174,7 +187,7 @@ public final class ProcessLauncher: Launcher {
   }
 
   private func finishStop() {
-    guard instances.isEmpty, let done = onEmpty else { return }
+    guard instances.isEmpty, endings.isEmpty, let done = onEmpty else { return }
     onEmpty = nil
     loop.schedule(after: .zero, done)
   }

@@ -30,6 +30,10 @@ public final class CanisterManager {
     /// Buckets of the ring, when this node founds a cluster.
     public var capacity = 1_024
     public var version = scaledStorageVersion
+    /// Bytes a second that a handover may send; 0 is without bound.
+    public var handoverBytesPerSecond: UInt64 = 0
+    /// Whether what a handover sends is compressed where that makes it smaller.
+    public var compressesHandover = false
 
     public init() {}
   }
@@ -45,9 +49,11 @@ public final class CanisterManager {
     self.credential = credential
     self.logger = logger
     application = .builtIn(maximumValueBytes: settings.maximumValueBytes)
+    var limits = NodeMachine.Limits()
+    limits.handoverBytesPerSecond = settings.handoverBytesPerSecond
     node = try Node(
       loop: loop, store: store, durability: settings.durability, credential: credential,
-      logger: logger)
+      limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
     meter = WorkMeter(loop: loop)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
@@ -146,17 +152,7 @@ public final class CanisterManager {
       processID: UInt32(clamping: getpid()))
   }
 
-  public var status: NodeStatus {
-    if isShuttingDown { return .shutDown }
-    guard let id = node.id, let map = node.map else { return .initialized }
-    if let failure = node.failure { return .error(.broadcast(failure.message)) }
-    if let handover = node.handoverStatus {
-      if handover.phase == "failed" { return .error(.migration("the handover has to be aborted")) }
-      return map.contains(id) ? .migrating : .initialized
-    }
-    // A member to be holds the ring, but owns nothing of it.
-    return map.contains(id) ? .ready : .initialized
-  }
+  public var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
 
   package func countRequest() {
     meter.countRequest()

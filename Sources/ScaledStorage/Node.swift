@@ -42,16 +42,19 @@ public final class Node {
   ///   - store: its data; the node is the only user of it.
   ///   - durability: what the store was opened with, as health reports show it.
   ///   - credential: the cluster's, for what the node sends to other nodes.
+  ///   - compressesHandover: whether keys on their way to other nodes are compressed.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   public init(
     loop: EventLoop, store: any StorageEngine, durability: Durability, credential: Credential,
-    limits: NodeMachine.Limits = NodeMachine.Limits(), logger: Logger
+    limits: NodeMachine.Limits = NodeMachine.Limits(), compressesHandover: Bool = false,
+    logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
     self.durability = durability
     self.logger = logger
     machine = try NodeMachine(store: store, limits: limits)
-    peers = PeerClient(loop: loop, credential: credential)
+    peers = PeerClient(
+      loop: loop, credential: credential, compressesMigrations: compressesHandover)
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
@@ -180,11 +183,10 @@ public final class Node {
     return nextTicket
   }
 
+  var status: NodeStatus { machine.status }
   var statistics: NodeMachine.Statistics { machine.statistics }
   var handoverStatus: HandoverStatus? { machine.handoverStatus }
   var isPurging: Bool { machine.isPurging }
-  /// Why the node takes no writes, if it takes none.
-  var failure: ClusterError? { machine.failure }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
   /// commit is done.

@@ -13,7 +13,8 @@ extension NodeServer {
 
   /// A method of the cluster: only who knows the credential may call it.
   func control(_ method: ControlMethod, _ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(method.rawValue, exchange, credential: manager.credential)
+    let call = try ControlCall(
+      method.rawValue, exchange, credential: manager.credential, expandedBytes: maxBodyBytes)
     if let addressee = exchange.header("ss-node"), let id = manager.node.id, addressee != id.text {
       // Another node had this address before.
       throw Problem(

@@ -6,6 +6,8 @@ import Placement
 /// A node's HTTP interface: keys, methods, control and health.
 public final class NodeServer: RequestHandler {
   let manager: CanisterManager
+  /// The largest body, compressed or not.
+  let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
   private let forwarder: Forwarder
@@ -15,6 +17,7 @@ public final class NodeServer: RequestHandler {
   ///   messages; both fit in `limits.maxBodyBytes`.
   public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
     self.manager = manager
+    maxBodyBytes = limits.maxBodyBytes
     client = HTTPClient(loop: loop, limits: .forwarding(limits))
     forwarder = Forwarder(loop: loop, client: client)
     server = HTTPServer(loop: loop, limits: limits, handler: self)
@@ -54,6 +57,7 @@ public final class NodeServer: RequestHandler {
   }
 
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
+    try ContentCoding.refuse(exchange, except: "/handle_event")
     if KeyedRequest.isKeyPath(exchange) {
       return try run(KeyedRequest(value: exchange), exchange)
     }

@@ -9,12 +9,16 @@ package final class PeerClient {
 
   package let client: HTTPClient
   private let credential: Credential
+  private let compressesMigrations: Bool
+  /// Nodes of older programs, which take keys only as they are.
+  private var plainNodes: Set<Principal> = []
 
   private static let deadline = Duration.seconds(10)
 
-  package init(loop: EventLoop, credential: Credential) {
+  package init(loop: EventLoop, credential: Credential, compressesMigrations: Bool = false) {
     client = HTTPClient(loop: loop)
     self.credential = credential
+    self.compressesMigrations = compressesMigrations
   }
 
   package func shutdown() {
@@ -25,7 +29,15 @@ package final class PeerClient {
     _ event: CanisterManagerEvent, to node: Principal, at address: String, epoch: UInt64,
     _ completion: @escaping Completion
   ) {
-    call(.handleEvent, event, to: node, at: address, epoch: epoch, completion)
+    guard case .migrate = event, compressesMigrations, !plainNodes.contains(node) else {
+      return call(.handleEvent, event, to: node, at: address, epoch: epoch, completion)
+    }
+    call(.handleEvent, event, to: node, at: address, epoch: epoch, isCompressed: true) {
+      [weak self] result in
+      // An older program takes the compressed bytes for bad arguments.
+      if case .failure(let error) = result, !error.isRetryable { self?.plainNodes.insert(node) }
+      completion(result)
+    }
   }
 
   package func initialise(
@@ -63,16 +75,20 @@ package final class PeerClient {
 
   private func call<Argument: CandidConvertible>(
     _ method: ControlMethod, _ argument: Argument, to node: Principal, at address: String,
-    epoch: UInt64?, _ completion: @escaping Completion
+    epoch: UInt64?, isCompressed: Bool = false, _ completion: @escaping Completion
   ) {
     let name = method.rawValue
     do {
-      let body = try CandidArguments.encode(argument)
+      var body = try CandidArguments.encode(argument)
       var headers = [
         ("content-type", "application/candid"), ("accept", "application/json"),
         ("authorization", credential.headerValue), ("ss-node", node.text),
       ]
       if let epoch { headers.append(("ss-epoch", String(epoch))) }
+      if isCompressed, let smaller = Deflate.compressed(body) {
+        body = smaller
+        headers.append(("content-encoding", "deflate"))
+      }
       let request = ClientRequest(
         method: .post, target: "/" + name, headers: headers, body: body)
       client.send(request, to: try SocketAddress(address), deadline: PeerClient.deadline) {
@@ -97,8 +113,11 @@ package final class PeerClient {
     case .success(let response):
       let detail = String(decoding: response.body.prefix(500), as: UTF8.self)
       let code = response.header("ss-error").flatMap(ClusterError.Code.init(rawValue:))
+      let isRefused = response.status == 400 || response.status == 415
       return .failure(
-        ClusterError(code ?? .conflict, "\(method) was answered \(response.status): \(detail)"))
+        ClusterError(
+          code ?? (isRefused ? .malformed : .conflict),
+          "\(method) was answered \(response.status): \(detail)"))
     }
   }
 }

@@ -16,7 +16,7 @@ extension LayerRules {
       "Placement": [],
       "Storage": [],
       "RocksDBStorage": ["Storage", "CRocksDB"],
-      "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL"],
+      "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
       "ScaledStorage": ["Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage"],
@@ -31,7 +31,7 @@ extension LayerRules {
       "scaled-storage": ["Commands"],
     ],
     everywhere: ["Glibc", "Synchronization"],
-    systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB"])
+    systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CZlib"])
 
   /// The imports that no rule allows, and the targets that no rule knows.
   func violations(in files: [RepositoryFile]) -> [Violation] {

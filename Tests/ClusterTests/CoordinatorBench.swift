@@ -113,6 +113,18 @@ final class CoordinatorBench {
     advance()
   }
 
+  /// A settled node bears this load.
+  func bear(_ node: Principal, _ load: ScalePolicy.Load) {
+    guard var report = told[node] else { return }
+    report.keys = load.keys
+    report.bytes = load.bytes
+    report.requestsPerSecond = load.requestsPerSecond
+    report.utilisation = load.utilisation
+    told[node] = report
+    machine.reported(node, report, now: now)
+    advance()
+  }
+
   func report(
     _ node: Principal, epoch: UInt64, revision: UInt64 = 1, keys: UInt64 = 0, bytes: UInt64 = 0,
     phase: String? = nil, sent: UInt64 = 0, isPurging: Bool = false

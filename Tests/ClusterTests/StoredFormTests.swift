@@ -129,7 +129,7 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
 
   @Test("What older programs stored and sent is read as the same values")
   func olderPrograms() throws {
-    for (name, hex) in try Self.known("older-forms") {
+    for (name, hex) in try Self.lines(of: "older-forms") {
       let sample = try #require((Self.stored + Self.sent).first { $0.name == name })
       #expect(try sample.copy(bytes(hex)) == sample.encode(), "\(name)")
     }
@@ -173,16 +173,19 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
   }
 
   /// The bytes in hexadecimal, by name.
-  private static func known(_ file: String = "stored-forms") throws -> [String: String] {
+  private static func known() throws -> [String: String] {
+    Dictionary(uniqueKeysWithValues: try lines(of: "stored-forms"))
+  }
+
+  /// Names and bytes in hexadecimal; a name may have the forms of several programs.
+  private static func lines(of file: String) throws -> [(String, String)] {
     let url = try #require(
       Bundle.module.url(
         forResource: file, withExtension: "txt", subdirectory: "Vectors"))
-    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
-    return Dictionary(
-      uniqueKeysWithValues: lines.map { line in
-        let words = line.split(separator: " ")
-        return (String(words[0]), String(words[words.count - 1]))
-      })
+    return try String(contentsOf: url, encoding: .utf8).split(separator: "\n").map { line in
+      let words = line.split(separator: " ")
+      return (String(words[0]), String(words[words.count - 1]))
+    }
   }
 
   private func bytes(_ hex: String) -> [UInt8] {

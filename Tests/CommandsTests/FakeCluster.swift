@@ -89,7 +89,8 @@ final class FakeCluster {
           id: id, address: node.server.map { "\($0.address)" }, state: "member")
       }
       let ring = RingListing(
-        epoch: 2, digest: "0", members: members, joining: nil, isSettled: isSettled)
+        epoch: 2, digest: "0", members: members, joining: nil, isSettled: isSettled,
+        change: nil, ending: nil, lastFailure: nil)
       return answer(ring, exchange)
     }
     guard let key = FakeCluster.key(exchange), let address = owner(key).server?.address else {

@@ -55,12 +55,15 @@ struct ServiceSettingsTests {
   @Test(arguments: [
     ["--scale-up-at", "0"], ["--max-nodes", "0"], ["--max-nodes", "1025"],
     ["--min-nodes", "3", "--max-nodes", "2"], ["--scale-up-at-bytes", "0"],
+    ["--scale-down-at", "0"], ["--scale-down-at", "1"], ["--scale-down-at", "never"],
+    ["--scale-up-at-utilisation", "1.5"], ["--scale-up-at-rps=-1"],
+    ["--scale-down-after=-1"], ["--scale-up-after", "nan"], ["--scale-down-after", "1e9"],
   ])
   func `bounds that make no sense are wrong usage`(arguments: [String]) throws {
     let configuration = try Configuration(file: nil, known: [], environment: [:])
     let options = try ScalingOptions.parse(arguments)
     #expect(throws: ConfigurationError.self) {
-      try ClusterService.policy(options, configuration)
+      try ScalingSettings(options, configuration)
     }
   }
 

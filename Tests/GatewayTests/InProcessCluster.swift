@@ -19,8 +19,8 @@ final class InProcessCluster {
   let client: HTTPClient
 
   init(
-    policy: ScalePolicy = .threshold(keys: .max), store: MemoryEngine = MemoryEngine(),
-    launcher earlier: InProcessLauncher? = nil
+    policy: ScalePolicy = .threshold(keys: .max), isDryRun: Bool = false,
+    store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil
   ) throws {
     loop = try earlier?.loop ?? EventLoop()
     self.store = store
@@ -28,7 +28,7 @@ final class InProcessCluster {
     client = HTTPClient(loop: loop)
     coordinator = try Coordinator(
       loop: loop, store: store, launcher: launcher, credential: launcher.credential,
-      policy: policy, logger: .silent)
+      policy: policy, isDryRun: isDryRun, logger: .silent)
     gateway = GatewayServer(
       coordinator: coordinator, credential: launcher.credential, forward: .return,
       maximumValueBytes: 1 << 20, loop: loop, limits: ServerLimits())
@@ -141,9 +141,15 @@ final class InProcessLauncher: Launcher {
 
   func destroy(_ node: Principal, _ done: @escaping () -> Void) {
     destroyed.append(node)
-    kill(node)
-    engines[node] = nil
-    loop.schedule(after: .zero, done)
+    guard let server = running.removeValue(forKey: node)?.server else {
+      engines[node] = nil
+      loop.schedule(after: .zero, done)
+      return
+    }
+    server.shutdown(within: .seconds(5)) { [self] in
+      engines[node] = nil
+      done()
+    }
   }
 
   func stopAll(within limit: Duration, _ done: @escaping () -> Void) {

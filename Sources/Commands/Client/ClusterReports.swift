@@ -30,19 +30,66 @@ struct RingListing: CandidRecord {
   var epoch: UInt64
   var digest: String
   var members: [Member]
-  /// The node that is about to join.
+  /// The node that is about to join, in the answers of earlier gateways; `change` tells more.
   var joining: Principal?
   /// No change is under way and every member is in its place.
   var isSettled: Bool
+  var change: Change?
+  /// Nodes that have left and whose process ends.
+  var ending: [Principal]?
+  var lastFailure: String?
+
+  /// The change of the ring that is under way.
+  struct Change: CandidRecord {
+    var joining: [Principal]
+    var leaving: [Principal]
+    var epoch: UInt64
+    var step: String
+    var scannedKeys: UInt64
+    var keys: UInt64
+    var sentBytes: UInt64
+    var expectedBytes: UInt64
+    var bytesPerSecond: UInt64
+
+    static let candidFields = CandidFields(
+      Change.init(
+        joining:leaving:epoch:step:scannedKeys:keys:sentBytes:expectedBytes:bytesPerSecond:),
+      CandidMember("joining", \.joining), CandidMember("leaving", \.leaving),
+      CandidMember("epoch", \.epoch), CandidMember("step", \.step),
+      CandidMember("scanned_keys", \.scannedKeys), CandidMember("keys", \.keys),
+      CandidMember("sent_bytes", \.sentBytes), CandidMember("expected_bytes", \.expectedBytes),
+      CandidMember("bytes_per_second", \.bytesPerSecond))
+  }
 
   static let candidFields = CandidFields(
-    RingListing.init(epoch:digest:members:joining:isSettled:),
+    RingListing.init(epoch:digest:members:joining:isSettled:change:ending:lastFailure:),
     CandidMember("epoch", \.epoch), CandidMember("digest", \.digest),
     CandidMember("members", \.members), CandidMember("joining", \.joining),
-    CandidMember("settled", \.isSettled))
+    CandidMember("settled", \.isSettled), CandidMember("change", \.change),
+    CandidMember("ending", \.ending), CandidMember("last_failure", \.lastFailure))
 
   /// Whether every member serves.
-  var isReady: Bool { !members.isEmpty && members.allSatisfy { $0.state == "member" } }
+  var isReady: Bool {
+    !members.isEmpty && members.allSatisfy { ["member", "leaving"].contains($0.state) }
+  }
+
+  /// What goes on with the ring, in a line.
+  var changeText: String {
+    guard let change else {
+      if let joining { return "\(joining.text) is joining" }
+      if let node = ending?.first { return "\(node.text) has left, and its process ends" }
+      return isSettled ? "settled" : "not settled"
+    }
+    let nodes = change.joining + change.leaving
+    var text = nodes.map(\.text).joined(separator: ", ") + (nodes.count == 1 ? " is " : " are ")
+    text += (change.leaving.isEmpty ? "joining" : "leaving") + ": \(change.step)"
+    guard change.keys > 0 else { return text }
+    text += ", \(Figures.grouped(change.scannedKeys)) of \(Figures.grouped(change.keys)) keys"
+    text += " seen, \(Figures.bytes(change.sentBytes)) of about "
+    text += "\(Figures.bytes(change.expectedBytes)) sent"
+    guard change.bytesPerSecond > 0 else { return text }
+    return text + ", \(Figures.bytes(change.bytesPerSecond))/s"
+  }
 }
 
 extension ClusterReply {

@@ -29,6 +29,7 @@ struct InfoCommand: ParsableCommand {
   private func printTable(_ connection: ClusterConnection) throws -> Bool {
     let whole: NodeInfo = try connection.perform(.query("node_info")).result()
     var nodes: [NodeListing] = []
+    var change = ""
     let reply = try connection.perform(.query("nodes"))
     if reply.status == 404 {
       // A node knows of itself only.
@@ -38,8 +39,11 @@ struct InfoCommand: ParsableCommand {
       ]
     } else {
       nodes = try reply.checked().result()
+      let ring = try connection.ring()
+      if ring.change != nil { change = ring.changeText + "\n" }
     }
-    try StandardStreams.write(InfoCommand.table(nodes) + InfoCommand.summary(whole, nodes))
+    try StandardStreams.write(
+      InfoCommand.table(nodes) + InfoCommand.summary(whole, nodes) + change)
     return whole.status.isServing
   }
 

@@ -35,8 +35,6 @@ struct RingCommand: ParsableCommand {
     for (index, member) in ring.members.enumerated() {
       table.add(String(index + 1), member.id.text, member.address ?? "-", member.state)
     }
-    let change =
-      ring.joining.map { "\($0.text) is joining" } ?? (ring.isSettled ? "settled" : "not settled")
-    return "epoch \(ring.epoch), digest \(ring.digest), \(change)\n" + table.text
+    return "epoch \(ring.epoch), digest \(ring.digest), \(ring.changeText)\n" + table.text
   }
 }

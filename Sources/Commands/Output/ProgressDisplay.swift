@@ -25,12 +25,19 @@ struct ProgressDisplay {
 
   /// - Parameter fraction: how much of the work is done, 0 to 1.
   mutating func update(_ count: UInt64, fraction: Double) {
-    let now = MonotonicTime.current()
-    guard
-      now - last >= (isTerminal ? ProgressDisplay.barInterval : ProgressDisplay.lineInterval)
-    else { return }
-    last = now
-    let text = line(count, fraction: fraction, after: (now - begin).seconds)
+    guard isDue else { return }
+    show(line(count, fraction: fraction, after: (MonotonicTime.current() - begin).seconds))
+  }
+
+  private var isDue: Bool {
+    MonotonicTime.current() - last
+      >= (isTerminal ? ProgressDisplay.barInterval : ProgressDisplay.lineInterval)
+  }
+
+  /// Shows a line of one's own, now and then.
+  mutating func show(_ text: String) {
+    guard isDue else { return }
+    last = .current()
     if isTerminal {
       hasBar = true
       try? StandardStreams.write(Array("\r\u{1b}[K\(text)".utf8), to: STDERR_FILENO)

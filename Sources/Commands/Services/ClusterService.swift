@@ -20,19 +20,17 @@ final class ClusterService {
 
   private static let drainTime = Duration.seconds(5)
   private static let nodeTime = Duration.seconds(15)
-  /// The buckets of a ring.
-  private static let mostNodes = 1_024
 
   static func run(_ options: ServiceOptions, _ scaling: ScalingOptions, stopsNodes: Bool) throws {
     let configuration = try Configuration(
       file: options.config, known: ServiceOptions.names + ScalingOptions.names)
     let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8080")
-    let policy = try policy(scaling, configuration)
+    let scaling = try ScalingSettings(scaling, configuration)
     let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
     var service: ClusterService?
     try process.onStop({ service?.stop() }, hurry: { service?.hurry() })
     let running = try ClusterService(
-      settings, policy: policy, process: process, stopsNodes: stopsNodes)
+      settings, scaling: scaling, process: process, stopsNodes: stopsNodes)
     service = running
     try running.start()
     process.loop.run()
@@ -40,32 +38,9 @@ final class ClusterService {
     throw ExitCode(process.exitStatus)
   }
 
-  static func policy(
-    _ options: ScalingOptions, _ configuration: Configuration
-  ) throws -> ScalePolicy {
-    let keys = try configuration.value("scale-up-at", flag: options.scaleUpAt, default: 1_000_000)
-    let bytes = try configuration.value(
-      "scale-up-at-bytes", flag: options.scaleUpAtBytes, default: 8 << 30)
-    guard keys > 0, bytes > 0 else {
-      throw ConfigurationError(message: "scale-up-at and scale-up-at-bytes are 1 or more")
-    }
-    var policy = ScalePolicy.threshold(keys: keys, bytes: bytes)
-    policy.minimumNodes = try configuration.value("min-nodes", flag: options.minNodes, default: 1)
-    policy.maximumNodes = try configuration.value("max-nodes", flag: options.maxNodes, default: 64)
-    policy.cooldown = try configuration.value("cooldown", flag: options.cooldown, default: 100)
-    let most = ClusterService.mostNodes
-    guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes,
-      policy.maximumNodes <= most
-    else {
-      throw ConfigurationError(
-        message: "min-nodes is \(policy.minimumNodes) and max-nodes \(policy.maximumNodes); "
-          + "it must be 1 <= min-nodes <= max-nodes <= \(most)")
-    }
-    return policy
-  }
-
   private init(
-    _ settings: ServiceSettings, policy: ScalePolicy, process: ServiceProcess, stopsNodes: Bool
+    _ settings: ServiceSettings, scaling: ScalingSettings, process: ServiceProcess,
+    stopsNodes: Bool
   ) throws {
     self.settings = settings
     self.process = process
@@ -77,8 +52,8 @@ final class ClusterService {
     let launcher = ProcessLauncher(
       loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
-      loop: process.loop, store: store, launcher: launcher, credential: credential, policy: policy,
-      logger: process.logger)
+      loop: process.loop, store: store, launcher: launcher, credential: credential,
+      policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger)
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
       maximumValueBytes: settings.maxValueBytes, loop: process.loop,
@@ -95,6 +70,8 @@ final class ClusterService {
         "--credential-file", URL(fileURLWithPath: settings.credentialFile).path,
         "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
         "--max-value-bytes", String(settings.maxValueBytes),
+        "--handover-rate", settings.handoverRate.description,
+        "--handover-compression", settings.handoverCompression.rawValue,
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }

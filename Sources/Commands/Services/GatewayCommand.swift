@@ -38,23 +38,3 @@ struct UpCommand: ParsableCommand {
     }
   }
 }
-
-/// When the cluster grows.
-struct ScalingOptions: ParsableArguments {
-  @Option(help: "Add a node once any node holds more than this many keys. (default: 1000000)")
-  var scaleUpAt: UInt64?
-
-  @Option(help: "Add a node once any node holds more bytes than this. (default: 8589934592)")
-  var scaleUpAtBytes: UInt64?
-
-  @Option(help: "The fewest nodes. (default: 1)")
-  var minNodes: Int?
-
-  @Option(help: "The most nodes. (default: 64)")
-  var maxNodes: Int?
-
-  @Option(help: "Milliseconds between two changes of the ring. (default: 100)")
-  var cooldown: UInt64?
-
-  static let names = ["scale-up-at", "scale-up-at-bytes", "min-nodes", "max-nodes", "cooldown"]
-}

@@ -80,6 +80,8 @@ final class NodeService {
     node.durability = settings.durability
     node.maximumValueBytes = settings.maxValueBytes
     node.forward = settings.forward
+    node.handoverBytesPerSecond = settings.handoverRate.count
+    node.compressesHandover = settings.handoverCompression == .on
     let manager = try CanisterManager(
       loop: process.loop, store: store, credential: try settings.credential(), settings: node,
       logger: process.logger)

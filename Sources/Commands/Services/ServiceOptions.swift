@@ -29,6 +29,13 @@ struct ServiceOptions: ParsableArguments {
   @Option(help: "The largest value in bytes. (default: 1048576)")
   var maxValueBytes: Int?
 
+  @Option(
+    help: "Bytes a second that a node sends to others when keys move, as 50M; 0 is unbounded.")
+  var handoverRate: ByteCount?
+
+  @Option(help: "Whether moving keys are compressed on their way: on or off. (default: off)")
+  var handoverCompression: String?
+
   @Option(help: "How much is logged: trace, debug, info, notice, warning, error. (default: info)")
   var logLevel: String?
 
@@ -37,7 +44,7 @@ struct ServiceOptions: ParsableArguments {
 
   static let names = [
     "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
-    "allow-plaintext",
+    "handover-rate", "handover-compression", "allow-plaintext",
   ]
 }
 
@@ -49,6 +56,8 @@ struct ServiceSettings {
   var forward: ForwardMode
   var durability: Durability
   var maxValueBytes: Int
+  var handoverRate: ByteCount
+  var handoverCompression: Switch
   var logLevel: Logger.Level
   var allowPlaintext: Bool
 
@@ -63,6 +72,10 @@ struct ServiceSettings {
     logLevel = try ServiceSettings.choice("log-level", options.logLevel, configuration, .info)
     maxValueBytes = try configuration.value(
       "max-value-bytes", flag: options.maxValueBytes, default: 1 << 20)
+    handoverRate = try configuration.value(
+      "handover-rate", flag: options.handoverRate, default: ByteCount(count: 0))
+    handoverCompression = try ServiceSettings.choice(
+      "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
       "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {

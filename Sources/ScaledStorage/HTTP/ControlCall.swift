@@ -9,9 +9,11 @@ package struct ControlCall {
   /// How results are written.
   private let representation: Representation
 
-  /// - Throws: `Problem` 401 and 403 without the credential, 405, 406 and 415 for other faults.
+  /// - Parameter expandedBytes: the most bytes that a compressed body may stand for.
+  /// - Throws: `Problem` 401 and 403 without the credential, 405, 406 and 415 for other faults, 400
+  ///   and 413 for a body that cannot be expanded.
   package init(
-    _ name: String, _ exchange: Exchange, credential: Credential
+    _ name: String, _ exchange: Exchange, credential: Credential, expandedBytes: Int = 0
   ) throws(Problem) {
     try ControlCall.authorise(credential, exchange, name)
     guard exchange.method == .post else {
@@ -21,7 +23,7 @@ package struct ControlCall {
     given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     representation = try Representation.ofAnswer(
       accept: exchange.header("accept"), fallback: given)
-    body = exchange.body
+    body = try ContentCoding.body(of: exchange, limit: expandedBytes)
   }
 
   /// - Throws: `Problem` 401 without a credential, 403 with another one.

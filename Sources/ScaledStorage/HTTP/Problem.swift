@@ -16,6 +16,8 @@ package struct Problem: Error, Hashable, Sendable {
   package var allow: String?
   /// The entity tag that stands, where a condition named another one.
   package var entityTag: String?
+  /// The content codings that are taken, where another one was used.
+  package var acceptEncoding: String?
 
   package init(_ status: Int, _ code: String, _ detail: String) {
     self.status = status
