@@ -140,11 +140,7 @@ struct KeyModel {
     next(stored(value &+ 1, ttl: nil, version: version, by: operation, over: state))
   }
 
-<<<<<<< HEAD
-  /// What is known of a live value on which a request with `condition` acted; nil if it would not.
-=======
   /// What is known of a live value on which a request acted; nil when its condition refuses.
->>>>>>> origin/main
   private func allowed(_ condition: KeyOperation.Condition, _ state: KeyState) -> KeyState? {
     switch condition {
     case .none, .exists: state

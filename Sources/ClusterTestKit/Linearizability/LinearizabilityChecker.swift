@@ -5,13 +5,8 @@
 /// and the memory of Lowe: Testing for Linearizability (2017): the history is read once, in the
 /// order of time, with all configurations that explain it so far; an operation takes effect only
 /// when it returns, or when one that returns needs it before. Operations whose outcome is unknown
-<<<<<<< HEAD
-/// wait in a pool for ever. A configuration that can do all that another one can, and more,
-/// replaces it, so that this pool does not multiply the configurations.
-=======
 /// wait in a pool for ever. A configuration that can do all that another can, and more, replaces
 /// it, so that this pool does not multiply the configurations.
->>>>>>> origin/main
 ///
 /// O(operations × concurrent operations) for common histories; the bounds end the others.
 package struct LinearizabilityChecker: Sendable {

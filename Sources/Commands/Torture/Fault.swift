@@ -29,14 +29,17 @@ enum Change: String, CaseIterable {
   case up
   case upByTwo = "up by two"
   case down
+  case drain
   case cancel
 
   /// The argument of `POST /scale`, in Candid's text.
-  var request: String {
+  /// - Parameter node: the number of the node to drain.
+  func request(node: String) -> String {
     switch self {
     case .up: "(record { action = variant { Up } })"
     case .upByTwo: "(record { action = variant { Up }; count = opt (2 : nat32) })"
     case .down: "(record { action = variant { Down } })"
+    case .drain: "(record { action = variant { Drain }; nodes = opt vec { \"\(node)\" } })"
     case .cancel: "(record { action = variant { Cancel } })"
     }
   }

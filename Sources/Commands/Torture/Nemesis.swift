@@ -98,7 +98,7 @@ final class Nemesis {
       // Longer than a node may go without an answer before it counts as hung.
       return .milliseconds(Int64(31_000 + random.below(6_000)))
     }
-    return .milliseconds(Int64(random.below(random.chance(0.5) ? longest / 4 + 1 : longest + 1)))
+    return .milliseconds(Int64(random.below(random.chance(0.7) ? longest / 5 + 1 : longest + 1)))
   }
 
   /// Every kind comes up, in an order that the seed shuffles, before one comes again.
@@ -125,7 +125,9 @@ final class Nemesis {
   }
 
   private func begin(_ change: Change) throws(CommandFailure) {
-    switch try cluster.change(change) {
+    let nodes = change == .drain ? processes.nodes : []
+    let number = random.pick(nodes)?.name.split(separator: "-").last.map(String.init) ?? "1"
+    switch try cluster.change(change, node: number) {
     case .begun: changes[change.rawValue, default: 0] += 1
     case .unknown: unknownChanges.insert(change)
     case .refused: break

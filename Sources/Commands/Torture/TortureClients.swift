@@ -167,9 +167,11 @@ final class TortureClients {
   private func route() -> TortureSender.Route? {
     let node = random.pick(targets.nodes)
     let forward: TortureSender.Forward = random.below(2) == 0 ? .follow : .proxy
-    if random.below(2) == 0, let node {
-      return TortureSender.Route(address: node, forward: forward)
+    let address = random.below(2) == 0 ? node ?? targets.gateway : targets.gateway ?? node
+    // Most give up before a fault ends; some outlast it.
+    let patience = Duration.milliseconds(random.below(8) == 0 ? 3_000 : 400)
+    return address.map {
+      TortureSender.Route(address: $0, forward: forward, patience: patience)
     }
-    return (targets.gateway ?? node).map { TortureSender.Route(address: $0, forward: forward) }
   }
 }

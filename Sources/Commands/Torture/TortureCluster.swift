@@ -91,15 +91,17 @@ final class TortureCluster {
   }
 
   /// Asks for a change of the cluster's size.
-  func change(_ change: Change) throws(CommandFailure) -> Change.Answer {
+  /// - Parameter node: the number of the node to drain.
+  func change(_ change: Change, node: String) throws(CommandFailure) -> Change.Answer {
     let request = ClusterRequest(
       method: .post, target: "/scale",
       headers: [("content-type", "text/candid"), ("accept", "application/candid")],
-      body: Array(change.request.utf8), isRepeatable: false)
+      body: Array(change.request(node: node).utf8), isRepeatable: false)
     do throws(CommandFailure) {
       let reply = try mainLine.ask(try gateway(), request)
       if reply.isSuccess { return .begun }
-      return reply.status == 400 ? .unknown : .refused
+      // What is malformed has been understood.
+      return reply.status == 400 && reply.problem.code != "malformed" ? .unknown : .refused
     } catch {
       if mainLine.isInterrupted { throw error }
       return .refused

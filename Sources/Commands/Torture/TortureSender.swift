@@ -16,13 +16,12 @@ final class TortureSender {
   struct Route {
     var address: SocketAddress
     var forward: Forward
+    var patience = Duration.seconds(3)
   }
 
   private let clients: [HTTPClient]
   private let begin = MonotonicTime.current()
 
-  /// Shorter than many faults last.
-  private static let deadline = Duration.seconds(3)
   private static let mostForwards = 6
 
   init(loop: EventLoop, connections: Int = 4) {
@@ -53,7 +52,7 @@ final class TortureSender {
     request.headers.append(("ss-forward", route.forward == .proxy ? "proxy" : "return"))
     let journey = Journey(
       client: clients[connection % clients.count], forward: route.forward,
-      until: .current() + TortureSender.deadline, completion: completion)
+      until: .current() + route.patience, completion: completion)
     follow(journey, request, to: route.address, hops: 0)
   }
 
