@@ -65,7 +65,8 @@ final class Nemesis {
     case .goOn(let node): processes.signal(SIGCONT, node)
     case .gatewayGoesOn: processes.signalGateway(SIGCONT)
     case .startGateway:
-      // An orderly end may still be on its way.
+      // An orderly end may still be on its way, and have been paused.
+      processes.signalGateway(SIGCONT)
       let hasEnded = try mainLine.wait(atMost: Nemesis.endTime) { !processes.isGatewayRunning }
       guard hasEnded else { throw CommandFailure("the gateway did not end when it was told to") }
       try processes.startGateway()
