@@ -66,7 +66,9 @@ struct KeyModel {
       guard let state = allowed(condition, state) else { return }
       next(stored(value, ttl: ttl, version: nil, by: operation, over: state))
     case (.delete(let condition), .deleted(let version)):
-      guard let state = allowed(condition, state), version > state.floor else { return }
+      guard let state = allowed(condition, state), version.map({ $0 > state.floor }) ?? true else {
+        return
+      }
       next(state.removed(at: version))
     case (.delete(let condition), .unknown):
       guard let state = allowed(condition, state) else { return }
