@@ -96,7 +96,7 @@ let package = Package(
     tests(
       "CommandsTests",
       [
-        "Candid", "Cluster", "Commands", "HTTPTransport", "ScaledStorage",
+        "Candid", "Cluster", "ClusterTestKit", "Commands", "HTTPTransport", "ScaledStorage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

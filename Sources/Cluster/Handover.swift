@@ -127,7 +127,7 @@ struct Handover {
 struct Purge {
   /// Where the scan goes on.
   var cursor: [UInt8]
-  /// The turn that carries the last page.
+  /// The turn that carries the last page; at first the last write that may leave a tombstone.
   var barrier: UInt64 = 0
   /// Whether the whole store has been seen.
   var isScanned = false

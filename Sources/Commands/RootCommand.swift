@@ -49,7 +49,7 @@ struct RootCommand: ParsableCommand {
         name: "Data and measurements",
         subcommands: [
           LoadCommand.self, StressCommand.self, BenchCommand.self, CandidCommand.self,
-          PlacementCommand.self, SimulateCommand.self,
+          PlacementCommand.self, SimulateCommand.self, TortureCommand.self,
         ]),
     ])
 }

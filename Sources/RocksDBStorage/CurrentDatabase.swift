@@ -56,7 +56,7 @@ final class CurrentDatabase: Sendable {
     try state.withLock { (state) throws(StorageError) in
       guard !state.isClosed, let database = state.database else { return }
       // Memtables are flushed beside the log that holds the same data; and some for the manifest.
-      let needed = database.memtableByteCount &+ bytes &+ (1 << 20)
+      let needed = database.memtableByteCount &+ bytes &+ FileSystem.openingByteCount
       guard FileSystem.freeByteCount(path) >= needed else { throw error }
       database.close(toReopen: true)
       state.database = nil

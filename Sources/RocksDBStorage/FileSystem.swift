@@ -21,6 +21,37 @@ enum FileSystem {
     return overflow ? .max : bytes
   }
 
+  /// Refuses a directory whose database could not be opened for want of room: opening writes what
+  /// the logs hold into tables, and RocksDB, where it was built with assertions, ends the process
+  /// when that fails.
+  static func checkRoom(toOpen path: String) throws(StorageError) {
+    let disk = byteCounts(path)
+    let needed = logByteCount(path) + openingByteCount
+    guard disk.total > 0, disk.free < needed else { return }
+    throw StorageError(
+      .noSpace,
+      "the disk has \(disk.free) bytes left, and opening takes \(needed); make room", path: path)
+  }
+
+  /// For the manifest and its like.
+  static let openingByteCount: UInt64 = 1 << 20
+
+  /// Bytes of the log files of the database in `path`.
+  private static func logByteCount(_ path: String) -> UInt64 {
+    guard let directory = opendir(path) else { return 0 }
+    defer { closedir(directory) }
+    var bytes: UInt64 = 0
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      var status = stat()
+      guard name.hasSuffix(".log"), stat(path + "/" + name, &status) == 0 else { continue }
+      bytes += UInt64(max(0, status.st_size))
+    }
+    return bytes
+  }
+
   /// Creates `path` and its missing parents with mode 0700 and makes the entries durable.
   static func createDirectory(_ path: String) throws(StorageError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {

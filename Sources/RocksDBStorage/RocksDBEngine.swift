@@ -24,6 +24,7 @@ public final class RocksDBEngine: StorageEngine {
   ///   a newer program, `corruption`, `noSpace`, `ioError`.
   public init(path: String, options: RocksDBOptions = RocksDBOptions()) throws(StorageError) {
     try FileSystem.createDirectory(path)
+    try FileSystem.checkRoom(toOpen: path)
     self.path = path
     self.options = options
     writeOptions = WriteOptionsHandle(durability: options.durability)

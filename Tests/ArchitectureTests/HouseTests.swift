@@ -32,6 +32,14 @@ import Testing
     expectNone(StyleRules.typesNamedAsModule(in: try Repository.sources(under: "Sources")))
   }
 
+  @Test(
+    "Each defect of the original library that is no missing feature has a test named after it",
+    arguments: Array(1...10) + [12, 14])
+  func defectHasATest(number: Int) throws {
+    let name = "Defect \(number) of the original: "
+    #expect(try Repository.sources(under: "Tests").contains { $0.text.contains(name) })
+  }
+
   @Test func topLevelHoldsWhatItShould() throws {
     expectNone(RepositoryRules.topLevelViolations(names: try Repository.topLevelNames()))
   }

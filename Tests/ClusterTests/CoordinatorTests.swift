@@ -195,7 +195,7 @@ import Testing
     #expect(bench.durable.map.members == [one, two])
   }
 
-  @Test("An undecided join is undone when a step takes too long", arguments: undecided)
+  @Test("Defect 10 of the original: a join that fails leaves nothing behind", arguments: undecided)
   func timeouts(step: Step) throws {
     let bench = try CoordinatorBench.settled()
     try bench.join(upTo: step)
@@ -336,7 +336,7 @@ import Testing
     #expect(bench.sent.map(\.message.name) == ["the module"])
   }
 
-  @Test("A full ring refuses another node")
+  @Test("Defect 7 of the original: a full ring refuses another node, and none is launched")
   func fullRing() throws {
     let bench = try CoordinatorBench(.fresh(hashKey: NodeBench.hashKey, capacity: 1))
     var settings = CoordinatorMachine.Settings()

@@ -12,7 +12,7 @@ import Testing
     .put(value: Array(text.utf8), ttl: nil, condition: condition)
   }
 
-  @Test("A restarted node is who it was and has what it acknowledged")
+  @Test("Defect 14 of the original: a restarted node has what it acknowledged, and its identity")
   func restart() throws {
     let bench = try NodeBench.member()
     let version = try bench.put("kept", key)

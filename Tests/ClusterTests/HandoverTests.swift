@@ -217,7 +217,7 @@ import Testing
     #expect(try target.recount().keys == 10)
   }
 
-  @Test("A late chunk neither undoes a newer value nor brings a deleted one back")
+  @Test("Defect 2 of the original: a late chunk undoes no newer write and brings nothing back")
   func lateChunks() throws {
     let (source, target) = try prepared()
     try source.settle()
@@ -260,7 +260,8 @@ import Testing
     #expect(pauses == pauses.sorted() && pauses[0] >= 20 && pauses[7] == 1_000)
   }
 
-  @Test("Chunks that are not expected, malformed or for others are refused as a whole")
+  @Test(
+    "Defect 4 of the original: chunks that are malformed or not expected are refused as a whole")
   func refusedChunks() throws {
     let (_, target) = try prepared()
     var chunk = TransferChunk.start()

@@ -15,7 +15,7 @@ import Testing
     .put(value: Array(text.utf8), ttl: ttl, condition: condition)
   }
 
-  @Test("A node without a ring refuses requests, retryably")
+  @Test("Defect 12 of the original: a node without a ring refuses requests, retryably")
   func uninitialised() throws {
     let bench = try NodeBench()
     guard case .refused(let error) = try bench.run(.get, key) else { throw Unexpected() }

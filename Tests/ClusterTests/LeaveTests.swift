@@ -11,7 +11,8 @@ import Testing
   private func names(_ bench: CoordinatorBench) -> [String] { bench.sent.map(\.message.name) }
 
   @Test(
-    "Any member may leave, and several at once", arguments: [[1], [2], [4], [1, 3], [2, 3, 4]])
+    "Defect 8 of the original: any member may leave, and several at once",
+    arguments: [[1], [2], [4], [1, 3], [2, 3, 4]])
   func leave(numbers: [UInt64]) throws {
     let bench = try CoordinatorBench.settled(4)
     let leaving = numbers.map(node)

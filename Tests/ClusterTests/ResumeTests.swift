@@ -212,7 +212,7 @@ import Testing
     #expect(pace.mayGoOn(at: 30_000))
   }
 
-  @Test("A member that leaves hands its keys to all others, keeps its copy, and says so")
+  @Test("Defect 8 of the original: a member that leaves hands its keys to those that stay")
   func leave() throws {
     let map = try NodeBench.ring(3)
     let left = try map.leaving([.canister(number: 1)], epoch: 4)

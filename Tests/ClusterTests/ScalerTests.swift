@@ -88,7 +88,7 @@ import Testing
   }
 
   @Test(
-    "After failures in a row the pause doubles up to its bound",
+    "Defect 9 of the original: failures pause scaling, for twice as long each, up to a bound",
     arguments: [(1, 100), (2, 200), (3, 400), (5, 1_000), (70, 1_000)] as [(UInt64, UInt64)])
   func backoff(failures: UInt64, pause: UInt64) throws {
     let bench = try bench(keys: 0)

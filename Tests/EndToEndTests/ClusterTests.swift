@@ -5,7 +5,8 @@ import Testing
 /// What a user does, with the real program: each test has a cluster of its own.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct ClusterEndToEnd {
-  @Test func valuesAreWrittenForwardedReadAndFoundAfterARestart() throws {
+  @Test("Defect 14 of the original: values are written, forwarded, read, and found after a restart")
+  func valuesAreWrittenForwardedReadAndFoundAfterARestart() throws {
     let cluster = try RunningCluster()
     defer { cluster.remove() }
     let user = try HTTPUser(cluster.address)

@@ -114,7 +114,7 @@ struct HashRingTests {
     #expect(ring.members == ["a", "b"].map(id))
   }
 
-  @Test func `a full ring refuses until a member leaves`() throws {
+  @Test func `Defect 7 of the original: a full ring refuses until a member leaves`() throws {
     var ring = try ring("a", "b", "c", "d", "e", "f", "g", "h")
     #expect(code { _ = try ring.joining(id("i"), epoch: 99) } == .ringFull)
     ring = try ring.leaving(id("b"), epoch: 99)
@@ -122,7 +122,10 @@ struct HashRingTests {
     #expect(ring.slots[1] == id("i"))
   }
 
-  @Test func `a replayed log gives an equal ring`() throws {
+  @Test
+  func `Defect 5 of the original: nodes agree on the order of changes, and so on every owner`()
+    throws
+  {
     let ring = try ring("a", "b", "c").leaving(id("b"), epoch: 10).joining(id("d"), epoch: 11)
     let replayed = try HashRing(
       hashKey: ring.hashKey, capacity: 8, epoch: 11, log: ring.log)

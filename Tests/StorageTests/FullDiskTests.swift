@@ -80,4 +80,27 @@ import Testing
     #expect(throws: StorageError.self) { try reopened.commit(batch { $0.put([9], [9]) }) }
     reopened.close()
   }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `a database is not opened on a disk without any room, and is once there is some`() throws {
+    guard let disk = try SmallFileSystem(megabytes: 48) else {
+      print("skipped: mounting a tmpfs is not permitted here")
+      return
+    }
+    let path = disk.path + "/db"
+    let engine = try RocksDBEngine(path: path)
+    let value = [UInt8](repeating: 7, count: 500_000)
+    for number in 0..<8 { try engine.commit(batch { $0.put(key(number), value) }) }
+    engine.close()
+    let ballast = disk.path + "/ballast"
+    let size = FileSystem.freeByteCount(disk.path) - (2 << 20)
+    try Data(count: Int(size)).write(to: URL(fileURLWithPath: ballast))
+    // There is more than the manifest takes, but less than the log holds.
+    let failure = #expect(throws: StorageError.self) { try RocksDBEngine(path: path) }
+    #expect(failure?.code == .noSpace)
+    try FileManager.default.removeItem(atPath: ballast)
+    let reopened = try RocksDBEngine(path: path)
+    for number in 0..<8 { #expect(try reopened.get(key(number)) == value) }
+    reopened.close()
+  }
 }

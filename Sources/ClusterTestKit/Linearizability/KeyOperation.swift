@@ -27,7 +27,8 @@ package struct KeyOperation: Hashable, Sendable, Codable {
     case missing
     /// A value was written. `created`: whether there was none before; nil where nobody told.
     case stored(version: UInt64, created: Bool?)
-    case deleted(version: UInt64)
+    /// A value was deleted, at a version that is nil where nobody told.
+    case deleted(version: UInt64?)
     /// An increment was done; version and new value are nil where nobody told.
     case incremented(version: UInt64?, value: UInt64?)
     /// Nothing was changed; `current` is the version that stands, if there is a value.
@@ -90,7 +91,7 @@ extension KeyOperation.Outcome {
     case .missing: "missing"
     case .stored(let version, let created):
       "stored at version \(version)" + (created == true ? ", created" : "")
-    case .deleted(let version): "deleted at version \(version)"
+    case .deleted(let version): "deleted" + (version.map { " at version \($0)" } ?? "")
     case .incremented(let version, let value):
       "incremented" + (value.map { " to \($0)" } ?? "")
         + (version.map { " at version \($0)" } ?? "")

@@ -66,7 +66,9 @@ struct KeyModel {
       guard let state = allowed(condition, state) else { return }
       next(stored(value, ttl: ttl, version: nil, by: operation, over: state))
     case (.delete(let condition), .deleted(let version)):
-      guard let state = allowed(condition, state), version > state.floor else { return }
+      guard let state = allowed(condition, state), version.map({ $0 > state.floor }) ?? true else {
+        return
+      }
       next(state.removed(at: version))
     case (.delete(let condition), .unknown):
       guard let state = allowed(condition, state) else { return }
@@ -120,7 +122,7 @@ struct KeyModel {
     var next = KeyState(value: value, version: version, floor: max(state.floor, version ?? 0))
     if let ttl {
       let life = ttl &* 1_000
-      let earliest = operation.invoked &+ life
+      let earliest = operation.invoked - operation.invoked % 1_000 &+ life
       next.expiresAfter = earliest - min(earliest, clockUncertainty)
       next.expiresBefore =
         operation.outcome == .unknown ? .max : operation.returned &+ life &+ clockUncertainty

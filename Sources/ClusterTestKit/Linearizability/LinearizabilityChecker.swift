@@ -171,9 +171,9 @@ extension KeyOperation.Outcome {
   fileprivate var greatestFloor: UInt64 {
     switch self {
     case .value(_, let version), .preconditionFailed(let version?): version
-    case .stored(let version, _), .deleted(let version), .incremented(let version?, _):
+    case .stored(let version, _), .deleted(let version?), .incremented(let version?, _):
       version == 0 ? 0 : version - 1
-    case .missing, .incremented, .preconditionFailed, .notDone, .unknown: .max
+    case .missing, .deleted, .incremented, .preconditionFailed, .notDone, .unknown: .max
     }
   }
 }

@@ -28,6 +28,7 @@ package struct Answer {
     headers.append(("ss-error", problem.code))
     if let seconds = problem.retryAfter { headers.append(("retry-after", String(seconds))) }
     if let allow = problem.allow { headers.append(("allow", allow)) }
+    if let tag = problem.entityTag { headers.append(("etag", tag)) }
     if let coding = problem.acceptEncoding { headers.append(("accept-encoding", coding)) }
     // RFC 9110 section 15.5.2: a 401 names the scheme to use.
     if problem.status == 401 { headers.append(("www-authenticate", "Bearer")) }

@@ -14,6 +14,8 @@ package struct Problem: Error, Hashable, Sendable {
   package var retryAfter: Int?
   /// The methods that the path has, where another one was used.
   package var allow: String?
+  /// The entity tag that stands, where a condition named another one.
+  package var entityTag: String?
   /// The content codings that are taken, where another one was used.
   package var acceptEncoding: String?
 

@@ -19,10 +19,13 @@ enum ValueAnswer {
     case .deleted:
       return Answer(status: 204)
     case .preconditionFailed(let current):
-      throw Problem(
+      let tag = current.map { EntityTag.text($0) }
+      var problem = Problem(
         412, "precondition_failed",
-        current.map { "the version is \(EntityTag.text($0)); nothing was changed" }
+        tag.map { "the version is \($0); nothing was changed" }
           ?? "there is no value under this key; nothing was changed")
+      problem.entityTag = tag
+      throw problem
     case .missing:
       throw Problem(404, "not_found", "there is no value under this key")
     case .applied, .elsewhere, .refused:

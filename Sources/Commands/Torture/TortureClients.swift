@@ -1,0 +1,177 @@
+import ClusterTestKit
+import HTTPTransport
+import ScaledStorage
+
+/// Clients that read, write, compare and set, delete and let values expire, each its own way: by
+/// the gateway or straight at a node, following forward responses or having them followed.
+final class TortureClients {
+  struct Settings {
+    var clients: Int
+    var keys: Int
+    var seed: UInt64
+  }
+
+  /// Where requests can be sent at this moment.
+  struct Targets {
+    var gateway: SocketAddress?
+    var nodes: [SocketAddress] = []
+  }
+
+  private let loop: EventLoop
+  let sender: TortureSender
+  private var random: ClusterTestKit.SplitMix64
+  private var slots: [TorturedKey]
+  private var generations: [Int]
+  private var underWay = 0
+  private var nextValue: UInt64 = 0
+  private var isStopping = false
+  /// When each client was answered last.
+  private var answeredAt: [UInt64]
+  private let settings: Settings
+
+  var targets = Targets()
+  private(set) var keys: [TorturedKey]
+  private(set) var counts = TortureCounts()
+  /// Answers that the interface does not have.
+  private(set) var broken: [String] = []
+  /// The longest time, in microseconds, that a client went without any answer.
+  private(set) var longestUnavailability: UInt64 = 0
+
+  /// A longer history than this goes on under another key, so that it can be judged soon.
+  private static let longestHistory = 1_500
+  private static let longestTTL: UInt64 = 4
+  private static let mostBroken = 10
+
+  init(loop: EventLoop, settings: Settings) {
+    self.loop = loop
+    self.settings = settings
+    sender = TortureSender(loop: loop)
+    random = ClusterTestKit.SplitMix64(seed: settings.seed)
+    slots = (0..<settings.keys).map { TortureClients.key($0, generation: 0) }
+    generations = Array(repeating: 0, count: settings.keys)
+    keys = slots
+    answeredAt = Array(repeating: 0, count: settings.clients)
+  }
+
+  private static func key(_ slot: Int, generation: Int) -> TorturedKey {
+    let isCounter = slot % 3 == 2
+    return TorturedKey(
+      "\(isCounter ? "counter" : "register")/\(slot)/\(generation)",
+      isCounter ? .counter : .register)
+  }
+
+  func start() {
+    for client in 0..<settings.clients {
+      answeredAt[client] = sender.now
+      think(client)
+    }
+  }
+
+  /// No further requests; those under way go on.
+  func stop() {
+    isStopping = true
+  }
+
+  var isIdle: Bool { isStopping && underWay == 0 }
+
+  private func think(_ client: Int) {
+    guard !isStopping else { return }
+    let pause = Duration.microseconds(Int64(200 + random.below(12_000)))
+    loop.schedule(after: pause) { [weak self] in self?.act(client) }
+  }
+
+  private func act(_ client: Int) {
+    guard !isStopping else { return }
+    let slot = Int(random.below(UInt64(slots.count)))
+    if slots[slot].operations.count >= TortureClients.longestHistory {
+      generations[slot] += 1
+      slots[slot] = TortureClients.key(slot, generation: generations[slot])
+      keys.append(slots[slot])
+    }
+    let key = slots[slot]
+    let done: () -> Void = { [weak self] in self?.think(client) }
+    switch key.kind {
+    case .counter: increment(key, client, done)
+    case .register: perform(registerCommand(key), on: key, client) { _ in done() }
+    }
+  }
+
+  // MARK: - What is asked
+
+  private func registerCommand(_ key: TorturedKey) -> KeyOperation.Command {
+    let condition: KeyOperation.Condition =
+      switch random.below(10) {
+      case 0: .missing
+      case 1: .exists
+      case 2, 3: key.known.map { .version($0.version) } ?? .missing
+      default: .none
+      }
+    switch random.below(20) {
+    case 0..<7: return .get
+    // A deletion of what is missing has no meaning over HTTP.
+    case 7..<10: return .delete(condition: condition == .missing ? .none : condition)
+    default:
+      nextValue += 1
+      let ttl = random.below(8) == 0 ? 1_000 * (1 + random.below(TortureClients.longestTTL)) : nil
+      return .put(value: nextValue, ttl: ttl, condition: condition)
+    }
+  }
+
+  private func increment(_ key: TorturedKey, _ client: Int, _ done: @escaping () -> Void) {
+    perform(.get, on: key, client) { [weak self] outcome in
+      guard let self, !isStopping else { return done() }
+      switch outcome {
+      case .value(let value, let version):
+        let command = KeyOperation.Command.put(
+          value: value + 1, ttl: nil, condition: .version(version))
+        perform(command, on: key, client) { _ in done() }
+      case .missing:
+        perform(.put(value: 1, ttl: nil, condition: .missing), on: key, client) { _ in done() }
+      default: done()
+      }
+    }
+  }
+
+  // MARK: - One request
+
+  private func perform(
+    _ command: KeyOperation.Command, on key: TorturedKey, _ client: Int,
+    _ done: @escaping (KeyOperation.Outcome?) -> Void
+  ) {
+    guard let route = route() else { return done(nil) }
+    let invoked = sender.now
+    underWay += 1
+    sender.send(command, key: key.bytes, by: route, connection: client) { [weak self] answer in
+      guard let self else { return }
+      underWay -= 1
+      let returned = sender.now + 1
+      switch answer {
+      case .broken(let text):
+        if broken.count < TortureClients.mostBroken { broken.append("\(key.name): \(text)") }
+        counts.add(command, nil)
+        done(nil)
+      case .outcome(let outcome):
+        counts.add(command, outcome)
+        key.add(KeyOperation(command, outcome, invoked: invoked, returned: returned))
+        if outcome != .notDone, outcome != .unknown { noteAnswer(client, at: returned) }
+        done(outcome)
+      }
+    }
+  }
+
+  private func noteAnswer(_ client: Int, at time: UInt64) {
+    longestUnavailability = max(longestUnavailability, time - min(time, answeredAt[client]))
+    answeredAt[client] = time
+  }
+
+  private func route() -> TortureSender.Route? {
+    let node = random.pick(targets.nodes)
+    let forward: TortureSender.Forward = random.below(2) == 0 ? .follow : .proxy
+    let address = random.below(2) == 0 ? node ?? targets.gateway : targets.gateway ?? node
+    // Most give up before a fault ends; some outlast it.
+    let patience = Duration.milliseconds(random.below(8) == 0 ? 3_000 : 400)
+    return address.map {
+      TortureSender.Route(address: $0, forward: forward, patience: patience)
+    }
+  }
+}

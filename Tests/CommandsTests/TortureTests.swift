@@ -1,0 +1,129 @@
+import ArgumentParser
+import ClusterTestKit
+import Testing
+
+@testable import Commands
+@testable import HTTPTransport
+
+/// How a fault run reads answers and tells of a failure.
+@Suite struct TortureTests {
+  private func response(
+    _ status: Int, _ headers: [(String, String)] = [], _ body: [UInt8] = []
+  ) -> Result<ClientResponse, TransportError> {
+    var storage: [UInt8] = []
+    for (name, value) in headers {
+      Array(name.utf8).withUnsafeBufferPointer { name in
+        Array(value.utf8).withUnsafeBufferPointer { value in
+          _ = storage.appendField(name: name, value: value)
+        }
+      }
+    }
+    let block = HeaderBlock(storage: storage, count: headers.count)
+    return .success(ClientResponse(status: status, headers: block, body: body))
+  }
+
+  private func problem(
+    _ status: Int, _ code: String, retryable: Bool
+  ) -> Result<ClientResponse, TransportError> {
+    let text = #"{"detail":"why","code":"\#(code)","retryable":\#(retryable)}"#
+    let headers = [("content-type", "application/problem+json"), ("ss-error", code)]
+    return response(status, headers, Array(text.utf8))
+  }
+
+  private let put = KeyOperation.Command.put(value: 7, ttl: nil, condition: .none)
+  private let delete = KeyOperation.Command.delete(condition: .exists)
+
+  @Test("Answers are read as what they say of the key")
+  func answers() {
+    let tag = ("etag", "\"9\"")
+    let value = TorturedKey.body(of: 7)
+    #expect(
+      TortureAnswer(response(200, [tag], value), to: .get) == .outcome(.value(7, version: 9)))
+    #expect(
+      TortureAnswer(response(201, [tag]), to: put) == .outcome(.stored(version: 9, created: true)))
+    #expect(
+      TortureAnswer(response(200, [tag]), to: put) == .outcome(.stored(version: 9, created: false)))
+    #expect(TortureAnswer(response(204), to: delete) == .outcome(.deleted(version: nil)))
+    #expect(
+      TortureAnswer(response(412, [tag]), to: delete)
+        == .outcome(.preconditionFailed(current: 9)))
+    #expect(
+      TortureAnswer(response(412), to: put) == .outcome(.preconditionFailed(current: nil)))
+    for command in [KeyOperation.Command.get, delete] {
+      #expect(
+        TortureAnswer(problem(404, "not_found", retryable: false), to: command)
+          == .outcome(.missing))
+    }
+  }
+
+  @Test("What was certainly not done is told from what may have been")
+  func failures() {
+    func outcome(
+      _ result: Result<ClientResponse, TransportError>
+    ) -> TortureAnswer { TortureAnswer(result, to: put) }
+    #expect(outcome(problem(503, "overloaded", retryable: true)) == .outcome(.notDone))
+    #expect(outcome(problem(409, "stale_epoch", retryable: false)) == .outcome(.notDone))
+    #expect(outcome(response(307)) == .outcome(.notDone))
+    #expect(outcome(problem(500, "outcome_unknown", retryable: false)) == .outcome(.unknown))
+    #expect(outcome(problem(502, "node_unreachable", retryable: false)) == .outcome(.unknown))
+    #expect(outcome(.failure(TransportError(.timedOut, "late"))) == .outcome(.unknown))
+    let refused = TransportError(.connectFailed, "nobody listens", isRetryable: true)
+    #expect(outcome(.failure(refused)) == .outcome(.notDone))
+  }
+
+  @Test("Answers that the interface does not have count as failures")
+  func broken() {
+    let results = [
+      TortureAnswer(response(200, [("etag", "\"9\"")], Array("7 damaged".utf8)), to: .get),
+      TortureAnswer(response(200, [], TorturedKey.body(of: 7)), to: .get),
+      TortureAnswer(response(201), to: put),
+      TortureAnswer(problem(400, "bad_key", retryable: false), to: put),
+      TortureAnswer(problem(404, "unknown_method", retryable: false), to: .get),
+    ]
+    for result in results {
+      guard case .broken = result else {
+        Issue.record("\(result)")
+        continue
+      }
+    }
+  }
+
+  @Test("A stored body tells its number, and damage shows", arguments: [0, 7, 40, UInt64.max])
+  func bodies(value: UInt64) {
+    let body = TorturedKey.body(of: value)
+    #expect(TorturedKey.value(of: body) == value)
+    #expect(TorturedKey.value(of: body + [0x61]) == nil)
+    #expect(TorturedKey.value(of: Array(body.dropLast())) == nil)
+  }
+
+  @Test("A failing history is shown without what does not matter")
+  func failingHistory() throws {
+    var history: [KeyOperation] = []
+    func add(_ command: KeyOperation.Command, _ outcome: KeyOperation.Outcome) {
+      let time = UInt64(history.count) * 10
+      history.append(KeyOperation(command, outcome, invoked: time, returned: time + 5))
+    }
+    add(put, .stored(version: 3, created: true))
+    for _ in 0..<50 { add(.get, .value(7, version: 3)) }
+    add(delete, .deleted(version: nil))
+    for _ in 0..<50 { add(.get, .missing) }
+    add(.get, .value(7, version: 3))
+    let checker = LinearizabilityChecker()
+    guard case .violated(let operation, _) = checker.check(history) else {
+      Issue.record("a value came back after its deletion")
+      return
+    }
+    let shown = FailingHistory(history, until: operation, checker: checker)
+    #expect(shown.operations == [history[0], history[51], history[102]])
+  }
+
+  @Test(
+    "Options out of range are refused",
+    arguments: [
+      ["--minutes", "1", "--seconds", "1"], ["--seconds", "0"], ["--nodes", "0"],
+      ["--clients", "49"], ["--keys", "0"],
+    ])
+  func options(arguments: [String]) {
+    #expect(throws: (any Error).self) { try TortureCommand.parse(arguments) }
+  }
+}
