@@ -277,7 +277,8 @@ extension CoordinatorMachine {
     let verb = change.leaving.isEmpty ? "joined" : "left"
     let changed = (change.joining + change.leaving).map(\.text).joined(separator: ", ")
     var text =
-      "\(changed) \(verb): epoch \(change.epoch), \(members.count) nodes; "
+      "\(changed) \(verb): epoch \(change.epoch), \(members.count) "
+      + (members.count == 1 ? "node; " : "nodes; ")
       + "\(moved) of \(keys) keys moved, an even share is \(ideal)"
     guard let progress, let startedAt = progress.startedAt, let fencedAt = progress.fencedAt,
       let flippedAt = progress.flippedAt

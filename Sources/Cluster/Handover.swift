@@ -149,11 +149,14 @@ struct CopyCheckpoint: Hashable {
 struct CopyPace {
   /// When the next slice may be sent, in milliseconds of the monotonic clock.
   private var readyAt: UInt64 = 0
+  /// A longer pause would look like a copy that stalls.
+  static let longestPause: UInt64 = 20_000
 
   func mayGoOn(at now: UInt64) -> Bool { readyAt <= now }
 
   mutating func sent(_ byteCount: Int, perSecond rate: UInt64, at now: UInt64) {
     guard rate > 0 else { return }
-    readyAt = max(readyAt, now) &+ (UInt64(byteCount) &* 1_000 / rate)
+    let pause = min(UInt64(byteCount) &* 1_000 / rate, CopyPace.longestPause)
+    readyAt = min(max(readyAt, now) &+ pause, now &+ CopyPace.longestPause)
   }
 }

@@ -35,7 +35,9 @@ package final class PeerClient {
     call(.handleEvent, event, to: node, at: address, epoch: epoch, isCompressed: true) {
       [weak self] result in
       // An older program takes the compressed bytes for bad arguments.
-      if case .failure(let error) = result, !error.isRetryable { self?.plainNodes.insert(node) }
+      if case .failure(let error) = result, error.code == .malformed {
+        self?.plainNodes.insert(node)
+      }
       completion(result)
     }
   }

@@ -202,6 +202,16 @@ import Testing
     #expect((500...2_000).contains(progress.bytesPerSecond))
   }
 
+  @Test("However slow a copy may be, it never pauses for so long that it seems to stall")
+  func longestPause() {
+    var pace = CopyPace()
+    for _ in 0..<3 { pace.sent(16 << 20, perSecond: 1, at: 1_000) }
+    #expect(!pace.mayGoOn(at: 1_000 + CopyPace.longestPause - 1))
+    #expect(pace.mayGoOn(at: 1_000 + CopyPace.longestPause))
+    pace.sent(.max, perSecond: 0, at: 30_000)
+    #expect(pace.mayGoOn(at: 30_000))
+  }
+
   @Test("Defect 8 of the original: a member that leaves hands its keys to those that stay")
   func leave() throws {
     let map = try NodeBench.ring(3)

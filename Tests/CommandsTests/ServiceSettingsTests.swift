@@ -67,6 +67,27 @@ struct ServiceSettingsTests {
     }
   }
 
+  @Test(arguments: [
+    ("0", 0), ("65536", 65_536), ("64K", 65_536), ("50M", 52_428_800), ("2g", 2_147_483_648),
+  ])
+  func `a rate is given in bytes or in units of them`(text: String, count: UInt64) throws {
+    let folder = try TemporaryFolder()
+    let settings = try settings(["--data", folder.path, "--handover-rate", text])
+    #expect(settings.handoverRate.count == count)
+  }
+
+  @Test(arguments: ["", "K", "1.5M", "-1", "5X", "9999999999999G", "٣"])
+  func `what is no number of bytes is refused`(text: String) {
+    #expect(ByteCount(text) == nil)
+  }
+
+  @Test func `a rate at which nothing would move is refused`() throws {
+    let folder = try TemporaryFolder()
+    #expect(throws: ConfigurationError.self) {
+      try settings(["--data", folder.path, "--handover-rate", "1K"])
+    }
+  }
+
   @Test func `a setting that comes twice in the file is refused`() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("settings", Array("data = a\n# data\ndata = b\n".utf8))

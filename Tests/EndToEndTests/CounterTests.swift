@@ -91,7 +91,8 @@ final class CounterWriters: Sendable {
 
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct CountersUnderChange {
-  private func check(_ totals: CounterWriters.Totals, _ user: HTTPUser) throws {
+  /// Every counter has what was acknowledged, and no key is there twice.
+  static func check(_ totals: CounterWriters.Totals, _ user: HTTPUser) throws {
     for counter in 0..<CounterWriters.counters {
       let response = try user.send(.get, "/kv/counter-\(counter)")
       let value = response.status == 404 ? 0 : Int(response.text) ?? -1
@@ -125,7 +126,7 @@ struct CountersUnderChange {
     let totals = writers.stop()
     #expect(totals.refused.isEmpty, "\(totals.refused.prefix(3))")
     #expect(totals.unknown.isEmpty)
-    try check(totals, user)
+    try Self.check(totals, user)
   }
 
   enum Victim: CaseIterable {
@@ -164,7 +165,7 @@ struct CountersUnderChange {
     let before = writers.acknowledged
     while writers.acknowledged < before + 50 { usleep(1_000) }
     let totals = writers.stop()
-    try check(totals, user)
+    try Self.check(totals, user)
     #expect(cluster.stop() == 0)
     #expect(cluster.nodeProcesses.isEmpty)
   }

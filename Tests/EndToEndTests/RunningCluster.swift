@@ -96,12 +96,17 @@ final class RunningCluster {
   }
 
   /// The processes of this cluster's nodes.
-  var nodeProcesses: [pid_t] {
+  var nodeProcesses: [pid_t] { nodeProcesses(in: "") }
+
+  /// The process of the node that has its data in this folder.
+  func nodeProcesses(in folder: String) -> [pid_t] {
+    let data = directory.path + "/nodes/" + folder
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return entries.compactMap(pid_t.init).filter { process in
       let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
       let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-      return words.count > 3 && words[1] == "node" && words[3].hasPrefix(directory.path)
+      return words.count > 3 && words[1] == "node"
+        && (folder.isEmpty ? words[3].hasPrefix(data) : words[3] == data)
     }
   }
 
@@ -120,10 +125,13 @@ final class RunningCluster {
   }
 
   /// Runs the program with `arguments` against this cluster.
-  func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+  func run(
+    _ arguments: [String], atURL: Bool = true
+  ) throws -> (status: Int32, output: String) {
     let output = directory.path + ".\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: output) }
-    let process = try spawn(arguments + ["--url", url], output: output, errors: output)
+    let process = try spawn(
+      arguments + (atURL ? ["--url", url] : []), output: output, errors: output)
     let status = wait(for: process)
     return (status, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
   }

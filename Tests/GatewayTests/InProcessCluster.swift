@@ -89,6 +89,8 @@ final class InProcessLauncher: Launcher {
   let credential: Credential
   private(set) var destroyed: [Principal] = []
   private(set) var launches = 0
+  /// Those of nodes that are launched from now on.
+  var settings = CanisterManager.Settings()
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
@@ -127,7 +129,7 @@ final class InProcessLauncher: Launcher {
     let engine = engines[node] ?? MemoryEngine()
     engines[node] = engine
     let manager = try CanisterManager(
-      loop: loop, store: engine, credential: credential, settings: CanisterManager.Settings(),
+      loop: loop, store: engine, credential: credential, settings: settings,
       logger: .silent)
     let server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
     manager.address = try server.listen(on: .loopback()).description

@@ -59,6 +59,15 @@ struct RingListing: CandidRecord {
       CandidMember("scanned_keys", \.scannedKeys), CandidMember("keys", \.keys),
       CandidMember("sent_bytes", \.sentBytes), CandidMember("expected_bytes", \.expectedBytes),
       CandidMember("bytes_per_second", \.bytesPerSecond))
+
+    /// How far it is, short enough for a line of a terminal.
+    var progressText: String {
+      guard keys > 0 else { return step }
+      var text = "\(step), \(Figures.grouped(scannedKeys)) of \(Figures.grouped(keys)) keys, "
+      text += "\(Figures.bytes(sentBytes)) of about \(Figures.bytes(expectedBytes))"
+      if bytesPerSecond > 0 { text += ", \(Figures.bytes(bytesPerSecond))/s" }
+      return text
+    }
   }
 
   static let candidFields = CandidFields(
@@ -81,14 +90,8 @@ struct RingListing: CandidRecord {
       return isSettled ? "settled" : "not settled"
     }
     let nodes = change.joining + change.leaving
-    var text = nodes.map(\.text).joined(separator: ", ") + (nodes.count == 1 ? " is " : " are ")
-    text += (change.leaving.isEmpty ? "joining" : "leaving") + ": \(change.step)"
-    guard change.keys > 0 else { return text }
-    text += ", \(Figures.grouped(change.scannedKeys)) of \(Figures.grouped(change.keys)) keys"
-    text += " seen, \(Figures.bytes(change.sentBytes)) of about "
-    text += "\(Figures.bytes(change.expectedBytes)) sent"
-    guard change.bytesPerSecond > 0 else { return text }
-    return text + ", \(Figures.bytes(change.bytesPerSecond))/s"
+    return nodes.map(\.text).joined(separator: ", ") + (nodes.count == 1 ? " is " : " are ")
+      + (change.leaving.isEmpty ? "joining" : "leaving") + ": " + change.progressText
   }
 }
 

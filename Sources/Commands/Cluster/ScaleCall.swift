@@ -59,6 +59,7 @@ struct ScaleCall: ParsableArguments {
 
   func run(_ order: ScaleOrder) throws {
     let connection = try cluster.connect(credential: secret.required())
+    if wait { try awaitCalm(connection) }
     let reply: ScaleReply = try connection.perform(request(order)).checked().result()
     if !json { try StandardStreams.write(reply.text(withTable: plan)) }
     if wait { try awaitSettled(reply, connection) }
@@ -69,13 +70,25 @@ struct ScaleCall: ParsableArguments {
 
   private static let lookInterval = Duration.milliseconds(100)
 
+  /// After a change, nodes still remove what has moved: a moment in which no other can begin.
+  private func awaitCalm(_ connection: ClusterConnection) throws {
+    let begin = MonotonicTime.current()
+    var ring = try connection.ring()
+    while ring.change == nil, !ring.isSettled,
+      (MonotonicTime.current() - begin).seconds < cluster.timeout
+    {
+      connection.pause(ScaleCall.lookInterval)
+      ring = try connection.ring()
+    }
+  }
+
   /// - Throws: `CommandFailure` when the change came to nothing.
   private func awaitSettled(_ reply: ScaleReply, _ connection: ClusterConnection) throws {
     var progress = ProgressDisplay("scale", unit: "keys")
     defer { progress.end() }
     var ring = try connection.ring()
     while ring.change != nil || !ring.isSettled || !(ring.ending ?? []).isEmpty {
-      progress.show(ring.changeText)
+      progress.show(ring.change?.progressText ?? ring.changeText)
       connection.pause(ScaleCall.lookInterval)
       ring = try connection.ring()
     }

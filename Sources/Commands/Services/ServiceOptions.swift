@@ -62,6 +62,8 @@ struct ServiceSettings {
   var allowPlaintext: Bool
 
   static let largestValue = 16 << 20
+  /// A slower copy would look like one that stalls.
+  static let slowestHandover: UInt64 = 16 << 10
 
   init(
     _ options: ServiceOptions, _ configuration: Configuration, listen defaultListen: String
@@ -74,6 +76,11 @@ struct ServiceSettings {
       "max-value-bytes", flag: options.maxValueBytes, default: 1 << 20)
     handoverRate = try configuration.value(
       "handover-rate", flag: options.handoverRate, default: ByteCount(count: 0))
+    guard handoverRate.count == 0 || handoverRate.count >= ServiceSettings.slowestHandover else {
+      throw ConfigurationError(
+        message: "handover-rate is \(handoverRate); it can be 0, without bound, or "
+          + "\(ServiceSettings.slowestHandover) and more bytes a second, as 16K or 50M")
+    }
     handoverCompression = try ServiceSettings.choice(
       "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
