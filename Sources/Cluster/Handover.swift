@@ -127,8 +127,10 @@ struct Handover {
 struct Purge {
   /// Where the scan goes on.
   var cursor: [UInt8]
-  /// The turn that carries the last page.
+  /// The turn that carries the last page; at first the last write that may leave a tombstone.
   var barrier: UInt64 = 0
+  /// Whether only tombstones are looked for that the next handover does not mind.
+  var mayWait = false
   /// Whether the whole store has been seen.
   var isScanned = false
 }

@@ -96,7 +96,7 @@ extension NodeMachine {
         "epoch \(next.ring.epoch) does not follow epoch \(current.ring.epoch) of this node")
       return
     }
-    guard purge == nil else {
+    guard purge?.mayWait ?? true else {
       refuse(ticket, .conflict, "keys of an earlier handover are still being removed; try again")
       return
     }
@@ -148,7 +148,7 @@ extension NodeMachine {
       current.fenceTickets.append(ticket)
     case .copying, .copied, .failed:
       current.phase = .fencing
-      current.fenceBarrier = lastSequence + (openTurn.batch.isEmpty ? 0 : 1)
+      current.fenceBarrier = writeBarrier
       current.fenceTickets.append(ticket)
     }
     handover = current
@@ -261,7 +261,7 @@ extension NodeMachine {
       guard flips else { return }
       handover = nil
       if let identity, next.contains(identity) {
-        purge = Purge(cursor: StoreLayout.dataRange.from)
+        purge = Purge(cursor: StoreLayout.dataRange.from, barrier: writeBarrier)
       }
       releaseHeld()
     case .handoverPrepared(let handover):
@@ -281,7 +281,7 @@ extension NodeMachine {
         refuse(ticket, .conflict, "the handover was aborted")
       }
       handover = nil
-      purge = Purge(cursor: StoreLayout.dataRange.from)
+      purge = Purge(cursor: StoreLayout.dataRange.from, barrier: writeBarrier)
       releaseHeld()
     case .purgePageDone(let resume):
       if let resume { purge?.cursor = resume } else { purge?.isScanned = true }
@@ -297,8 +297,10 @@ extension NodeMachine {
       handover?.isFencePersisting = false
     case .purgePageDone, .purgeFinished:
       purge?.barrier = 0
-    case .initialised, .mapChanged, .handoverPrepared, .targetsMoved, .handoverAborted,
-      .recovered:
+    case .handoverPrepared:
+      // It may be stored after all, and with it tombstones that nobody needs.
+      purge = Purge(cursor: StoreLayout.dataRange.from, mayWait: true)
+    case .initialised, .mapChanged, .targetsMoved, .handoverAborted, .recovered:
       break
     }
   }

@@ -15,12 +15,7 @@ extension NodeMachine {
     switch route(key) {
     case .here:
       do throws(ClusterError) {
-        if case .get = command {
-          guard let record = try durableRecord(key), record.isLive(at: now.wall) else {
-            return .missing
-          }
-          return .value(record)
-        }
+        if case .get = command { return try read(key, ticket: ticket, now: now) }
         if let writeRefusal { return .refused(writeRefusal) }
         return try write(command, key: key, ticket: ticket, now: now)
       } catch {
@@ -102,6 +97,18 @@ extension NodeMachine {
       heldBytes -= request.byteCount
     }
     held.removeFirst(expired.count)
+  }
+
+  /// What is durable. Only when that has expired under a write that is not durable yet, the answer
+  /// waits: the write may have found it alive, and nobody must see it gone before the write.
+  private mutating func read(
+    _ key: [UInt8], ticket: UInt64, now: Moment
+  ) throws(ClusterError) -> KeyReply? {
+    guard let record = try durableRecord(key), record.value != nil else { return .missing }
+    if record.isLive(at: now.wall) { return .value(record) }
+    guard let pending = pending[key] else { return .missing }
+    let live = pending.record.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
+    return answer(live.map { .value($0) } ?? .missing, about: key, ticket: ticket)
   }
 
   // MARK: - Writing

@@ -196,6 +196,9 @@ public struct NodeMachine {
     return sequence <= lastSequence
   }
 
+  /// The turn that carries the last write so far.
+  var writeBarrier: UInt64 { lastSequence + (openTurn.batch.isEmpty ? 0 : 1) }
+
   /// Why nothing may be written now: the last commit failed, or the disk is far behind.
   var writeRefusal: ClusterError? {
     if let failure { return failure }

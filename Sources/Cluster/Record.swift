@@ -53,7 +53,7 @@ extension Record {
   private static let headerSize = 18
 
   /// The bytes that the store keeps under the key.
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Record.headerSize + (value?.count ?? 0))
     bytes.append(Record.format)

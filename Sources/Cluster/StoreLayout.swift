@@ -8,16 +8,16 @@ package enum StoreLayout {
   // The state that makes a node the node it is.
   static let identity = name("identity")
   static let map = name("map")
-  static let handover = name("handover")
-  static let checkpoint = name("checkpoint")
+  package static let handover = name("handover")
+  package static let checkpoint = name("checkpoint")
   static let purge = name("purge")
   static let statistics = name("statistics")
   static let probe = name("probe")
-  static let versionReserve = name("version")
+  package static let versionReserve = name("version")
 
   package static let dataRange = (from: [data], upTo: [data + 1])
 
-  static func dataKey(_ key: [UInt8]) -> [UInt8] { prefixed(data, key) }
+  package static func dataKey(_ key: [UInt8]) -> [UInt8] { prefixed(data, key) }
 
   /// Entries sort by the time at which they expire.
   package static func expiryKey(_ key: [UInt8], at time: UInt64) -> [UInt8] {

@@ -2,12 +2,12 @@
 ///
 /// Version 1: a marker byte, then for each record the length of the key (2 bytes), the length of
 /// the stored record (4 bytes), both big-endian, the key and the record.
-enum TransferChunk {
+package enum TransferChunk {
   private static let format: UInt8 = 1
 
-  static func start() -> [UInt8] { [format] }
+  package static func start() -> [UInt8] { [format] }
 
-  static func append(key: [UInt8], record: Record, to data: inout [UInt8]) {
+  package static func append(key: [UInt8], record: Record, to data: inout [UInt8]) {
     let encoded = record.encoded
     data.appendBigEndian(UInt16(truncatingIfNeeded: key.count))
     data.appendBigEndian(UInt32(truncatingIfNeeded: encoded.count))
@@ -15,7 +15,9 @@ enum TransferChunk {
     data.append(contentsOf: encoded)
   }
 
-  static func records(in data: [UInt8]) throws(ClusterError) -> [(key: [UInt8], record: Record)] {
+  package static func records(in data: [UInt8]) throws(ClusterError) -> [(
+    key: [UInt8], record: Record
+  )] {
     guard data.first == format else {
       throw ClusterError(.malformed, "the migrated data is not a transfer chunk of version 1")
     }

@@ -3,30 +3,42 @@ import Cluster
 import Placement
 import Storage
 
-/// A whole cluster under simulation: what a seed decides, it decides the same way every time.
+/// A whole cluster under simulation: what a plan decides, it decides the same way every time.
 final class SimulatedCluster {
   let plan: SimulationPlan
   let simulator: Simulator
+  let network: SimulatedNetwork
   let limits: NodeMachine.Limits
   let settings: CoordinatorMachine.Settings
+  let workload: Workload
   private(set) lazy var launcher = SimulatedLauncher(cluster: self)
-  private(set) lazy var clients = SimulatedClients(cluster: self)
   private(set) var coordinator: SimulatedCoordinator?
+  /// Whether nothing goes wrong any more and nobody writes.
+  private(set) var isCalm = false
   private let coordinatorDisk = SimulatedDisk()
-  private var watch = ClusterWatch()
+  private var watch: ClusterWatch
+  private var clients: [SimulatedClient] = []
+  private var coordinatorLives: UInt64 = 0
+  private var lastChange: CoordinatorState.Change?
+
+  /// How long programs wait for each other's answers, in microseconds.
+  static let deadline: UInt64 = 400_000
 
   init(plan: SimulationPlan, isTraced: Bool) {
     self.plan = plan
-    simulator = Simulator(seed: plan.seed, isTraced: isTraced)
+    let simulator = Simulator(plan: plan, isTraced: isTraced)
+    self.simulator = simulator
+    network = SimulatedNetwork(simulator: simulator)
+    func below(_ bound: Int) -> Int { Int(simulator.below(UInt64(bound), .setup)) }
     var limits = NodeMachine.Limits()
     limits.heldMilliseconds = 1_500
     limits.heldRequests = 30
-    limits.chunkEntries = 1 + Int(simulator.random.below(12))
-    limits.sliceEntries = 1 + Int(simulator.random.below(24))
-    limits.chunkBytes = 64 + Int(simulator.random.below(2_000))
-    limits.chunksInFlight = 1 + Int(simulator.random.below(3))
-    limits.fenceBacklog = Int(simulator.random.below(8))
-    limits.checkpointBytes = Int(simulator.random.below(500))
+    limits.chunkEntries = 1 + below(12)
+    limits.sliceEntries = 1 + below(24)
+    limits.chunkBytes = 64 + below(2_000)
+    limits.chunksInFlight = 1 + below(3)
+    limits.fenceBacklog = below(8)
+    limits.checkpointBytes = below(500)
     self.limits = limits
     var settings = CoordinatorMachine.Settings()
     settings.capacity = 16
@@ -38,14 +50,37 @@ final class SimulatedCluster {
     settings.relaunchPause = 20
     settings.longestRelaunchPause = 300
     self.settings = settings
+    let keys = 12 + below(60)
+    workload = Workload(keys: min(plan.mostKeys ?? keys, keys))
+    watch = ClusterWatch(keys: workload.keys)
   }
 
   /// Runs with faults for a while, then without until the cluster has settled, and checks all of
   /// it.
-  func run(faulty: UInt64 = 3_000_000, calm: UInt64 = 60_000_000) -> SimulationReport {
+  func run() -> SimulationReport {
+    begin()
+    simulator.run(until: plan.faultyTime)
+    calm()
+    settle(within: 60_000_000) { [self] in !clients.contains { $0.isBusy } && isSettled }
+    // What expires does so within the longest TTL and a sweep.
+    simulator.run(until: simulator.time + 1_700_000)
+    settle(within: 10_000_000) { [self] in isSettled }
+    if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
+    readAll()
+    checkHistories()
+    checkAtRest()
+    defer { simulator.end() }
+    return SimulationReport(
+      plan: plan, violation: simulator.violation, simulatedTime: simulator.time,
+      operations: workload.operations, faults: simulator.injected, changes: simulator.changes,
+      undecided: undecided, events: simulator.eventCount, fingerprint: simulator.fingerprint,
+      trace: simulator.journal.lines(about: wrongKey))
+  }
+
+  private func begin() {
     do {
       let state = try CoordinatorState.fresh(
-        hashKey: HashKey(simulator.random.next(), 2, 3, 4), capacity: settings.capacity)
+        hashKey: HashKey(simulator.below(.max, .setup), 2, 3, 4), capacity: settings.capacity)
       var batch = WriteBatch()
       batch.put(SimulatedCoordinator.stateKey, state.encoded)
       try coordinatorDisk.commit(batch)
@@ -53,162 +88,185 @@ final class SimulatedCluster {
       simulator.violated("the cluster cannot begin: \(error)")
     }
     startCoordinator()
-    clients.start(clients: 6, pause: 10_000 + simulator.random.below(40_000))
-    scheduleGrowth()
-    scheduleKills(mean: 300_000 + simulator.random.below(2_000_000)) { $0.killNode() }
-    scheduleKills(mean: 500_000 + simulator.random.below(4_000_000)) { $0.killCoordinator() }
-    simulator.run(until: faulty)
-    clients.isStopped = true
-    simulator.faults = .none
-    simulator.run(until: faulty + calm) { [self] in
-      clients.outstanding == 0 && isSettled
-    }
-    // What expires does so within the longest TTL and a sweep.
-    simulator.run(until: simulator.time + 1_700_000)
-    if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
-    checkAtRest()
-    var isRead = false
-    clients.readAll { isRead = true }
-    simulator.run(until: simulator.time + 20_000_000) { isRead }
-    if !isRead { simulator.violated("the keys cannot all be read") }
-    defer { simulator.end() }
-    return SimulationReport(
-      plan: plan, violation: simulator.violation, simulatedTime: simulator.time,
-      operations: clients.operations, faults: simulator.injected, changes: simulator.changes,
-      events: simulator.eventCount, fingerprint: simulator.fingerprint, trace: simulator.trace)
+    let pause = 3_000 + simulator.below(15_000, .setup)
+    clients = (0..<plan.clients).map { SimulatedClient(cluster: self, number: UInt64($0)) }
+    for client in clients { client.start(pause: pause) }
+    scheduleScaling(pause: 100_000 + simulator.below(400_000, .setup))
+    scheduleFaults()
   }
 
-  // MARK: - Faults
+  /// Ends all faults, and all writing.
+  private func calm() {
+    isCalm = true
+    simulator.rates.calm()
+    network.heal()
+    for node in launcher.running {
+      node.process.resume()
+      node.process.jump(to: 0)
+    }
+    launcher.repairDisks()
+    coordinatorDisk.repair()
+    coordinator?.process.resume()
+  }
 
-  private var isFaulty: Bool { !clients.isStopped }
+  /// Looks now and then whether the cluster is as it should be.
+  private func settle(within time: UInt64, _ isDone: () -> Bool) {
+    let end = simulator.time + time
+    while simulator.time < end, simulator.violation == nil, !isDone() {
+      simulator.run(until: simulator.time + 10_000)
+    }
+  }
 
-  private func scheduleGrowth() {
-    simulator.after(simulator.random.below(400_000)) { [weak self] in
-      guard let self, isFaulty else { return }
+  private func readAll() {
+    var isRead = false
+    let reader = SimulatedClient(cluster: self, number: 500)
+    reader.readAll { isRead = true }
+    simulator.run(until: simulator.time + 60_000_000) { isRead }
+    if !isRead { simulator.violated("the keys cannot all be read") }
+  }
+
+  // MARK: - Changes of the ring
+
+  private func scheduleScaling(pause: UInt64) {
+    simulator.after(simulator.below(2 * pause, .scaling)) { [weak self] in
+      guard let self, !isCalm else { return }
       changeRing()
-      scheduleGrowth()
+      scheduleScaling(pause: pause)
     }
   }
 
   private func changeRing() {
     let members = coordinator?.machine.state.map.members ?? []
-    if simulator.random.chance(0.05) { coordinator?.cancelChange() }
-    let shrinks = simulator.random.chance(0.1 + 0.15 * Double(members.count))
-    let count = simulator.random.chance(0.3) ? 2 : 1
+    if simulator.chance(0.05, .scaling) { coordinator?.cancelChange() }
+    let shrinks = simulator.chance(0.1 + 0.15 * Double(members.count), .scaling)
+    let count = simulator.chance(0.3, .scaling) ? 2 : 1
     guard shrinks else {
       coordinator?.addNodes(count)
       return
     }
     var leaving: [Principal] = []
     for _ in 0..<count {
-      if let node = simulator.random.pick(members.filter { !leaving.contains($0) }) {
+      if let node = simulator.pick(members.filter { !leaving.contains($0) }, .scaling) {
         leaving.append(node)
       }
     }
     coordinator?.removeNodes(leaving)
   }
 
-  private func scheduleKills(mean: UInt64, _ kill: @escaping (SimulatedCluster) -> Void) {
-    simulator.after(simulator.random.below(2 * mean)) { [weak self] in
-      guard let self, isFaulty else { return }
-      kill(self)
-      scheduleKills(mean: mean, kill)
+  /// Counts the changes that have ended, in whatever life of the coordinator.
+  func noteChange(_ state: CoordinatorState) {
+    if let ended = lastChange, state.change?.epoch != ended.epoch {
+      let kind = ended.leaving.isEmpty ? "joins" : "leaves"
+      let isDone = state.map.ring.epoch >= ended.epoch
+      simulator.changes.add("\(kind) \(isDone ? "done" : "undone")")
     }
+    lastChange = state.change
   }
 
-  private func killNode() {
-    guard let node = simulator.random.pick(launcher.running) else { return }
-    simulator.inject("node killed")
-    launcher.kill(node)
-  }
+  // MARK: - The coordinator's life
 
-  private func killCoordinator() {
+  func killCoordinator(_ kind: FaultKind) {
     guard let killed = coordinator else { return }
-    simulator.inject("coordinator killed")
+    simulator.inject(kind)
     killed.kill()
     launcher.forgetWatchers()
     coordinator = nil
-    simulator.after(simulator.random.below(200_000)) { [weak self] in self?.startCoordinator() }
+    simulator.after(simulator.below(200_000, kind)) { [weak self] in self?.startCoordinator() }
   }
 
   private func startCoordinator() {
+    coordinatorLives += 1
     do {
-      coordinator = try SimulatedCoordinator(disk: coordinatorDisk, cluster: self)
+      coordinator = try SimulatedCoordinator(
+        disk: coordinatorDisk, clock: .random(simulator, number: 1_000_000 + coordinatorLives),
+        cluster: self)
     } catch {
       simulator.violated("the coordinator cannot start: \(error)")
     }
+  }
+
+  /// A disk, and the name of whose it is.
+  func randomDisk(_ kind: FaultKind) -> (disk: SimulatedDisk, name: String)? {
+    let nodes = launcher.running.map { ($0.disk, $0.id.text) }
+    return simulator.pick(nodes + [(coordinatorDisk, "the coordinator")], kind)
   }
 
   // MARK: - Messages
 
   /// Calls a node at an address; whoever listens there when the message arrives gets it.
   func call(
-    _ address: String, _ completion: @escaping SimulatedNode.Acknowledge,
+    _ caller: Party, _ process: SimulatedProcess, to callee: Party, address: String,
+    _ completion: @escaping SimulatedNode.Acknowledge,
     _ body: @escaping (SimulatedNode, @escaping SimulatedNode.Acknowledge) -> Void
   ) {
     let silence = ClusterError(.overloaded, "no answer in time")
-    simulator.call(deadline: 400_000, timeout: .failure(silence)) { [weak self] answer in
+    network.call(
+      from: caller, to: callee, deadline: SimulatedCluster.deadline, timeout: .failure(silence)
+    ) { [weak self] answer in
       guard let node = self?.launcher.process(at: address) else {
         return answer(.failure(ClusterError(.overloaded, "the connection was refused")))
       }
-      body(node, answer)
-    } completion: {
-      completion($0)
+      node.process.run { [weak node] in if let node { body(node, answer) } }
+    } completion: { [weak process] result in
+      process?.run { completion(result) }
     }
   }
 
   func send(
-    _ event: CanisterManagerEvent, to address: String,
-    _ completion: @escaping SimulatedNode.Acknowledge
+    _ event: CanisterManagerEvent, from caller: Party, _ process: SimulatedProcess,
+    to callee: Party, address: String, _ completion: @escaping SimulatedNode.Acknowledge
   ) {
-    call(address, completion) { $0.handle(event, $1) }
+    call(caller, process, to: callee, address: address, completion) { $0.handle(event, $1) }
+    for pause in plan.mutation?.repeats(event) ?? [] {
+      simulator.after(pause) { [weak self] in
+        self?.call(caller, process, to: callee, address: address, { _ in }) { $0.handle(event, $1) }
+      }
+    }
   }
 
   // MARK: - Promises
 
+  private(set) var undecided = 0
+  private var wrongKey: Int?
+
   func checkServing(_ node: SimulatedNode) {
-    guard node.isAlive, let broken = watch.changed(node, running: launcher.running) else { return }
+    guard node.isAlive, let stance = watch.stance(of: node), watch.isNew(stance, of: node) else {
+      return
+    }
+    simulator.note("\(node.id.text) is at \(stance.words)")
+    guard let broken = watch.changed(node, to: stance) else { return }
     simulator.violated(broken)
   }
 
   func stopped(_ node: SimulatedNode) { watch.stopped(node) }
 
-  /// The node's data is gone on purpose: it never was a member.
+  /// The node's data is gone on purpose: it never was a member, or is none any more.
   func forget(_ node: Principal) { watch.forget(node) }
 
-  private var isSettled: Bool {
-    coordinator?.machine.isSettled == true && unsettled.isEmpty
-  }
-
-  private var unsettled: String {
-    guard let coordinator else { return "there is no coordinator" }
-    let machine = coordinator.machine
-    guard machine.isSettled else {
-      let reports = machine.state.map.members.map { member in
-        machine.nodes[member]?.report.map { "\($0)" } ?? "no report"
+  private func checkHistories() {
+    guard simulator.violation == nil else { return }
+    var checker = LinearizabilityChecker()
+    checker.clockUncertainty =
+      simulator.injected[FaultKind.clockSkewed.rawValue]
+        + simulator.injected[FaultKind.clockJumped.rawValue] > 0
+      ? UInt64(2 * SimulatedClock.mostSkew) * 1_000 : 0
+    for (key, history) in workload.histories.enumerated() {
+      switch checker.check(history) {
+      case .linearizable: break
+      case .undecided: undecided += 1
+      case .violated(_, let text):
+        wrongKey = wrongKey ?? key
+        simulator.violated("\(workload.name(of: key)): \(text)")
       }
-      return
-        "the coordinator is busy with \(machine.state.change.map { "\($0)" } ?? "nothing"), "
-        + "the reports are \(reports)"
     }
-    let running = launcher.running
-    guard running.map(\.id) == machine.state.map.members.sorted() else {
-      return "running are \(running.map(\.id.text)), members \(machine.state.map.members)"
-    }
-    for node in running where node.machine.map != machine.state.map {
-      return "\(node.id.text) has another map than the coordinator"
-    }
-    for node in running where node.machine.handoverStatus != nil || node.machine.isPurging {
-      return "\(node.id.text) is still moving keys"
-    }
-    return ""
   }
 
   private func checkAtRest() {
+    guard simulator.violation == nil else { return }
     var homes: [[UInt8]: Principal] = [:]
     for node in launcher.running {
       do {
-        let audit = try StoreAudit(node)
+        let audit = try StoreAudit(node, countsMatter: plan.mutation?.spoilsStatistics != true)
         if let wrong = audit.wrong { simulator.violated("\(node.id.text): \(wrong)") }
         for key in audit.keys {
           if homes.updateValue(node.id, forKey: key) != nil {

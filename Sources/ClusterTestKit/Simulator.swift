@@ -1,91 +1,98 @@
-import Cluster
-
 /// Virtual time, chance, and what is to happen: everything else in a simulation hangs on it.
 ///
 /// Time is in microseconds. Events of equal time happen in the order in which they were scheduled,
-/// so a run is a function of its seed.
+/// so a run is a function of its plan.
 final class Simulator {
-  /// How often things go wrong, and how long they take. Probabilities from 0 to 1.
-  struct Faults {
-    var drop = 0.0
-    var duplicate = 0.0
-    /// Messages that take up to a hundred times as long as the others.
-    var straggle = 0.0
-    var commitFailure = 0.0
-    /// Commits that take up to a hundred times as long as the others.
-    var commitStall = 0.0
-    var launchFailure = 0.0
-    var longestDelay: UInt64 = 2_000
-    var longestCommit: UInt64 = 3_000
-
-    static let none = Faults()
-
-    static func random(_ random: inout SplitMix64) -> Faults {
-      var faults = Faults()
-      // A rate that is often zero lets a run concentrate on the other faults.
-      func rate(_ most: Double) -> Double {
-        random.chance(0.3) ? 0 : most * Double(random.below(1_000)) / 1_000
-      }
-      faults.drop = rate(0.08)
-      faults.duplicate = rate(0.08)
-      faults.straggle = rate(0.05)
-      faults.commitFailure = rate(0.02)
-      faults.commitStall = rate(0.05)
-      faults.launchFailure = rate(0.3)
-      faults.longestDelay = 200 + random.below(8_000)
-      faults.longestCommit = 200 + random.below(8_000)
-      return faults
-    }
+  /// What draws numbers of its own, beside each kind of fault and each client.
+  enum Concern: Int, CaseIterable {
+    case setup, network, disks, loops, launches, scaling, reader
   }
 
+  let plan: SimulationPlan
   private(set) var time: UInt64 = 0
-  var random: SplitMix64
-  var faults: Faults
   private(set) var violation: String?
   private(set) var eventCount = 0
-  /// A digest of the times of all events: equal runs have equal ones.
   private(set) var fingerprint: UInt64 = 0
-
   private(set) var injected = Counts()
   var changes = Counts()
-  let isTraced: Bool
-  private(set) var trace: [String] = []
+  private(set) var journal: Journal
+  var rates: FaultRates
 
+  private var concerns: [SplitMix64]
+  private var kinds: [SplitMix64]
+  private static let index = Dictionary(
+    uniqueKeysWithValues: FaultKind.allCases.enumerated().map { ($1, $0) })
   private var events = EventQueue()
-  private static let tracedEvents = 400
 
-  init(seed: UInt64, isTraced: Bool = false) {
-    self.isTraced = isTraced
-    random = SplitMix64(seed: seed)
-    faults = Faults.random(&random)
+  init(plan: SimulationPlan, isTraced: Bool) {
+    self.plan = plan
+    journal = Journal(isKept: isTraced)
+    concerns = Concern.allCases.map { Simulator.stream(plan.seed, UInt64($0.rawValue)) }
+    kinds = FaultKind.allCases.indices.map { Simulator.stream(plan.seed, 100 + UInt64($0)) }
+    rates = FaultRates(&concerns[Concern.setup.rawValue], without: plan.without)
   }
 
-  /// The time as machines see it.
-  var moment: Moment { Moment(wall: 1_700_000_000_000 + time / 1_000, monotonic: time / 1_000) }
+  /// A stream of random numbers that is a function of the seed and of `number`.
+  static func stream(_ seed: UInt64, _ number: UInt64) -> SplitMix64 {
+    var mixer = SplitMix64(seed: seed)
+    return SplitMix64(seed: mixer.next() ^ (number &* 0x9e6c_63d0_876a_3f6b))
+  }
+
+  /// The stream of a client or process, by a number of its own.
+  func stream(_ number: UInt64) -> SplitMix64 { Simulator.stream(plan.seed, 1_000 + number) }
+
+  // MARK: - Chance
+
+  func below(_ bound: UInt64, _ concern: Concern) -> UInt64 {
+    concerns[concern.rawValue].below(bound)
+  }
+
+  func chance(_ probability: Double, _ concern: Concern) -> Bool {
+    concerns[concern.rawValue].chance(probability)
+  }
+
+  func pick<Element>(_ elements: [Element], _ concern: Concern) -> Element? {
+    concerns[concern.rawValue].pick(elements)
+  }
+
+  func below(_ bound: UInt64, _ kind: FaultKind) -> UInt64 {
+    kinds[Simulator.index[kind] ?? 0].below(bound)
+  }
+
+  func pick<Element>(_ elements: [Element], _ kind: FaultKind) -> Element? {
+    kinds[Simulator.index[kind] ?? 0].pick(elements)
+  }
+
+  /// Whether a fault of a kind strikes now; it counts.
+  func strikes(_ kind: FaultKind) -> Bool {
+    let probability = rates.probability(of: kind)
+    guard probability > 0, kinds[Simulator.index[kind] ?? 0].chance(probability) else {
+      return false
+    }
+    inject(kind)
+    return true
+  }
+
+  /// Counts a fault.
+  func inject(_ kind: FaultKind, _ details: @autoclosure () -> String = "") {
+    injected.add(kind.rawValue)
+    if journal.isKept { note("fault \(kind.rawValue) \(details())") }
+  }
+
+  // MARK: - Time
 
   func after(_ delay: UInt64, _ event: @escaping () -> Void) {
     events.push(time: time + delay, event)
   }
 
-  /// Counts a fault of a kind.
-  func inject(_ fault: String) {
-    injected.add(fault)
-    note("fault: \(fault)")
-  }
-
-  /// Remembers what happened, in words; only the last of it is kept.
-  func note(_ text: @autoclosure () -> String) {
-    guard isTraced else { return }
-    trace.append("\(time) µs: \(text())")
-    if trace.count > 2 * Simulator.tracedEvents {
-      trace.removeFirst(trace.count - Simulator.tracedEvents)
-    }
+  /// Remembers what happened, in words. What concerns one key only names it.
+  func note(key: Int? = nil, _ text: @autoclosure () -> String) {
+    if journal.isKept { journal.add(at: time, key: key, text()) }
   }
 
   /// The first broken promise ends the run.
   func violated(_ promise: @autoclosure () -> String) {
     if violation == nil { violation = "at \(time) µs: \(promise())" }
-    note(violation ?? "")
   }
 
   /// Lets events happen until `end`, until there are none, or until `isDone`, or a violation.
@@ -102,86 +109,30 @@ final class Simulator {
 
   /// Forgets what was to happen, and with it whatever the events hold on to.
   func end() { events = EventQueue() }
-
-  // MARK: - Network
-
-  func networkDelay() -> UInt64 {
-    let delay = 20 + random.below(faults.longestDelay)
-    guard random.chance(faults.straggle) else { return delay }
-    inject("message late")
-    return delay * (1 + random.below(100))
-  }
-
-  private func drops() -> Bool {
-    guard random.chance(faults.drop) else { return false }
-    inject("message lost")
-    return true
-  }
-
-  /// A request and its answer over a network that delays, reorders, drops and duplicates both.
-  ///
-  /// - Parameters:
-  ///   - serve: runs at the receiver, perhaps twice or never; it answers through its argument.
-  ///   - completion: called once: with the first answer, or with `timeout` when none came in time.
-  func call<Answer>(
-    deadline: UInt64, timeout: Answer, serve: @escaping (@escaping (Answer) -> Void) -> Void,
-    completion: @escaping (Answer) -> Void
-  ) {
-    var isDone = false
-    func finish(_ answer: Answer) {
-      guard !isDone else { return }
-      isDone = true
-      completion(answer)
-    }
-    let copies = random.chance(faults.duplicate) ? 2 : 1
-    if copies > 1 { inject("message duplicated") }
-    for _ in 0..<copies {
-      if drops() { continue }
-      after(networkDelay()) { [self] in
-        serve { [self] answer in
-          if drops() { return }
-          after(networkDelay()) { finish(answer) }
-        }
-      }
-    }
-    after(deadline) { finish(timeout) }
-  }
 }
 
-/// A binary heap of events by time, then by order of arrival.
-private struct EventQueue {
-  private var heap: [(time: UInt64, order: UInt64, event: () -> Void)] = []
-  private var nextOrder: UInt64 = 0
+/// The last things that happened, in words.
+struct Journal {
+  let isKept: Bool
+  private var entries: [(time: UInt64, key: Int?, text: String)] = []
 
-  var firstTime: UInt64? { heap.first?.time }
+  private static let keptEntries = 20_000
+  private static let toldEntries = 80
 
-  mutating func push(time: UInt64, _ event: @escaping () -> Void) {
-    heap.append((time, nextOrder, event))
-    nextOrder += 1
-    var child = heap.count - 1
-    while child > 0, precedes(child, (child - 1) / 2) {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
+  init(isKept: Bool) {
+    self.isKept = isKept
+  }
+
+  mutating func add(at time: UInt64, key: Int?, _ text: String) {
+    entries.append((time, key, text))
+    if entries.count > 2 * Journal.keptEntries {
+      entries.removeFirst(entries.count - Journal.keptEntries)
     }
   }
 
-  mutating func pop() -> (() -> Void)? {
-    guard !heap.isEmpty else { return nil }
-    heap.swapAt(0, heap.count - 1)
-    let event = heap.removeLast().event
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && precedes(child, least) { least = child }
-      guard least != parent else { return event }
-      heap.swapAt(parent, least)
-      parent = least
-    }
-  }
-
-  private func precedes(_ a: Int, _ b: Int) -> Bool {
-    let (first, second) = (heap[a].time, heap[b].time)
-    return first == second ? heap[a].order < heap[b].order : first < second
+  /// The last entries without those of other keys than `key`; all of them when it is nil.
+  func lines(about key: Int?) -> [String] {
+    entries.filter { key == nil || $0.key == nil || $0.key == key }
+      .suffix(Journal.toldEntries).map { "\($0.time) µs: \($0.text)" }
   }
 }

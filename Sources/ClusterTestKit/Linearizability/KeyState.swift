@@ -122,7 +122,7 @@ struct KeyModel {
     var next = KeyState(value: value, version: version, floor: max(state.floor, version ?? 0))
     if let ttl {
       let life = ttl &* 1_000
-      let earliest = operation.invoked &+ life
+      let earliest = operation.invoked - operation.invoked % 1_000 &+ life
       next.expiresAfter = earliest - min(earliest, clockUncertainty)
       next.expiresBefore =
         operation.outcome == .unknown ? .max : operation.returned &+ life &+ clockUncertainty

@@ -9,16 +9,44 @@ struct SimulationOutcome: Encodable {
   var operations: [String: UInt64] = [:]
   var faults: [String: UInt64] = [:]
   var changes: [String: UInt64] = [:]
+  /// Keys whose history was too tangled to be judged.
+  var undecided: UInt64 = 0
   var failures: [Failure] = []
 
   /// A run that broke a promise.
   struct Failure: Encodable {
-    var seed: UInt64
-    var violation: String
-    /// The last events in words.
-    var trace: [String]
+    let seed: UInt64
+    let violation: String
+    /// The commands that repeat it, and the smallest run found that fails.
+    let replay: String
+    let smaller: String
+    /// The last events of the smaller run in words.
+    let trace: [String]
 
-    var replay: String { "scaled-storage simulate --seeds \(seed)" }
+    init(
+      plan: SimulationPlan, smaller: SimulationPlan? = nil, violation: String,
+      trace: [String] = []
+    ) {
+      seed = plan.seed
+      self.violation = violation
+      replay = Failure.command(plan)
+      self.smaller = Failure.command(smaller ?? plan)
+      self.trace = trace
+    }
+
+    /// What a plan is as a command.
+    static func command(_ plan: SimulationPlan) -> String {
+      let usual = SimulationPlan(seed: plan.seed)
+      var text = "scaled-storage simulate --seeds \(plan.seed)"
+      if plan.faultyTime != usual.faultyTime { text += " --time \(plan.faultyTime / 1_000)" }
+      if plan.clients != usual.clients { text += " --clients \(plan.clients)" }
+      if let keys = plan.mostKeys { text += " --keys \(keys)" }
+      if let mutation = plan.mutation { text += " --mutation \(mutation.rawValue)" }
+      for kind in FaultKind.allCases where plan.without.contains(kind) {
+        text += " --without \(kind.rawValue)"
+      }
+      return text
+    }
   }
 
   mutating func add(_ report: SimulationReport, _ failure: Failure?) {
@@ -27,6 +55,7 @@ struct SimulationOutcome: Encodable {
     events += UInt64(report.events)
     operations.merge(report.operations.byKind, uniquingKeysWith: +)
     faults.merge(report.faults.byKind, uniquingKeysWith: +)
+    undecided += UInt64(report.undecided)
     changes.merge(report.changes.byKind, uniquingKeysWith: +)
     if let failure { failures.append(failure) }
   }
@@ -42,13 +71,15 @@ struct SimulationOutcome: Encodable {
     text += SimulationOutcome.line("operations", operations)
     text += SimulationOutcome.line("faults", faults)
     text += SimulationOutcome.line("changes", changes)
+    if undecided > 0 { text += "keys whose history could not be judged: \(undecided)\n" }
     text += failures.isEmpty ? "PASS\n" : "FAIL: \(failures.count) seeds broke a promise\n"
     return text
   }
 
   private static func text(_ failure: Failure) -> String {
     "seed \(failure.seed) broke a promise: \(failure.violation)\n"
-      + "replay it: \(failure.replay)\n" + failure.trace.map { "  \($0)\n" }.joined()
+      + "repeat it: \(failure.replay)\nin short: \(failure.smaller)\n"
+      + failure.trace.map { "  \($0)\n" }.joined()
   }
 
   private static func line(_ title: String, _ counts: [String: UInt64]) -> String {
@@ -59,7 +90,7 @@ struct SimulationOutcome: Encodable {
 
   private enum Key: String, CodingKey {
     case seeds, seconds, seedsPerMinute, simulatedHours, events, operations, faults, changes
-    case failures, pass
+    case undecided, failures, pass
   }
 
   func encode(to encoder: any Encoder) throws {
@@ -72,6 +103,7 @@ struct SimulationOutcome: Encodable {
     try container.encode(operations, forKey: .operations)
     try container.encode(faults, forKey: .faults)
     try container.encode(changes, forKey: .changes)
+    try container.encode(undecided, forKey: .undecided)
     try container.encode(failures, forKey: .failures)
     try container.encode(failures.isEmpty, forKey: .pass)
   }

@@ -12,14 +12,19 @@ final class SimulationRuns: Sendable {
     var total = SimulationOutcome()
   }
 
+  private let plan: SimulationPlan
   private let seeds: Range<UInt64>
   private let jobs: Int
+  private let tracesAll: Bool
   private let state: Mutex<State>
 
   /// A run that fails is told of in full; of more failures than this only the seeds.
   private static let toldFailures = 3
 
-  init(seeds: Range<UInt64>, jobs: Int) {
+  /// - Parameter plan: what all runs have in common, beside the seed.
+  init(plan: SimulationPlan, seeds: Range<UInt64>, jobs: Int, tracesAll: Bool = false) {
+    self.plan = plan
+    self.tracesAll = tracesAll
     self.seeds = seeds
     self.jobs = jobs
     state = Mutex(State(next: seeds.lowerBound, running: jobs))
@@ -49,18 +54,29 @@ final class SimulationRuns: Sendable {
 
   private func work() {
     while let seed = take() {
-      let report = SimulationPlan(seed: seed).run()
+      var plan = plan
+      plan.seed = seed
+      let report = plan.run(isTraced: tracesAll)
       let failure = report.violation.map { violation in
         let isTold = state.withLock { $0.total.failures.count < SimulationRuns.toldFailures }
-        let trace = isTold ? SimulationPlan(seed: seed).run(isTraced: true).trace : []
-        return SimulationOutcome.Failure(seed: seed, violation: violation, trace: trace)
+        return isTold ? told(plan) : SimulationOutcome.Failure(plan: plan, violation: violation)
       }
       state.withLock {
         $0.done += 1
         $0.total.add(report, failure)
       }
+      if failure == nil { for line in report.trace { StandardStreams.note(line) } }
     }
     state.withLock { $0.running -= 1 }
+  }
+
+  /// A failure with the smallest run that shows one, and what happened there.
+  private func told(_ plan: SimulationPlan) -> SimulationOutcome.Failure {
+    let smaller = plan.shrunk()
+    let report = smaller.run(isTraced: true)
+    return SimulationOutcome.Failure(
+      plan: plan, smaller: smaller, violation: report.violation ?? "it cannot be repeated",
+      trace: report.trace)
   }
 
   private func take() -> UInt64? {

@@ -23,9 +23,13 @@ final class SimulatedLauncher {
     var lastTold: UInt64 = 0
   }
 
+  /// Processes that have started.
+  private var boots: UInt64 = 0
+
   private unowned let cluster: SimulatedCluster
   private let simulator: Simulator
   private var slots: [Principal: Slot] = [:]
+  private var sorted: [SimulatedNode]?
   private var byAddress: [String: SimulatedNode] = [:]
 
   init(cluster: SimulatedCluster) {
@@ -35,7 +39,10 @@ final class SimulatedLauncher {
 
   /// The nodes that run, in the order of their ids.
   var running: [SimulatedNode] {
-    slots.sorted { $0.key < $1.key }.compactMap { $0.value.process }
+    if let sorted { return sorted }
+    let found = slots.sorted { $0.key < $1.key }.compactMap { $0.value.process }
+    sorted = found
+    return found
   }
 
   func process(at address: String) -> SimulatedNode? { byAddress[address] }
@@ -52,16 +59,13 @@ final class SimulatedLauncher {
     slot.isStarting = true
     slot.starts += 1
     let start = slot.starts
-    simulator.after(1_000 + simulator.random.below(100_000)) { [self] in
+    simulator.after(1_000 + simulator.below(100_000, .launches)) { [self] in
       guard slots[node] === slot, slot.isStarting, slot.starts == start else { return }
       slot.isStarting = false
-      if simulator.random.chance(simulator.faults.launchFailure) {
-        simulator.inject("launch failed")
-        return tell(slot, .stopped)
-      }
+      if simulator.strikes(.launchFailed) { return tell(slot, .stopped) }
       // The address of before may be taken by then.
       var address = previousAddress ?? ""
-      if address.isEmpty || byAddress[address] != nil || simulator.random.chance(0.5) {
+      if address.isEmpty || byAddress[address] != nil || simulator.chance(0.5, .launches) {
         slot.addressCount += 1
         address = "\(node.canisterNumber ?? 0):\(slot.addressCount)"
       }
@@ -72,11 +76,16 @@ final class SimulatedLauncher {
 
   private func boot(_ node: Principal, _ slot: Slot, address: String) {
     slot.disk.reopen()
+    cluster.plan.mutation?.restart(on: slot.disk)
+    boots += 1
     do throws(ClusterError) {
       let process = try SimulatedNode(
-        id: node, address: address, disk: slot.disk, cluster: cluster)
+        id: node, address: address, disk: slot.disk,
+        clock: .random(simulator, number: boots), cluster: cluster)
       slot.process = process
       byAddress[address] = process
+      sorted = nil
+      simulator.note("\(node.text) starts at \(address)")
       cluster.checkServing(process)
     } catch {
       simulator.violated("\(node.text) cannot start on its disk: \(error.message)")
@@ -87,12 +96,12 @@ final class SimulatedLauncher {
   func kill(_ node: SimulatedNode) {
     guard let slot = slots[node.id], slot.process === node else { return }
     end(slot)
-    guard simulator.random.chance(0.2) else { return tell(slot, .stopped) }
+    guard simulator.chance(0.2, .launches) else { return tell(slot, .stopped) }
     slot.isStarting = true
     slot.starts += 1
     let start = slot.starts
     let launches = slot.launches
-    simulator.after(500 + simulator.random.below(20_000)) { [self] in
+    simulator.after(500 + simulator.below(20_000, .launches)) { [self] in
       guard slots[node.id] === slot, slot.isStarting, slot.starts == start else { return }
       slot.isStarting = false
       boot(node.id, slot, address: node.address)
@@ -102,10 +111,14 @@ final class SimulatedLauncher {
 
   func destroy(_ node: Principal) {
     guard let slot = slots.removeValue(forKey: node) else { return }
-    simulator.changes.add("joins undone")
+    sorted = nil
     slot.watcher = nil
     end(slot)
     cluster.forget(node)
+  }
+
+  func repairDisks() {
+    for slot in slots.values { slot.disk.repair() }
   }
 
   /// The coordinator is gone, and with it whoever watched.
@@ -117,6 +130,8 @@ final class SimulatedLauncher {
     slot.isStarting = false
     guard let process = slot.process else { return }
     slot.process = nil
+    sorted = nil
+    simulator.note("\(process.id.text) ends")
     byAddress[process.address] = nil
     process.kill()
     cluster.stopped(process)
@@ -126,7 +141,7 @@ final class SimulatedLauncher {
   private func tell(_ slot: Slot, _ event: Event) {
     let watcher = slot.watcher
     if case .stopped = event { slot.watcher = nil }
-    slot.lastTold = max(slot.lastTold, simulator.time + 100 + simulator.random.below(5_000))
+    slot.lastTold = max(slot.lastTold, simulator.time + 100 + simulator.below(5_000, .launches))
     simulator.after(slot.lastTold - simulator.time) { watcher?(event) }
   }
 }

@@ -1,0 +1,191 @@
+import Candid
+import Cluster
+import Storage
+
+/// One life of the coordinator: a `CoordinatorMachine`, and a driver that does what the gateway
+/// does.
+final class SimulatedCoordinator {
+  let process: SimulatedProcess
+  private(set) var machine: CoordinatorMachine
+
+  private unowned let cluster: SimulatedCluster
+  private let simulator: Simulator
+  private let committer: SimulatedCommitter
+  private var polls: Set<Principal> = []
+  private var isAdvanceScheduled = false
+
+  static let stateKey = Array("state".utf8)
+  private static let tick: UInt64 = 20_000
+
+  init(disk: SimulatedDisk, clock: SimulatedClock, cluster: SimulatedCluster) throws {
+    self.cluster = cluster
+    simulator = cluster.simulator
+    process = SimulatedProcess(simulator: simulator, clock: clock)
+    disk.reopen()
+    guard let stored = try disk.get(SimulatedCoordinator.stateKey) else {
+      throw ClusterError(.corruption, "the coordinator lost its state")
+    }
+    machine = CoordinatorMachine(
+      state: try CoordinatorState(encoded: stored), settings: cluster.settings)
+    var outcome: ((CommitOutcome) -> Void)?
+    committer = SimulatedCommitter(
+      process: process, disk: disk, promisesEarly: cluster.plan.mutation == .flipBeforeDurable
+    ) { outcome?($0) }
+    outcome = { [weak self] in self?.persisted($0) }
+    tick()
+  }
+
+  private var now: UInt64 { process.moment.monotonic }
+
+  /// Refused while the ring is changing, which is as good an answer.
+  func addNodes(_ count: Int) {
+    process.run { [self] in
+      _ = try? machine.addNodes(count, reason: "by chance", now: now)
+      scheduleAdvance()
+    }
+  }
+
+  func removeNodes(_ nodes: [Principal]) {
+    process.run { [self] in
+      try? machine.removeNodes(nodes, reason: "by chance", now: now)
+      scheduleAdvance()
+    }
+  }
+
+  func cancelChange() {
+    process.run { [self] in
+      if machine.cancelChange(reason: "by chance", now: now) { simulator.changes.add("cancelled") }
+      scheduleAdvance()
+    }
+  }
+
+  /// kill -9.
+  func kill() {
+    process.kill()
+    committer.crash()
+  }
+
+  private func tick() {
+    process.after(SimulatedCoordinator.tick) { [weak self] in
+      self?.poll()
+      self?.scheduleAdvance()
+      self?.tick()
+    }
+  }
+
+  private func scheduleAdvance() {
+    guard !isAdvanceScheduled else { return }
+    isAdvanceScheduled = true
+    process.after(simulator.below(200, .loops)) { [weak self] in
+      guard let self else { return }
+      isAdvanceScheduled = false
+      machine.advance(now: now)
+      for action in machine.takeActions() { perform(action) }
+      cluster.noteChange(machine.state)
+    }
+  }
+
+  private func perform(_ action: CoordinatorAction) {
+    switch action {
+    case .persist(let sequence, let bytes):
+      var batch = WriteBatch()
+      batch.put(SimulatedCoordinator.stateKey, bytes)
+      committer.submit(batch, sequence: sequence)
+    case .launch(let node, let address):
+      cluster.launcher.launch(node, previousAddress: address) { [weak self] event in
+        self?.process.run { [weak self] in self?.launched(node, event) }
+      }
+    case .destroy(let node):
+      cluster.launcher.destroy(node)
+      process.after(1_000) { [weak self] in
+        self?.machine.destroyed(node)
+        self?.scheduleAdvance()
+      }
+    case .send(let request, let node, let address, let message):
+      send(message, to: node, address: address) { [weak self] result in
+        guard let self else { return }
+        machine.replied(request, result, now: now)
+        scheduleAdvance()
+      }
+    case .note(let text):
+      simulator.note("coordinator: \(text)")
+    }
+  }
+
+  private func launched(_ node: Principal, _ event: SimulatedLauncher.Event) {
+    switch event {
+    case .running(let address): machine.nodeRunning(node, address: address, now: now)
+    case .stopped: machine.nodeStopped(node, reason: "it ended", now: now)
+    }
+    scheduleAdvance()
+  }
+
+  private func send(
+    _ message: CoordinatorMessage, to node: Principal, address: String,
+    _ completion: @escaping SimulatedNode.Acknowledge
+  ) {
+    let event: CanisterManagerEvent
+    switch message {
+    case .initialise(let identity, let map):
+      return cluster.call(.coordinator, process, to: .node(node), address: address, completion) {
+        $0.initialise(identity: identity, map: map, $1)
+      }
+    case .prepare(let map): event = .prepare(map)
+    case .fence(let epoch): event = .fence(epoch: epoch)
+    case .ringChanged(let map): event = .ringChanged(map)
+    case .abort(let epoch): event = .abort(epoch: epoch)
+    case .uploadModule:
+      return simulator.violated("a module is uploaded that nobody has installed")
+    }
+    let deliver = { [self] (completion: @escaping SimulatedNode.Acknowledge) in
+      cluster.send(
+        event, from: .coordinator, process, to: .node(node), address: address, completion)
+    }
+    guard cluster.plan.mutation == .flipSourcesFirst, case .ringChanged = event,
+      let change = machine.state.change, change.isDecided,
+      change.leaving.isEmpty ? change.joining.contains(node) : !change.leaving.contains(node)
+    else { return deliver(completion) }
+    process.after(100) { completion(.success(())) }
+    process.after(100_000) { deliver { _ in } }
+  }
+
+  private func persisted(_ outcome: CommitOutcome) {
+    switch outcome.result {
+    case .success:
+      machine.persisted(outcome.sequences.upperBound)
+      scheduleAdvance()
+    case .failure(let error):
+      process.after(100_000) { [weak self] in
+        guard let self else { return }
+        committer.resume()
+        machine.persistFailed(error.message)
+        scheduleAdvance()
+      }
+    }
+  }
+
+  private func poll() {
+    for (node, view) in machine.nodes.sorted(by: { $0.key < $1.key }) {
+      // Not all at once, and less often than the tick.
+      guard let address = view.address, simulator.chance(0.5, .loops), polls.insert(node).inserted
+      else { continue }
+      cluster.network.call(
+        from: .coordinator, to: .node(node), deadline: SimulatedCluster.deadline,
+        timeout: NodeReport?.none
+      ) { [cluster] answer in
+        guard let process = cluster.launcher.process(at: address) else { return answer(nil) }
+        process.process.run { answer(process.report) }
+      } completion: { [weak self] report in
+        self?.process.run { [weak self] in self?.polled(node, report) }
+      }
+    }
+  }
+
+  private func polled(_ node: Principal, _ report: NodeReport?) {
+    polls.remove(node)
+    guard let report else { return machine.reportFailed(node) }
+    guard report.identity == nil || report.identity == node else { return }
+    machine.reported(node, report, now: now)
+    scheduleAdvance()
+  }
+}

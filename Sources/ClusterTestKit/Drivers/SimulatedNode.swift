@@ -1,0 +1,267 @@
+import Candid
+import Cluster
+import Placement
+import Storage
+
+/// One life of a node: a `NodeMachine`, and a driver that does what the node's event loop does.
+final class SimulatedNode {
+  typealias Acknowledge = (Result<Void, ClusterError>) -> Void
+
+  let id: Principal
+  let address: String
+  let disk: SimulatedDisk
+  let process: SimulatedProcess
+  private(set) var machine: NodeMachine
+
+  private unowned let cluster: SimulatedCluster
+  private let simulator: Simulator
+  private let committer: SimulatedCommitter
+  private var requests: [UInt64: Request] = [:]
+  private var acknowledgements: [UInt64: Acknowledge] = [:]
+  private var nextTicket: UInt64 = 0
+  private var isTurnScheduled = false
+  /// The map of the last handover that was prepared here.
+  private var prepared: ClusterMap?
+
+  private struct Request {
+    var key: [UInt8]
+    var completion: (KeyReply) -> Void
+    /// Since when the request has been waiting for a fence, on the monotonic clock; nil when it
+    /// waits for the disk.
+    var heldSince: UInt64?
+  }
+
+  static let tick: UInt64 = 20_000
+
+  init(
+    id: Principal, address: String, disk: SimulatedDisk, clock: SimulatedClock,
+    cluster: SimulatedCluster
+  ) throws(ClusterError) {
+    self.id = id
+    self.address = address
+    self.disk = disk
+    self.cluster = cluster
+    simulator = cluster.simulator
+    process = SimulatedProcess(simulator: simulator, clock: clock)
+    machine = try NodeMachine(store: disk, limits: cluster.limits)
+    var outcome: ((CommitOutcome) -> Void)?
+    committer = SimulatedCommitter(
+      process: process, disk: disk, promisesEarly: cluster.plan.mutation == .acknowledgeEarly
+    ) { outcome?($0) }
+    outcome = { [weak self] in self?.committed($0) }
+    tick()
+  }
+
+  var isAlive: Bool { process.isAlive }
+
+  /// Whether nothing waits for the disk.
+  var isQuiet: Bool { committer.isIdle }
+
+  // MARK: - Requests
+
+  func execute(
+    _ command: KeyCommand, key: [UInt8], _ completion: @escaping (KeyReply) -> Void
+  ) {
+    nextTicket += 1
+    let ticket = nextTicket
+    let moment = process.moment
+    var heldSince: UInt64?
+    if case .fenced = machine.route(key) {
+      heldSince = moment.monotonic
+      if let mutation = cluster.plan.mutation,
+        let reply = mutation.serveFenced(command, key: key, disk: disk, now: moment)
+      {
+        return completion(reply)
+      }
+    }
+    if let reply = machine.execute(command, key: key, ticket: ticket, now: moment) {
+      completion(reply)
+    } else {
+      requests[ticket] = Request(key: key, completion: completion, heldSince: heldSince)
+    }
+    scheduleTurn()
+  }
+
+  func initialise(identity: Principal, map: ClusterMap, _ completion: @escaping Acknowledge) {
+    machine.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
+    scheduleTurn()
+  }
+
+  func handle(_ event: CanisterManagerEvent, _ completion: @escaping Acknowledge) {
+    var event = event
+    var completion = completion
+    if let mutation = cluster.plan.mutation {
+      if mutation.answersEarly(event) { completion(.success(())) }
+      guard let changed = mutation.incoming(event, at: machine, disk: disk) else {
+        return completion(.success(()))
+      }
+      event = changed
+      if case .fence = event {
+        let inner = completion
+        completion = { [weak self] result in
+          if let self, case .success = result {
+            mutation.fenced(machine, next: prepared, disk: disk)
+          }
+          inner(result)
+        }
+      }
+    }
+    if case .prepare(let next) = event { prepared = next }
+    let told = simulator.journal.isKept ? noting(event, completion) : completion
+    machine.handle(event, ticket: acknowledgement(told))
+    scheduleTurn()
+  }
+
+  private func noting(
+    _ event: CanisterManagerEvent, _ completion: @escaping Acknowledge
+  ) -> Acknowledge {
+    simulator.note("\(id.text) gets \(event.words)")
+    return { [simulator, id] result in
+      switch result {
+      case .success: simulator.note("\(id.text) agrees to \(event.words)")
+      case .failure(let error):
+        simulator.note("\(id.text) refuses \(event.words): \(error.message)")
+      }
+      completion(result)
+    }
+  }
+
+  private func acknowledgement(_ completion: @escaping Acknowledge) -> UInt64 {
+    nextTicket += 1
+    acknowledgements[nextTicket] = completion
+    return nextTicket
+  }
+
+  var report: NodeReport {
+    NodeReport(
+      identity: machine.identity, status: .ready, keys: machine.statistics.keys,
+      bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
+      revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
+      isPurging: machine.isPurging, moduleDigest: nil)
+  }
+
+  // MARK: - Life
+
+  /// kill -9.
+  func kill() {
+    guard isAlive else { return }
+    process.kill()
+    committer.crash()
+    requests = [:]
+    acknowledgements = [:]
+  }
+
+  private func tick() {
+    process.after(SimulatedNode.tick) { [weak self] in
+      self?.scheduleTurn()
+      self?.tick()
+    }
+  }
+
+  /// A turn of the loop takes in what arrives within a moment.
+  private func scheduleTurn() {
+    guard !isTurnScheduled else { return }
+    isTurnScheduled = true
+    process.after(simulator.below(400, .loops)) { [weak self] in self?.turn() }
+  }
+
+  private func turn() {
+    isTurnScheduled = false
+    guard isAlive else { return }
+    var moment = process.moment
+    if cluster.plan.mutation == .holdForever,
+      requests.values.contains(where: { $0.heldSince != nil })
+    {
+      moment.monotonic = 0
+    }
+    let more = machine.advance(now: moment)
+    machine.flush()
+    var actions = machine.takeActions()
+    while !actions.isEmpty {
+      for action in actions { perform(action) }
+      machine.flush()
+      actions = machine.takeActions()
+    }
+    if more { scheduleTurn() }
+    checkHeld()
+    cluster.checkServing(self)
+  }
+
+  private func perform(_ action: NodeAction) {
+    switch action {
+    case .commit(let sequence, let batch):
+      committer.submit(batch, sequence: sequence)
+    case .reply(let ticket, let reply):
+      requests.removeValue(forKey: ticket)?.completion(reply)
+    case .respond(let ticket, let result):
+      acknowledgements.removeValue(forKey: ticket)?(result)
+    case .send(let message, let node, let address, let event):
+      send(event, message: message, to: node, address: address)
+    case .alarm(let text):
+      simulator.violated("\(id.text) raised an alarm: \(text)")
+    }
+  }
+
+  private func send(
+    _ event: CanisterManagerEvent, message: UInt64, to node: Principal, address: String
+  ) {
+    var event = event
+    if let mutation = cluster.plan.mutation, case .migrate(let migration) = event {
+      guard let changed = mutation.outgoing(migration, from: machine) else {
+        return process.after(1_000) { [weak self] in
+          self?.machine.peerReplied(message, .success(()))
+        }
+      }
+      event = .migrate(changed)
+    }
+    cluster.send(event, from: .node(id), process, to: .node(node), address: address) {
+      [weak self] result in
+      self?.machine.peerReplied(message, result)
+      self?.scheduleTurn()
+    }
+  }
+
+  private func committed(_ outcome: CommitOutcome) {
+    switch outcome.result {
+    case .success:
+      machine.committed(through: outcome.sequences.upperBound)
+    case .failure(let error):
+      simulator.note("\(id.text) hears that commits failed")
+      machine.commitFailed(error)
+      committer.resume()
+    }
+    cluster.checkServing(self)
+    scheduleTurn()
+  }
+
+  /// No request waits for a fence for longer than the limit says.
+  private func checkHeld() {
+    let now = process.moment.monotonic
+    for (ticket, request) in requests {
+      guard let since = request.heldSince else { continue }
+      guard case .fenced = machine.route(request.key) else {
+        requests[ticket]?.heldSince = nil
+        continue
+      }
+      if now - since > cluster.limits.heldMilliseconds {
+        simulator.violated("\(id.text) lets a request wait for a fence without end")
+      }
+    }
+  }
+}
+
+extension CanisterManagerEvent {
+  fileprivate var words: String {
+    switch self {
+    case .nodeCreated(let node): "the announcement that \(node) joined"
+    case .nodeDeleted(let node): "the announcement that \(node) left"
+    case .migrate(let migration):
+      "\(((try? TransferChunk.records(in: migration.data)) ?? []).count) keys from "
+        + "\(migration.from?.text ?? "?") for epoch \(migration.epoch ?? 0)"
+    case .prepare(let map): "the preparation of epoch \(map.ring.epoch)"
+    case .fence(let epoch): "the fence of epoch \(epoch)"
+    case .ringChanged(let map): "the ring of epoch \(map.ring.epoch), revision \(map.revision)"
+    case .abort(let epoch): "the abort of epoch \(epoch)"
+    }
+  }
+}
