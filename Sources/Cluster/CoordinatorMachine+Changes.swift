@@ -311,7 +311,9 @@ extension CoordinatorMachine {
     lastFailureAt = now
     lastFailure = reason
     discard(change.joining)
-    for node in state.map.members { request(.abort(epoch: change.epoch), to: node) }
+    // A crash that forgets this lets the change go on, and its sources must not have forgotten it.
+    mapSequence = lastPersist
+    aborting.append((lastPersist, change.epoch))
     let verb = change.leaving.isEmpty ? "to join" : "to leave"
     note("\(names(change.joining + change.leaving)) not \(verb) after all: \(reason)")
   }

@@ -15,7 +15,7 @@ extension CoordinatorMachine {
   }
 
   /// Whether no request waits for its answer and nothing is decided but not yet told.
-  public var isQuiet: Bool { requests.isEmpty && state.change == nil }
+  public var isQuiet: Bool { requests.isEmpty && aborting.isEmpty && state.change == nil }
 
   /// The nodes that would join next, if so many did.
   public func nextNodes(_ count: Int) -> [Principal] {

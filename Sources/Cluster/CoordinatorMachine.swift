@@ -49,6 +49,8 @@ public struct CoordinatorMachine {
   var lastPersist: UInt64 = 0
   /// Nodes to destroy once the state that says so is durable.
   var departing: [(sequence: UInt64, node: Principal)] = []
+  /// Changes that are given up, once that is durable.
+  var aborting: [(sequence: UInt64, epoch: UInt64)] = []
   var actions: [CoordinatorAction] = []
 
   /// What is known of one node at this moment; lost at a restart, and learned again.
@@ -213,6 +215,10 @@ public struct CoordinatorMachine {
     while let next = departing.first, next.sequence <= persistedSequence {
       actions.append(.destroy(next.node))
       departing.removeFirst()
+    }
+    while let next = aborting.first, next.sequence <= persistedSequence {
+      for node in state.map.members { request(.abort(epoch: next.epoch), to: node) }
+      aborting.removeFirst()
     }
   }
 

@@ -129,6 +129,8 @@ struct Purge {
   var cursor: [UInt8]
   /// The turn that carries the last page; at first the last write that may leave a tombstone.
   var barrier: UInt64 = 0
+  /// Whether only tombstones are looked for that the next handover does not mind.
+  var mayWait = false
   /// Whether the whole store has been seen.
   var isScanned = false
 }

@@ -96,7 +96,7 @@ extension NodeMachine {
         "epoch \(next.ring.epoch) does not follow epoch \(current.ring.epoch) of this node")
       return
     }
-    guard purge == nil else {
+    guard purge?.mayWait ?? true else {
       refuse(ticket, .conflict, "keys of an earlier handover are still being removed; try again")
       return
     }
@@ -299,7 +299,7 @@ extension NodeMachine {
       purge?.barrier = 0
     case .handoverPrepared:
       // It may be stored after all, and with it tombstones that nobody needs.
-      purge = Purge(cursor: StoreLayout.dataRange.from)
+      purge = Purge(cursor: StoreLayout.dataRange.from, mayWait: true)
     case .initialised, .mapChanged, .targetsMoved, .handoverAborted, .recovered:
       break
     }

@@ -61,12 +61,10 @@ final class SimulatedCluster {
     begin()
     simulator.run(until: plan.faultyTime)
     calm()
-    simulator.run(until: simulator.time + 60_000_000) { [self] in
-      isSettled && !clients.contains { $0.isBusy }
-    }
+    settle(within: 60_000_000) { [self] in !clients.contains { $0.isBusy } && isSettled }
     // What expires does so within the longest TTL and a sweep.
     simulator.run(until: simulator.time + 1_700_000)
-    simulator.run(until: simulator.time + 10_000_000) { [self] in isSettled }
+    settle(within: 10_000_000) { [self] in isSettled }
     if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
     readAll()
     checkHistories()
@@ -109,6 +107,14 @@ final class SimulatedCluster {
     launcher.repairDisks()
     coordinatorDisk.repair()
     coordinator?.process.resume()
+  }
+
+  /// Looks now and then whether the cluster is as it should be.
+  private func settle(within time: UInt64, _ isDone: () -> Bool) {
+    let end = simulator.time + time
+    while simulator.time < end, simulator.violation == nil, !isDone() {
+      simulator.run(until: simulator.time + 10_000)
+    }
   }
 
   private func readAll() {

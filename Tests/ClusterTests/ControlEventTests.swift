@@ -205,11 +205,14 @@ import Testing
       CanisterManagerEvent.prepare(next), .abort(epoch: 2), .prepare(next),
     ] {
       for isFlushed in [false, true] {
+        // A prepare that failed leaves a search for tombstones.
+        try bench.settle()
         let ticket = bench.handle(event)
         if isFlushed { bench.flush() }
         try bench.failCommits()
         #expect(bench.response(ticket)?.code == .noSpace)
       }
+      try bench.settle()
       #expect(bench.ask(event).succeeded)
     }
     #expect(bench.ask(.fence(epoch: 2)).succeeded)

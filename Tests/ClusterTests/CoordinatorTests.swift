@@ -99,8 +99,9 @@ import Testing
   private func expectUndone(_ bench: CoordinatorBench) throws {
     #expect(bench.machine.state.change == nil)
     #expect(bench.destroyed.isEmpty)
+    #expect(!bench.sent.contains { $0.message.name == "the abort of a handover" })
     bench.persist()
-    // Nothing is destroyed that a crash could bring back.
+    // Nothing is destroyed or aborted that a crash could bring back.
     #expect(bench.destroyed == [two] && bench.durable.departed == [two])
     #expect(bench.durable.map.members == [one] && bench.durable.change == nil)
     // Whatever of it a node still reports is aborted, and then the next join takes new numbers.

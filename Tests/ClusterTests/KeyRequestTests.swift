@@ -169,6 +169,25 @@ import Testing
     #expect(try bench.get(key) == nil && runs == 5)
   }
 
+  @Test("Nobody sees a value gone before a write that found it is durable")
+  func readOverPendingWriteOfExpiredValue() throws {
+    let bench = try NodeBench.member()
+    guard
+      case .stored(let version, _) = try bench.run(put("short", ttl: .milliseconds(100)), key)
+    else { throw Unexpected() }
+    let swap = bench.execute(put("swapped", .version(version)), key)
+    bench.flush()
+    bench.now.wall += 200
+    let read = bench.execute(.get, key)
+    bench.flush()
+    #expect(bench.reply(read) == nil)
+    try bench.commit()
+    guard case .stored(let swapped, created: false)? = bench.reply(swap),
+      case .value(let record)? = bench.reply(read)
+    else { throw Unexpected() }
+    #expect(record == Record(version: swapped, value: Array("swapped".utf8)))
+  }
+
   @Test("A value is gone at the millisecond at which it expires, and a sweep removes it")
   func expiry() throws {
     let bench = try NodeBench.member()

@@ -122,8 +122,12 @@ final class NodeBench {
   }
 
   /// The disk refuses the commits that wait, and then, unless told otherwise, works again.
-  func failCommits(_ code: StorageError.Code = .noSpace, staysBroken: Bool = false) throws {
+  /// - Parameter keeping: whether the refused commits turn out to be there after all.
+  func failCommits(
+    _ code: StorageError.Code = .noSpace, staysBroken: Bool = false, keeping: Bool = false
+  ) throws {
     collect()
+    if keeping { for entry in commits { try engine.commit(entry.batch) } }
     commits = []
     machine.commitFailed(StorageError(code, "refused by the test"))
     collect()

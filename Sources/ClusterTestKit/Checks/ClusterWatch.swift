@@ -58,8 +58,9 @@ struct ClusterWatch {
     {
       return "two rings claim epoch \(map.ring.epoch)"
     }
+    let machine = node.machine
     let mine = keys.map { key -> Role in
-      switch node.machine.route(key) {
+      switch machine.route(key) {
       case .here: .serves
       case .fenced: .holds
       case .elsewhere(let owner, _): .sends(to: owner)
