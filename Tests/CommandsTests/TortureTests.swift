@@ -103,18 +103,26 @@ import Testing
       let time = UInt64(history.count) * 10
       history.append(KeyOperation(command, outcome, invoked: time, returned: time + 5))
     }
-    add(put, .stored(version: 3, created: true))
-    for _ in 0..<50 { add(.get, .value(7, version: 3)) }
+    for version in 1..<20 as Range<UInt64> {
+      let value = 100 + version
+      add(
+        .put(value: value, ttl: nil, condition: .none),
+        .stored(version: version, created: version == 1))
+    }
+    let start = history.count
+    add(put, .stored(version: 30, created: false))
+    for _ in 0..<50 { add(.get, .value(7, version: 30)) }
     add(delete, .deleted(version: nil))
     for _ in 0..<50 { add(.get, .missing) }
-    add(.get, .value(7, version: 3))
+    add(.get, .value(7, version: 30))
     let checker = LinearizabilityChecker()
     guard case .violated(let operation, _) = checker.check(history) else {
       Issue.record("a value came back after its deletion")
       return
     }
     let shown = FailingHistory(history, until: operation, checker: checker)
-    #expect(shown.operations == [history[0], history[51], history[102]])
+    history[start].outcome = .stored(version: 30, created: nil)
+    #expect(shown.operations == [history[start], history[start + 51], history[start + 102]])
   }
 
   @Test(

@@ -12,7 +12,40 @@ struct FailingHistory {
   ) {
     operations = history.filter { $0.invoked <= operation.returned && $0.outcome != .notDone }
       .sorted { $0.invoked < $1.invoked }
-    // What changes nothing can be left out without making a sound history fail.
+    startAtLatestWrite(checker)
+    leaveOutReads(checker)
+  }
+
+  /// Leaves out what came before a write that nothing overlaps, as late as possible: from there on
+  /// only the writes of unknown outcome matter, which may come later.
+  private mutating func startAtLatestWrite(_ checker: LinearizabilityChecker) {
+    for (index, write) in operations.enumerated().reversed() {
+      guard case .put(let value, let ttl, _) = write.command,
+        case .stored(let version, _) = write.outcome
+      else { continue }
+      let known = operations.indices.filter { $0 != index && operations[$0].outcome != .unknown }
+      guard
+        known.allSatisfy({
+          operations[$0].returned < write.invoked || operations[$0].invoked > write.returned
+        })
+      else { continue }
+      var first = write
+      first.command = .put(value: value, ttl: ttl, condition: .none)
+      first.outcome = .stored(version: version, created: nil)
+      let part =
+        [first]
+        + operations.indices.filter {
+          operations[$0].outcome == .unknown || operations[$0].invoked > write.returned
+        }.map { operations[$0] }
+      if case .violated = checker.check(part) {
+        operations = part
+        return
+      }
+    }
+  }
+
+  /// What changes nothing can be left out without making a sound history fail.
+  private mutating func leaveOutReads(_ checker: LinearizabilityChecker) {
     var piece = max(operations.count / 2, 1)
     while true {
       var start = 0

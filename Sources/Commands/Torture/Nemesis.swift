@@ -25,6 +25,7 @@ final class Nemesis {
   private var random: ClusterTestKit.SplitMix64
   private var deck: [Fault] = []
   private var remedies: [Remedy] = []
+  private var isGatewayAway = false
   private(set) var faults: [String: UInt64] = [:]
   private(set) var changes: [String: UInt64] = [:]
   /// What the gateway does not know how to do.
@@ -70,6 +71,7 @@ final class Nemesis {
       let hasEnded = try mainLine.wait(atMost: Nemesis.endTime) { !processes.isGatewayRunning }
       guard hasEnded else { throw CommandFailure("the gateway did not end when it was told to") }
       try processes.startGateway()
+      isGatewayAway = false
     case .freeDisk(let disk, let refill):
       refill.stop()
       disk.free()
@@ -194,7 +196,9 @@ final class Nemesis {
     // One that is paused would only end when it goes on.
     processes.signalGateway(SIGCONT)
     processes.signalGateway(signal)
-    remedies.append(.startGateway)
+    // One that was told to end before may still be on its way.
+    if !isGatewayAway { remedies.append(.startGateway) }
+    isGatewayAway = true
     return true
   }
 

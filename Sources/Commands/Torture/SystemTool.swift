@@ -4,8 +4,8 @@ import HTTPTransport
 /// Programs of the system that run for a moment.
 enum SystemTool {
   private static let folders = ["/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"]
-  /// Tenths of a second that a tool may take.
-  private static let patience = 600
+  /// How often is looked whether a tool has ended, before it is made to: for about 10 seconds.
+  private static let patience = 200
 
   static func path(_ name: String) -> String? {
     folders.map { $0 + name }.first { access($0, X_OK) == 0 }

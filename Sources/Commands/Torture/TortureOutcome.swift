@@ -2,6 +2,9 @@
 struct TortureOutcome: Encodable {
   var seed: UInt64
   var seconds: Double
+  var mostNodes: Int
+  var keysAtATime: Int
+  var clients: Int
   var faults: [String: UInt64] = [:]
   var changes: [String: UInt64] = [:]
   /// Faults that this system does not allow.
@@ -27,7 +30,8 @@ struct TortureOutcome: Encodable {
 
   var pass: Bool { failures.isEmpty }
   var replay: String {
-    "scaled-storage torture --seconds \(Figures.fixed(seconds, places: 0)) --seed \(seed)"
+    "scaled-storage torture --seconds \(Figures.fixed(seconds, places: 0)) --seed \(seed) "
+      + "--nodes \(mostNodes) --keys \(keysAtATime) --clients \(clients)"
   }
 
   var text: String {

@@ -155,16 +155,21 @@ final class TortureProcesses {
 
   // MARK: - After the run
 
-  /// Traps that the gateways noted about their nodes.
-  func crashesOfNodes() -> [String] {
-    let signals = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV]
+  /// Crashes that are in the logs of gateways and nodes.
+  func crashes() -> [String] {
+    let signs =
+      [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV].map {
+        "signal \($0) ended its process"
+      } + ["Fatal error:", "Assertion `"]
+    let nodes = (try? FileManager.default.contentsOfDirectory(atPath: nodesDirectory)) ?? []
+    let logs =
+      (0...starts).map { settings.logs + "/gateway-\($0).log" }
+      + nodes.map { nodesDirectory + "/\($0)/log" }
     var found: [String] = []
-    for start in 0...starts {
-      let path = settings.logs + "/gateway-\(start).log"
+    for path in logs {
       guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
-      for line in text.split(separator: "\n")
-      where signals.contains(where: { line.contains("signal \($0) ended its process") }) {
-        found.append("a node crashed: \(line.suffix(200))")
+      for line in text.split(separator: "\n") where signs.contains(where: line.contains) {
+        found.append("a crash, by \(path): \(line.suffix(200))")
       }
     }
     return found

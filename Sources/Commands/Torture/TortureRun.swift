@@ -59,7 +59,9 @@ final class TortureRun {
       settings: Nemesis.Settings(
         seed: ~settings.seed, duration: settings.duration, isolation: settings.isolation,
         disk: disk))
-    outcome = TortureOutcome(seed: settings.seed, seconds: settings.duration.seconds)
+    outcome = TortureOutcome(
+      seed: settings.seed, seconds: settings.duration.seconds, mostNodes: settings.nodes,
+      keysAtATime: settings.keys, clients: settings.clients)
   }
 
   /// A new directory by its one true path: processes are known by it.
@@ -161,7 +163,7 @@ final class TortureRun {
     outcome.keys = clients.keys.count
     outcome.longestUnavailabilityNs = clients.longestUnavailability * 1_000
     outcome.gatewayEnds = processes.unplannedEnds
-    outcome.failures += clients.broken + processes.failures + processes.crashesOfNodes()
+    outcome.failures += clients.broken + processes.failures + processes.crashes()
     keepOrRemoveData()
   }
 
