@@ -123,7 +123,7 @@ public struct Scaler: Sendable {
     }
     return .shrink(
       retiring: [last],
-      reason: "the other \(count - 1) have room for its keys, and had for \(spare / 1_000) s")
+      reason: "the rest has room for its keys, and has had for \(spare / 1_000) s")
   }
 
   private func grow(

@@ -96,6 +96,53 @@ struct ScaleDownTests {
     }
   }
 
+  @Test func aNodeThatLeftEndsOnlyAfterTheAnswersThatAreUnderWay() throws {
+    let cluster = try RunningCluster()
+    defer { cluster.remove() }
+    let user = try HTTPUser(cluster.address)
+    _ = try scale(cluster, "scale up --wait")
+    let nodes = try #require(try user.json("/nodes") as? [[String: Any]])
+    let address = try SocketAddress(try #require(nodes.first?["address"] as? String))
+    let upload = try StalledUpload(to: address)
+    #expect(upload.answer.hasPrefix("HTTP/1.1 100 "))
+    _ = try scale(cluster, "drain 1")
+    let deadline = Date().addingTimeInterval(30)
+    while Date() < deadline {
+      let ring = try user.json("/ring") as? [String: Any]
+      if let ending = ring?["ending"] as? [String], !ending.isEmpty { break }
+      usleep(5_000)
+    }
+    // It has been told to end, and waits for this body.
+    #expect(try nodeDirectories(cluster) == ["node-1", "node-2"])
+    let answer = upload.finish()
+    #expect(answer.hasPrefix("HTTP/1.1 307 "), "\(answer)")
+    #expect(answer.contains("NodeId"))
+    while try nodeDirectories(cluster).count > 1, Date() < deadline { usleep(5_000) }
+    #expect(try nodeDirectories(cluster) == ["node-2"])
+    #expect(cluster.nodeProcesses.count == 1)
+  }
+
+  @Test func aStopAmidTheEndOfANodeLeavesNoProcessBehind() throws {
+    let cluster = try RunningCluster()
+    defer { cluster.remove() }
+    let user = try HTTPUser(cluster.address)
+    #expect(try user.send(.put, "/kv/key", body: "value").status == 201)
+    _ = try scale(cluster, "scale up --wait")
+    _ = try scale(cluster, "drain 1")
+    let deadline = Date().addingTimeInterval(30)
+    while Date() < deadline {
+      let ring = try user.json("/ring") as? [String: Any]
+      if let ending = ring?["ending"] as? [String], !ending.isEmpty { break }
+      usleep(1_000)
+    }
+    #expect(cluster.stop() == 0)
+    #expect(cluster.nodeProcesses.isEmpty)
+    try cluster.start()
+    #expect(try HTTPUser(cluster.address).send(.get, "/kv/key").text == "value")
+    while try nodeDirectories(cluster).count > 1, Date() < deadline { usleep(5_000) }
+    #expect(try nodeDirectories(cluster) == ["node-2"])
+  }
+
   enum Victim: CaseIterable {
     case gateway, leaver, stayer
   }

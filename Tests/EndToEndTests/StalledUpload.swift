@@ -1,7 +1,7 @@
 import Glibc
 import HTTPTransport
 
-/// An upload whose body never comes; the server has read its head and waits.
+/// An upload whose body does not come before `finish`; the server has read its head and waits.
 final class StalledUpload {
   private let descriptor: Int32
   /// What the server said before the body.
@@ -28,9 +28,20 @@ final class StalledUpload {
     guard send(descriptor, head, head.count, Int32(MSG_NOSIGNAL)) == head.count else {
       throw ClusterFailure("the upload could not be sent")
     }
-    var buffer = [UInt8](repeating: 0, count: 256)
+    answer = receive()
+  }
+
+  private func receive() -> String {
+    var buffer = [UInt8](repeating: 0, count: 4_096)
     let count = recv(descriptor, &buffer, buffer.count, 0)
-    answer = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+  }
+
+  /// Sends the body and returns what the server says to it.
+  func finish() -> String {
+    let body = Array("ten bytes.".utf8)
+    guard send(descriptor, body, body.count, Int32(MSG_NOSIGNAL)) == body.count else { return "" }
+    return receive()
   }
 
   deinit {
