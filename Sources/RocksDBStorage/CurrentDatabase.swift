@@ -12,7 +12,8 @@ final class CurrentDatabase: Sendable {
     /// nil after a close, and while an opening fails.
     var database: Database?
     var isClosed = false
-    var isFull = false
+    /// What the commit failed with that found the disk full, until the database is reopened.
+    var fullDisk: StorageError?
   }
 
   private let options: RocksDBOptions
@@ -36,31 +37,27 @@ final class CurrentDatabase: Sendable {
     return try body(get())
   }
 
-  func noteSuccess() {
-    state.withLock { $0.isFull = false }
+  func noteFullDisk(_ error: StorageError) {
+    state.withLock { $0.fullDisk = error }
   }
 
-  /// Whether the disk was full before this too.
-  func noteFullDisk() -> Bool {
-    state.withLock { state in
-      defer { state.isFull = true }
-      return state.isFull
-    }
-  }
-
-  /// Closes and opens the database, if there is room for the memtables that the opening flushes.
+  /// Closes and opens a database that found the disk full, if there is room for the memtables that
+  /// the opening flushes.
   ///
-  /// - Throws: `error` while there is none; what the opening throws. Then each later call tries
-  ///   the opening again.
-  func reopen(after error: StorageError, needing bytes: UInt64) throws(StorageError) {
+  /// - Throws: what the commit failed with, while there is none; what the opening throws. Then each
+  ///   later call tries the opening again.
+  func reopenIfFull(needing bytes: UInt64) throws(StorageError) {
     try state.withLock { (state) throws(StorageError) in
-      guard !state.isClosed, let database = state.database else { return }
+      guard let error = state.fullDisk, !state.isClosed, let database = state.database else {
+        return
+      }
       // Memtables are flushed beside the log that holds the same data; and some for the manifest.
       let needed = database.memtableByteCount &+ bytes &+ FileSystem.openingByteCount
       guard FileSystem.freeByteCount(path) >= needed else { throw error }
       database.close(toReopen: true)
       state.database = nil
       state.database = try Database(path: path, options: options)
+      state.fullDisk = nil
     }
   }
 
@@ -79,8 +76,10 @@ final class CurrentDatabase: Sendable {
       guard !state.isClosed else {
         throw StorageError(.closed, "the engine was closed", path: path)
       }
+      try FileSystem.checkRoom(toOpen: path)
       let database = try Database(path: path, options: options)
       state.database = database
+      state.fullDisk = nil
       return database
     }
   }

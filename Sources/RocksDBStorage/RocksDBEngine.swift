@@ -54,15 +54,15 @@ public final class RocksDBEngine: StorageEngine {
     guard !batch.isEmpty else { return }
     try keepReserve()
     let handle = BatchHandle(batch)
+    // The first refusal is the owner's to learn of; later commits may end the state, and leave a
+    // log that failed alone: RocksDB, where it was built with assertions, ends a process that
+    // writes to one.
+    try current.reopenIfFull(needing: UInt64(batch.byteCount))
     do throws(StorageError) {
       try write(handle)
-      current.noteSuccess()
     } catch {
-      // The first refusal is the owner's to learn of; a later one may try to end the state.
-      guard error.code == .noSpace, current.noteFullDisk() else { throw error }
-      try current.reopen(after: error, needing: UInt64(batch.byteCount))
-      try write(handle)
-      current.noteSuccess()
+      if error.code == .noSpace { current.noteFullDisk(error) }
+      throw error
     }
   }
 

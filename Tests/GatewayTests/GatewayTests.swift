@@ -90,7 +90,10 @@ struct GatewayBehaviour {
     first.settle(1)
     try fill(first, keys(20))
     let node = try #require(try first.coordinator.addNodes(reason: "test").first)
-    first.run(until: "the new node runs") { first.launcher.manager(node) != nil }
+    // One without an identity would look like one that has lost its data.
+    first.run(until: "the new node is initialised") {
+      first.launcher.manager(node)?.isInitialised == true
+    }
     first.abandonGateway()
     let second = try InProcessCluster(store: first.store, launcher: first.launcher)
     second.settle(2)

@@ -5,15 +5,16 @@ import Testing
 @testable import Storage
 
 @Suite(.serialized) struct FullDiskTests {
-  @Test(.timeLimit(.minutes(1)), arguments: [1 << 20, 64 << 20])
-  func `after a full disk the engine recovers once there is room, and lost nothing`(
-    writeBuffer: Int
-  ) throws {
+  @Test(.timeLimit(.minutes(1)))
+  func `after a full disk the engine recovers once there is room, and lost nothing`() throws {
     guard let disk = try SmallFileSystem(megabytes: 48) else {
       print("skipped: mounting a tmpfs is not permitted here")
       return
     }
-    let options = RocksDBOptions(writeBufferByteCount: writeBuffer, reservedByteCount: 0)
+    // A memtable that is never flushed here: when a flush meets a disk without any room, RocksDB
+    // ends the process if it was built with assertions, as Debian's was. The reserve that engines
+    // keep otherwise is what prevents that.
+    let options = RocksDBOptions(writeBufferByteCount: 64 << 20, reservedByteCount: 0)
     let ballast = disk.path + "/ballast"
     try Data(count: 30 << 20).write(to: URL(fileURLWithPath: ballast))
     let engine = try RocksDBEngine(path: disk.path + "/db", options: options)
@@ -31,13 +32,17 @@ import Testing
     #expect(failure?.code == .noSpace)
     #expect(failure?.isRetryable == true)
     let snapshot = try engine.makeSnapshot()
-    // Still full: refused again, and reads go on.
-    #expect(throws: StorageError.self) {
-      for number in 5_000..<5_100 { try engine.commit(batch { $0.put(key(number), value) }) }
+    // Still full, for what the database frees meanwhile is taken: refused again, and reads go on.
+    for number in 5_000..<5_020 {
+      disk.fill()
+      #expect(throws: StorageError.self) {
+        try engine.commit(batch { $0.put(key(number), value) })
+      }
     }
     #expect(try engine.get(key(0)) == value)
     #expect(try snapshot.get(key(0)) == value)
 
+    disk.removeFiller()
     try FileManager.default.removeItem(atPath: ballast)
     try engine.commit(batch { $0.put([9], [9]) })
     for number in 0..<acknowledged { #expect(try engine.get(key(number)) == value) }

@@ -32,6 +32,17 @@ final class SmallFileSystem: Sendable {
 
   deinit { _ = Self.run("umount", [path]) }
 
+  /// Takes the room that is left.
+  func fill() {
+    let file = open(path + "/filler", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    let page = [UInt8](repeating: 0, count: 4_096)
+    while write(file, page, page.count) > 0 {}
+  }
+
+  func removeFiller() { unlink(path + "/filler") }
+
   private static func run(_ command: String, _ arguments: [String]) -> Bool {
     let process = try? ProcessWatcher.spawn(
       executable: "/usr/bin/env", arguments: [command] + arguments,

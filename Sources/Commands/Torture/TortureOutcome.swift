@@ -22,6 +22,8 @@ struct TortureOutcome: Encodable {
   var convergenceSeconds: Double?
   /// How often the gateway ended by itself and was started again.
   var gatewayEnds = 0
+  /// Lines in the logs that tell of the storage library's assertions, which a full disk sets off.
+  var storageAssertions = 0
   var failures: [String] = []
   /// The smallest part of the first history that fails.
   var excerpt: [String] = []
@@ -44,6 +46,9 @@ struct TortureOutcome: Encodable {
     text += keysUndecided > 0 ? ", \(keysUndecided) keys undecided\n" : "\n"
     text += "longest without an answer: \(Figures.time(longestUnavailabilityNs))\n"
     if gatewayEnds > 0 { text += "the gateway ended by itself \(gatewayEnds) times\n" }
+    if storageAssertions > 0 {
+      text += "the storage library's assertions about a full disk: \(storageAssertions) lines\n"
+    }
     if let convergenceSeconds {
       text += "at rest \(Figures.fixed(convergenceSeconds, places: 1)) s after the faults\n"
     }

@@ -164,6 +164,7 @@ final class TortureRun {
     outcome.longestUnavailabilityNs = clients.longestUnavailability * 1_000
     outcome.gatewayEnds = processes.unplannedEnds
     outcome.failures += clients.broken + processes.failures + processes.crashes()
+    outcome.storageAssertions = processes.storageAssertions
     keepOrRemoveData()
   }
 
