@@ -46,6 +46,7 @@ extension NodeMachine {
   /// refused may have been written after all.
   mutating func recover() {
     failure = nil
+    doubtful = []
     rereadCounters()
   }
 

@@ -106,7 +106,11 @@ extension NodeMachine {
   ) throws(ClusterError) -> KeyReply? {
     guard let record = try durableRecord(key), record.value != nil else { return .missing }
     if record.isLive(at: now.wall) { return .value(record) }
-    guard let pending = pending[key] else { return .missing }
+    guard let pending = pending[key] else {
+      // A write that failed, but may be there after all, may have found it alive, too.
+      if doubtful.contains(key), let failure { return .refused(failure) }
+      return .missing
+    }
     let live = pending.record.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
     return answer(live.map { .value($0) } ?? .missing, about: key, ticket: ticket)
   }

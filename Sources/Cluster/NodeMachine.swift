@@ -73,6 +73,8 @@ public struct NodeMachine {
   /// not known before that, so nothing is written on top of it.
   public internal(set) var failure: ClusterError?
   var probeAt: UInt64 = 0
+  /// The keys of the writes that failed, until a commit succeeds.
+  var doubtful: Set<[UInt8]> = []
 
   var held: [HeldRequest] = []
   var heldBytes = 0
@@ -182,6 +184,7 @@ public struct NodeMachine {
     handover?.fenceBarrier = 0
     rereadCounters()
     for (turn, error) in failed {
+      for (key, _) in turn.touched { doubtful.insert(key) }
       noteMovingChanges(turn)
       for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(error))) }
       // Control events may be repeated whatever became of them.

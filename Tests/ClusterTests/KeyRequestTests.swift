@@ -169,6 +169,24 @@ import Testing
     #expect(try bench.get(key) == nil && runs == 5)
   }
 
+  @Test("An expired value is not told to be gone while a failed write of it may yet show")
+  func readOverFailedWriteOfExpiredValue() throws {
+    let bench = try NodeBench.member()
+    guard
+      case .stored(let version, _) = try bench.run(put("short", ttl: .milliseconds(100)), key)
+    else { throw Unexpected() }
+    bench.execute(put("swapped", .version(version)), key)
+    bench.flush()
+    try bench.failCommits(staysBroken: true, keeping: false)
+    bench.now.wall += 200
+    let read = bench.execute(.get, key)
+    guard case .refused(let error)? = bench.reply(read), error.isRetryable else {
+      throw Unexpected()
+    }
+    try bench.recover()
+    #expect(try bench.get(key) == nil)
+  }
+
   @Test("Nobody sees a value gone before a write that found it is durable")
   func readOverPendingWriteOfExpiredValue() throws {
     let bench = try NodeBench.member()
