@@ -90,7 +90,9 @@ struct GatewayBehaviour {
     first.settle(1)
     try fill(first, keys(20))
     let node = try #require(try first.coordinator.addNodes(reason: "test").first)
-    first.run(until: "the new node runs") { first.launcher.manager(node) != nil }
+    first.run(until: "the new node has its identity") {
+      first.launcher.manager(node)?.nodeInfo.node == node
+    }
     first.abandonGateway()
     let second = try InProcessCluster(store: first.store, launcher: first.launcher)
     second.settle(2)
