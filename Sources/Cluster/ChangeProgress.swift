@@ -76,11 +76,17 @@ struct ChangeProgress {
 
   mutating func advanced(now: UInt64) { since = now }
 
-  mutating func answered(_ message: CoordinatorMessage, by node: Principal) {
+  /// Notes an answer to the message of this step, not to an older one that it has overtaken.
+  mutating func answered(
+    _ message: CoordinatorMessage, by node: Principal, change: CoordinatorState.Change
+  ) {
     switch (step, message) {
-    case (.initialising, .initialise), (.preparingTargets, .prepare),
-      (.preparingSources, .prepare), (.fencing, .fence), (.flippingTargets, .ringChanged):
+    case (.initialising, .initialise), (.fencing, .fence):
       answers.insert(node)
+    case (.preparingTargets, .prepare(let map)), (.preparingSources, .prepare(let map)):
+      if map.revision == next?.revision { answers.insert(node) }
+    case (.flippingTargets, .ringChanged(let map)):
+      if map.ring.epoch >= change.epoch { answers.insert(node) }
     default:
       break
     }

@@ -181,7 +181,9 @@ public struct CoordinatorMachine {
     nodes[pending.node]?.request = nil
     switch result {
     case .success:
-      progress?.answered(pending.message, by: pending.node)
+      if let change = state.change {
+        progress?.answered(pending.message, by: pending.node, change: change)
+      }
       if case .initialise(let node, let map) = pending.message {
         noteIdentity(of: node)
         nodes[node]?.report?.identity = node

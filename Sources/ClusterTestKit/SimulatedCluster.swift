@@ -19,6 +19,7 @@ final class SimulatedCluster {
   private var watch: ClusterWatch
   private var clients: [SimulatedClient] = []
   private var coordinatorLives: UInt64 = 0
+  private var gatewayAddress = "gateway:0"
   private var lastChange: CoordinatorState.Change?
 
   /// How long programs wait for each other's answers, in microseconds.
@@ -39,6 +40,7 @@ final class SimulatedCluster {
     limits.chunksInFlight = 1 + below(3)
     limits.fenceBacklog = below(8)
     limits.checkpointBytes = below(500)
+    limits.handoverBytesPerSecond = below(3) == 0 ? UInt64(1_000 + below(20_000)) : 0
     self.limits = limits
     var settings = CoordinatorMachine.Settings()
     settings.capacity = 16
@@ -180,6 +182,9 @@ final class SimulatedCluster {
       coordinator = try SimulatedCoordinator(
         disk: coordinatorDisk, clock: .random(simulator, number: 1_000_000 + coordinatorLives),
         cluster: self)
+      // A gateway may come back at another address, of which all nodes are told.
+      if simulator.chance(0.5, .launches) { gatewayAddress = "gateway:\(coordinatorLives)" }
+      coordinator?.listen(at: gatewayAddress)
     } catch {
       simulator.violated("the coordinator cannot start: \(error)")
     }

@@ -149,6 +149,16 @@ final class CoordinatorBench {
     advance()
   }
 
+  /// Answers the first message that waits for `node`, which must be of this name.
+  func answer(_ name: String, by node: Principal) throws {
+    let index = try #require(sent.firstIndex { $0.to == node })
+    let message = sent.remove(at: index)
+    #expect(message.message.name == name)
+    obey(message.message, at: node)
+    machine.replied(message.request, .success(()), now: now)
+    advance()
+  }
+
   /// Answers the first message that waits, which must be of this name.
   func answerFirst(_ name: String) throws {
     let first = try #require(sent.first)

@@ -29,6 +29,30 @@ import Testing
     #expect(try bench.machine.addNodes(reason: "test", now: bench.now) == [node(5)])
   }
 
+  @Test("The late answer to an older ring is not taken for one to the new ring")
+  func lateAnswer() throws {
+    let bench = try CoordinatorBench.settled(2)
+    try bench.machine.removeNodes([node(1)], reason: "test", now: bench.now)
+    bench.advance()
+    bench.persist()
+    try bench.answer("the preparation of a handover", by: node(2))
+    try bench.answer("the preparation of a handover", by: node(1))
+    bench.machine.gatewayListens(at: "gateway:2")
+    bench.persist()
+    try bench.answer("the ring", by: node(1))
+    let revision = bench.machine.state.map.revision
+    bench.report(node(1), epoch: 2, revision: revision, phase: "copied")
+    try bench.answer("the fence", by: node(1))
+    bench.persist()
+    #expect(bench.durable.map.members == [node(2)])
+    try bench.answer("the ring", by: node(2))
+    #expect(bench.machine.routingMap.contains(node(1)))
+    #expect(bench.sent.map(\.to) == [node(2)])
+    try bench.answer("the ring", by: node(2))
+    #expect(!bench.machine.routingMap.contains(node(1)))
+    #expect(bench.sent.map(\.to) == [node(1)])
+  }
+
   @Test("The others serve before the node that leaves is told, which then ends, but not at once")
   func order() throws {
     let bench = try CoordinatorBench.settled(3)

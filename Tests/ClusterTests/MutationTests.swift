@@ -6,10 +6,10 @@ import Testing
   /// How many seeds each may take; several times as many as it took when this was written.
   private static let bounds: [(mutation: Mutation, seeds: UInt64)] = Mutation.allCases.map {
     switch $0 {
-    case .skipFence, .fenceEarly, .forgetTombstones, .acknowledgeEarly, .flipSourcesFirst,
-      .loseChanges, .forgetExpiry:
+    case .skipFence, .fenceEarly, .acknowledgeEarly, .flipSourcesFirst, .loseChanges,
+      .forgetExpiry:
       ($0, 20)
-    case .deleteBeforeDecision, .restartForgetsHandover: ($0, 80)
+    case .deleteBeforeDecision, .forgetTombstones, .restartForgetsHandover: ($0, 150)
     case .flipBeforeDurable, .abortAnyEpoch, .migrateAnyEpoch, .overwriteAnyVersion,
       .acknowledgeChunkEarly, .reuseVersions, .holdForever:
       ($0, 600)

@@ -22,7 +22,8 @@ struct ArgumentTests {
     "candid encode (1) --types (nat)", "candid decode 4449 --defs types.did", "candid batch",
     "candid subtype nat int", "candid check new.did --previous old.did", "candid hash name",
     "candid encode - --defs service.did --method put", "candid decode - -d a.did -m get --json",
-    "candid print service.did",
+    "candid print service.did", "simulate --seeds 1..1000 --jobs 2 --json",
+    "simulate --seeds 42 --without partition --mutation skip-fence --trace",
   ])
   func `what the help shows is understood`(line: String) throws {
     _ = try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
@@ -36,6 +37,8 @@ struct ArgumentTests {
     "scale to", "scale to 0", "scale up --plan --wait", "scale up many", "drain", "drain 0",
     "drain somebody", "scale sideways", "stress", "stress 0", "stress many",
     "stress 10 --concurrency 0",
+    "simulate", "simulate --seeds 2..1", "simulate --seeds 1 --without rain",
+    "simulate --seeds 1 --mutation none", "simulate --seeds 1 --clients 0",
     "load", "load file --concurrency 100000", "bench --duration 1 --requests 1",
     "bench --read-ratio 2", "bench --counters 0", "bench --requests 0", "placement row",
     "candid decode", "candid subtype nat", "candid encode (1) --method put",

@@ -89,84 +89,86 @@ final class CounterWriters: Sendable {
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
-struct CountersUnderChange {
-  /// Every counter has what was acknowledged, and no key is there twice.
-  static func check(_ totals: CounterWriters.Totals, _ user: HTTPUser) throws {
-    for counter in 0..<CounterWriters.counters {
-      let response = try user.send(.get, "/kv/counter-\(counter)")
-      let value = response.status == 404 ? 0 : Int(response.text) ?? -1
-      let acknowledged = totals.acknowledged[counter] ?? 0
-      let unknown = totals.unknown[counter] ?? 0
-      #expect(
-        (acknowledged...acknowledged + unknown).contains(value),
-        "counter \(counter): \(value), acknowledged \(acknowledged), unknown \(unknown)")
+extension EndToEnd {
+  @Suite(.serialized, .timeLimit(.minutes(5)))
+  struct CountersUnderChange {
+    /// Every counter has what was acknowledged, and no key is there twice.
+    static func check(_ totals: CounterWriters.Totals, _ user: HTTPUser) throws {
+      for counter in 0..<CounterWriters.counters {
+        let response = try user.send(.get, "/kv/counter-\(counter)")
+        let value = response.status == 404 ? 0 : Int(response.text) ?? -1
+        let acknowledged = totals.acknowledged[counter] ?? 0
+        let unknown = totals.unknown[counter] ?? 0
+        #expect(
+          (acknowledged...acknowledged + unknown).contains(value),
+          "counter \(counter): \(value), acknowledged \(acknowledged), unknown \(unknown)")
+      }
+      #expect(try user.sizes().reduce(0, +) == CounterWriters.counters)
     }
-    #expect(try user.sizes().reduce(0, +) == CounterWriters.counters)
-  }
 
-  private func grow(_ cluster: RunningCluster) throws {
-    let credential = cluster.directory.appendingPathComponent("credential").path
-    let result = try cluster.run(["scale", "up", "--credential-file", credential])
-    #expect(result.status == 0, "\(result.output)")
-  }
+    private func grow(_ cluster: RunningCluster) throws {
+      let credential = cluster.directory.appendingPathComponent("credential").path
+      let result = try cluster.run(["scale", "up", "--credential-file", credential])
+      #expect(result.status == 0, "\(result.output)")
+    }
 
-  @Test func noIncrementIsLostAndNoRequestFailsWhileTheClusterGrows() throws {
-    let cluster = try RunningCluster()
-    defer { cluster.remove() }
-    let address = cluster.address
-    let writers = CounterWriters(writers: 4) { address }
-    let user = try HTTPUser(address)
-    for members in 2...4 {
-      let before = writers.acknowledged
-      while writers.acknowledged < before + 100 { usleep(1_000) }
+    @Test func noIncrementIsLostAndNoRequestFailsWhileTheClusterGrows() throws {
+      let cluster = try RunningCluster()
+      defer { cluster.remove() }
+      let address = cluster.address
+      let writers = CounterWriters(writers: 4) { address }
+      let user = try HTTPUser(address)
+      for members in 2...4 {
+        let before = writers.acknowledged
+        while writers.acknowledged < before + 100 { usleep(1_000) }
+        try grow(cluster)
+        _ = try user.settledRing(members: members)
+      }
+      let totals = writers.stop()
+      #expect(totals.refused.isEmpty, "\(totals.refused.prefix(3))")
+      #expect(totals.unknown.isEmpty)
+      try Self.check(totals, user)
+    }
+
+    enum Victim: CaseIterable {
+      case newNode, source, gateway
+    }
+
+    @Test(arguments: Victim.allCases)
+    func nothingAcknowledgedIsLostWhenOneIsKilledDuringGrowth(_ victim: Victim) throws {
+      let cluster = try RunningCluster()
+      defer { cluster.remove() }
+      let address = Mutex(cluster.address)
+      let writers = CounterWriters(writers: 3) { address.withLock { $0 } }
+      var user = try HTTPUser(cluster.address)
       try grow(cluster)
-      _ = try user.settledRing(members: members)
-    }
-    let totals = writers.stop()
-    #expect(totals.refused.isEmpty, "\(totals.refused.prefix(3))")
-    #expect(totals.unknown.isEmpty)
-    try Self.check(totals, user)
-  }
-
-  enum Victim: CaseIterable {
-    case newNode, source, gateway
-  }
-
-  @Test(arguments: Victim.allCases)
-  func nothingAcknowledgedIsLostWhenOneIsKilledDuringGrowth(_ victim: Victim) throws {
-    let cluster = try RunningCluster()
-    defer { cluster.remove() }
-    let address = Mutex(cluster.address)
-    let writers = CounterWriters(writers: 3) { address.withLock { $0 } }
-    var user = try HTTPUser(cluster.address)
-    try grow(cluster)
-    _ = try user.settledRing(members: 2)
-    for round in 0..<4 {
+      _ = try user.settledRing(members: 2)
+      for round in 0..<4 {
+        let before = writers.acknowledged
+        while writers.acknowledged < before + 50 { usleep(1_000) }
+        let sources = Set(cluster.nodeProcesses)
+        try grow(cluster)
+        // Each round strikes at another moment of the handover.
+        usleep(UInt32(20_000 + 25_000 * round))
+        switch victim {
+        case .newNode:
+          for process in Set(cluster.nodeProcesses).subtracting(sources) { kill(process, SIGKILL) }
+        case .source:
+          if let process = sources.randomElement() { kill(process, SIGKILL) }
+        case .gateway:
+          cluster.killGateway()
+          try cluster.start()
+          address.withLock { $0 = cluster.address }
+          user = try HTTPUser(cluster.address)
+        }
+        _ = try user.settledRing(members: 2)
+      }
       let before = writers.acknowledged
       while writers.acknowledged < before + 50 { usleep(1_000) }
-      let sources = Set(cluster.nodeProcesses)
-      try grow(cluster)
-      // Each round strikes at another moment of the handover.
-      usleep(UInt32(20_000 + 25_000 * round))
-      switch victim {
-      case .newNode:
-        for process in Set(cluster.nodeProcesses).subtracting(sources) { kill(process, SIGKILL) }
-      case .source:
-        if let process = sources.randomElement() { kill(process, SIGKILL) }
-      case .gateway:
-        cluster.killGateway()
-        try cluster.start()
-        address.withLock { $0 = cluster.address }
-        user = try HTTPUser(cluster.address)
-      }
-      _ = try user.settledRing(members: 2)
+      let totals = writers.stop()
+      try Self.check(totals, user)
+      #expect(cluster.stop() == 0)
+      #expect(cluster.nodeProcesses.isEmpty)
     }
-    let before = writers.acknowledged
-    while writers.acknowledged < before + 50 { usleep(1_000) }
-    let totals = writers.stop()
-    try Self.check(totals, user)
-    #expect(cluster.stop() == 0)
-    #expect(cluster.nodeProcesses.isEmpty)
   }
 }

@@ -37,6 +37,11 @@ final class SimulatedCoordinator {
 
   private var now: UInt64 { process.moment.monotonic }
 
+  func listen(at address: String) {
+    machine.gatewayListens(at: address)
+    scheduleAdvance()
+  }
+
   /// Refused while the ring is changing, which is as good an answer.
   func addNodes(_ count: Int) {
     process.run { [self] in

@@ -3,9 +3,14 @@ import Synchronization
 
 /// A disk that survives the process using it, and that may be slow, or full.
 final class SimulatedDisk: StorageEngine {
+  private enum Failure {
+    case kept
+    case lost
+  }
+
   private struct Trouble {
-    /// How the next commit fails; nil: it does not.
-    var failure: (keeps: Bool, Void)?
+    /// What becomes of the next commit, which fails; nil: it does not.
+    var failure: Failure?
     /// Failed commits that are there after all once the engine recovers or is opened again.
     var limbo = WriteBatch()
     var slowUntil: UInt64 = 0
@@ -30,7 +35,7 @@ final class SimulatedDisk: StorageEngine {
   /// The next commit fails, and is kept none the less if `keeps`: nobody can tell before a commit
   /// succeeds, or before the disk is opened again.
   func failNext(keeps: Bool) {
-    trouble.withLock { $0.failure = (keeps, ()) }
+    trouble.withLock { $0.failure = keeps ? .kept : .lost }
   }
 
   /// Neither slow nor full any more.
@@ -48,7 +53,7 @@ final class SimulatedDisk: StorageEngine {
   func commit(_ batch: WriteBatch) throws(StorageError) {
     let fails = trouble.withLock { trouble in
       defer { trouble.failure = nil }
-      if trouble.failure?.keeps == true { trouble.limbo.append(batch) }
+      if trouble.failure == .kept { trouble.limbo.append(batch) }
       return trouble.failure != nil
     }
     if fails { throw StorageError(.noSpace, "the simulated disk is full") }

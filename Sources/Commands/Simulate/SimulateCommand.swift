@@ -55,12 +55,17 @@ struct SimulateCommand: ParsableCommand {
     if let keys, !(1...100).contains(keys) { throw ValidationError("--keys is 1 to 100") }
   }
 
-  func run() throws {
+  /// What all runs have in common.
+  var plan: SimulationPlan {
     var plan = SimulationPlan(seed: seeds.range.lowerBound, mutation: mutation)
     plan.without = Set(without)
     plan.faultyTime = time * 1_000
     plan.clients = clients
     plan.mostKeys = keys
+    return plan
+  }
+
+  func run() throws {
     let jobs = jobs ?? ProcessInfo.processInfo.activeProcessorCount
     let runs = SimulationRuns(plan: plan, seeds: seeds.range, jobs: jobs, tracesAll: trace)
     let outcome = runs.run()
