@@ -38,8 +38,8 @@ extension EndToEnd {
         }
       }
 
-      /// The exit status, once `before` is done and the run has ended. Waits on a thread of its own,
-      /// since tests share the few that they run on.
+      /// The exit status, once `before` is done and the run has ended. Waits on a thread of its
+      /// own, since tests share the few that they run on.
       func end(after before: @escaping @Sendable (Run) -> Void = { _ in }) async -> Int32 {
         await withCheckedContinuation { continuation in
           Thread.detachNewThread { [self] in
