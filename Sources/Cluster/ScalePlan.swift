@@ -42,9 +42,8 @@ public struct ScalePlan: Sendable {
   /// How many nodes there are after the change.
   public var nodes: Int { shares.count { $0.role != .leaving } }
 
-  /// Keys and bytes before the change.
+  /// Keys that there are.
   public var keys: UInt64 { shares.reduce(0) { $0 &+ $1.before.keys } }
-  public var bytes: UInt64 { shares.reduce(0) { $0 &+ $1.before.bytes } }
 
   /// About how many keys and bytes change their owner.
   public var movedKeys: UInt64 {

@@ -19,7 +19,7 @@ extension Coordinator {
       if isNews { logger.debug("scaler: \(reason)") }
     case .grow(let count, let reason):
       if isDryRun {
-        if isNews { logger.notice("dry run: \(count) nodes would join, since \(reason)") }
+        if isNews { logger.notice("dry run: \(nodes(count)) would join, since \(reason)") }
         return
       }
       carryOut { () throws(ClusterError) in

@@ -6,7 +6,7 @@ extension EndToEnd {
   /// `scaled-storage torture`, as a user would run it.
   @Suite(.serialized, .timeLimit(.minutes(10)))
   struct TortureTests {
-    private final class Run {
+    private final class Run: Sendable {
       let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
         .appendingPathComponent("torture-\(UUID().uuidString)")
       let process: pid_t
@@ -20,6 +20,13 @@ extension EndToEnd {
           standardOutput: .file(folder.path + ".out"), standardError: .file(folder.path + ".log"))
       }
 
+      /// Whether it has not ended; it is not reaped here.
+      var isRunning: Bool {
+        var information = siginfo_t()
+        return waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+          && information.si_signo == 0
+      }
+
       var text: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
 
       /// The processes that work in this run's folder, its own apart.
@@ -31,10 +38,18 @@ extension EndToEnd {
         }
       }
 
-      func wait() -> Int32 {
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+      /// The exit status, once `before` is done and the run has ended. Waits on a thread of its
+      /// own, since tests share the few that they run on.
+      func end(after before: @escaping @Sendable (Run) -> Void = { _ in }) async -> Int32 {
+        await withCheckedContinuation { continuation in
+          Thread.detachNewThread { [self] in
+            before(self)
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            continuation.resume(
+              returning: status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f))
+          }
+        }
       }
 
       func remove() {
@@ -46,9 +61,9 @@ extension EndToEnd {
     }
 
     @Test("A cluster that is killed, paused, cut off and starved keeps what it promises")
-    func faults() throws {
+    func faults() async throws {
       let run = try Run(["--seconds", "20", "--json"])
-      let status = run.wait()
+      let status = await run.end()
       #expect(status == 0, "\(run.text)")
       #expect(run.others.isEmpty)
       let json = try JSONSerialization.jsonObject(with: Data(run.text.utf8))
@@ -60,13 +75,15 @@ extension EndToEnd {
     }
 
     @Test("An interrupted run ends every process that it started")
-    func interrupt() throws {
+    func interrupt() async throws {
       let run = try Run(["--minutes", "5"])
       defer { run.remove() }
-      // The gateway and its node.
-      while run.others.count < 2, kill(run.process, 0) == 0 { usleep(5_000) }
-      kill(run.process, SIGINT)
-      #expect(run.wait() == 1)
+      let status = await run.end { run in
+        // The gateway and its node.
+        while run.others.count < 2, run.isRunning { usleep(5_000) }
+        kill(run.process, SIGINT)
+      }
+      #expect(status == 1)
       #expect(run.others.isEmpty)
       #expect(run.text.contains("interrupted"))
     }
