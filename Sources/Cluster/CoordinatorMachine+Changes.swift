@@ -315,6 +315,6 @@ extension CoordinatorMachine {
     mapSequence = lastPersist
     aborting.append((lastPersist, change.epoch))
     let verb = change.leaving.isEmpty ? "to join" : "to leave"
-    note("\(names(change.joining + change.leaving)) not \(verb) after all: \(reason)")
+    note("\(subject(change.joining + change.leaving)) not \(verb) after all: \(reason)")
   }
 }

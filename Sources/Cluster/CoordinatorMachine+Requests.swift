@@ -35,7 +35,7 @@ extension CoordinatorMachine {
     let joining = nextNodes(count)
     state.nextNumber += UInt64(count)
     begin(joining: joining, leaving: [], now: now)
-    note("\(names(joining)) to join by epoch \(state.nextEpoch - 1): \(reason)")
+    note("\(subject(joining)) to join by epoch \(state.nextEpoch - 1): \(reason)")
     return joining
   }
 
@@ -59,7 +59,7 @@ extension CoordinatorMachine {
     try checkMayLeave(leaving)
     try checkSettled()
     begin(joining: [], leaving: leaving, now: now)
-    note("\(names(leaving)) to leave by epoch \(state.nextEpoch - 1): \(reason)")
+    note("\(subject(leaving)) to leave by epoch \(state.nextEpoch - 1): \(reason)")
   }
 
   /// - Throws: `ClusterError` with code `.unknownNode` for nodes that are no members, `.malformed`
@@ -94,7 +94,7 @@ extension CoordinatorMachine {
     if let change = state.change {
       throw ClusterError(
         .conflict,
-        "the ring is changing already: \(names(change.joining + change.leaving)) about to "
+        "the ring is changing already: \(subject(change.joining + change.leaving)) about to "
           + (change.leaving.isEmpty ? "join" : "leave")
           + (change.isDecided ? "; wait until it has settled" : "; wait for it, or cancel it"))
     }

@@ -39,7 +39,7 @@ public struct CoordinatorMachine {
   public internal(set) var lastFailure: String?
 
   var progress: ChangeProgress?
-  /// The map before the decision, until the new node serves.
+  /// The map before the decision, until the new owners serve.
   var previousMap: ClusterMap?
   var requests: [UInt64: PendingRequest] = [:]
   var nextRequest: UInt64 = 0
@@ -251,7 +251,8 @@ public struct CoordinatorMachine {
     departing += leaving.map { (lastPersist, $0) }
   }
 
-  func names(_ nodes: [Principal]) -> String {
+  /// The nodes as the subject of a sentence, with its verb.
+  func subject(_ nodes: [Principal]) -> String {
     nodes.map(\.text).joined(separator: ", ") + (nodes.count == 1 ? " is" : " are")
   }
 

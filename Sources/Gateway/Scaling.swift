@@ -1,4 +1,4 @@
-import Candid
+package import Candid
 import Cluster
 import ScaledStorage
 
@@ -26,38 +26,39 @@ enum ScaleAction: String, CaseIterable, CandidVariant {
 }
 
 /// The result of `scale`. What old readers know comes first; they skip the rest.
-struct ScaleResult: CandidRecord {
-  /// The first of the nodes that join.
-  var node: Principal?
-  var nodes: UInt32
+package struct ScaleResult: CandidRecord {
+  /// The first of the nodes that join; nil for a plan.
+  package var node: Principal?
+  package var nodes: UInt32
   /// About how many keys move.
-  var moves: UInt64
-  var message: String
+  package var moves: UInt64
+  package var message: String
+  // From here on absent in the answers of earlier gateways.
   /// About how many bytes of keys and values move.
-  var bytes: UInt64?
-  var joining: [Principal]?
-  var leaving: [Principal]?
+  package var bytes: UInt64?
+  package var joining: [Principal]?
+  package var leaving: [Principal]?
   /// Who has what before and after it.
-  var shares: [Share]?
+  package var shares: [Share]?
   /// Why the scaler will not leave it at that.
-  var warning: String?
+  package var warning: String?
 
-  struct Share: CandidRecord {
-    var node: Principal
+  package struct Share: CandidRecord {
+    package var node: Principal
     /// `member`, `joining` or `leaving`.
-    var role: String
-    var keys: UInt64
-    var bytes: UInt64
-    var keysAfter: UInt64
-    var bytesAfter: UInt64
+    package var role: String
+    package var keys: UInt64
+    package var bytes: UInt64
+    package var keysAfter: UInt64
+    package var bytesAfter: UInt64
 
-    static let candidFields = CandidFields(
+    package static let candidFields = CandidFields(
       Share.init(node:role:keys:bytes:keysAfter:bytesAfter:), CandidMember("node", \.node),
       CandidMember("role", \.role), CandidMember("keys", \.keys), CandidMember("bytes", \.bytes),
       CandidMember("keys_after", \.keysAfter), CandidMember("bytes_after", \.bytesAfter))
   }
 
-  static let candidFields = CandidFields(
+  package static let candidFields = CandidFields(
     ScaleResult.init(node:nodes:moves:message:bytes:joining:leaving:shares:warning:),
     CandidMember("node", \.node), CandidMember("nodes", \.nodes), CandidMember("moves", \.moves),
     CandidMember("message", \.message), CandidMember("bytes", \.bytes),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Candid
+import Gateway
 import HTTPTransport
 
 /// What an operator wants of the ring.
@@ -60,7 +61,7 @@ struct ScaleCall: ParsableArguments {
   func run(_ order: ScaleOrder) throws {
     let connection = try cluster.connect(credential: secret.required())
     if wait { try awaitCalm(connection) }
-    let reply: ScaleReply = try connection.perform(request(order)).checked().result()
+    let reply: ScaleResult = try connection.perform(request(order)).checked().result()
     if !json { try StandardStreams.write(reply.text(withTable: plan)) }
     if wait { try awaitSettled(reply, connection) }
     if json { try JSONOutput.print(ScaleOutcome(reply)) }
@@ -83,7 +84,7 @@ struct ScaleCall: ParsableArguments {
   }
 
   /// - Throws: `CommandFailure` when the change came to nothing.
-  private func awaitSettled(_ reply: ScaleReply, _ connection: ClusterConnection) throws {
+  private func awaitSettled(_ reply: ScaleResult, _ connection: ClusterConnection) throws {
     var progress = ProgressDisplay("scale", unit: "keys")
     defer { progress.end() }
     var ring = try connection.ring()
@@ -107,45 +108,8 @@ struct ScaleCall: ParsableArguments {
   }
 }
 
-/// What `POST /scale` answers.
-struct ScaleReply: CandidRecord {
-  /// The first of the nodes that join; nil for a plan.
-  var node: Principal?
-  /// Nodes after the change.
-  var nodes: UInt32
-  /// About how many keys move.
-  var moves: UInt64
-  var message: String
-  // Absent in the answers of earlier gateways.
-  var bytes: UInt64?
-  var joining: [Principal]?
-  var leaving: [Principal]?
-  var shares: [Share]?
-  var warning: String?
-
-  /// What a node has before and after the change.
-  struct Share: CandidRecord {
-    var node: Principal
-    var role: String
-    var keys: UInt64
-    var bytes: UInt64
-    var keysAfter: UInt64
-    var bytesAfter: UInt64
-
-    static let candidFields = CandidFields(
-      Share.init(node:role:keys:bytes:keysAfter:bytesAfter:), CandidMember("node", \.node),
-      CandidMember("role", \.role), CandidMember("keys", \.keys), CandidMember("bytes", \.bytes),
-      CandidMember("keys_after", \.keysAfter), CandidMember("bytes_after", \.bytesAfter))
-  }
-
-  static let candidFields = CandidFields(
-    ScaleReply.init(node:nodes:moves:message:bytes:joining:leaving:shares:warning:),
-    CandidMember("node", \.node), CandidMember("nodes", \.nodes),
-    CandidMember("moves", \.moves), CandidMember("message", \.message),
-    CandidMember("bytes", \.bytes), CandidMember("joining", \.joining),
-    CandidMember("leaving", \.leaving), CandidMember("shares", \.shares),
-    CandidMember("warning", \.warning))
-
+extension ScaleResult {
+  /// What an operator reads.
   func text(withTable: Bool) -> String {
     var text = message + "\n"
     if withTable, let shares, !shares.isEmpty {
@@ -184,7 +148,7 @@ struct ScaleOutcome: Encodable {
   var shares: [Share]
   var warning: String?
 
-  init(_ reply: ScaleReply) {
+  init(_ reply: ScaleResult) {
     node = reply.node?.text
     nodes = reply.nodes
     moves = reply.moves
