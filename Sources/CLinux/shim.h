@@ -4,6 +4,7 @@
 /* Linux interfaces that Swift's Glibc module lacks. */
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
