@@ -49,7 +49,7 @@ final class PlainLine: LoadLine, LoadObserver {
 
   func send(_ request: LoadRequest) {
     underWay += 1
-    guard current?.send(request) == true else {
+    if current?.send(request) != true {
       underWay -= 1
       owner.requestReturned(request)
     }
