@@ -23,8 +23,7 @@ final class LoadWorker: LoadLineOwner {
   private var isUp = false
   /// The lines with room, each once, first in first out.
   private var roomy = IndexQueue()
-  private var chooser: KeyChooser
-  private var generator: SplitMix64
+  private var choices: RequestChoices
   private var timer: PreciseTimer?
 
   private var phase = Phase.waiting
@@ -60,11 +59,7 @@ final class LoadWorker: LoadLineOwner {
     self.gauge = gauge
     self.loop = loop
     self.onReady = onReady
-    var seeds = SplitMix64(seed: plan.seed)
-    for _ in 0..<thread { _ = seeds.next() }
-    generator = SplitMix64(seed: seeds.next())
-    chooser = KeyChooser(
-      plan.distribution, keys: plan.keys, share: (thread, plan.threads))
+    choices = RequestChoices(plan, thread: thread)
     try openLines()
     if plan.arrivals != nil {
       timer = try PreciseTimer(loop: loop) { [weak self] in self?.fill() }
@@ -107,7 +102,7 @@ final class LoadWorker: LoadLineOwner {
     if case .requests(let count) = plan.extent { left = plan.share(of: count, thread: thread) }
     if let arrivals = plan.arrivals {
       let schedule = ArrivalSchedule(
-        rate: arrivals.rate, process: arrivals.process, seed: generator.next(),
+        rate: arrivals.rate, process: arrivals.process, seed: choices.seed,
         share: (thread, plan.threads))
       openLoop = OpenLoop(schedule, until: end == .max ? .max : end - begin)
     }
@@ -171,8 +166,7 @@ final class LoadWorker: LoadLineOwner {
   }
 
   private func leaveBehind(_ intended: UInt64, _ now: UInt64) {
-    let isWrite = generator.unit() >= plan.readRatio
-    tally.leaveBehind(isWrite: isWrite, waited: now - min(intended, now))
+    tally.leaveBehind(isWrite: choices.isWrite(), waited: now - min(intended, now))
   }
 
   /// Looks for requests that took too long, again and again.
@@ -207,10 +201,27 @@ final class LoadWorker: LoadLineOwner {
   private func startDue(_ now: UInt64) {
     if let arrivals = plan.arrivals {
       openLoop?.advance(to: now - min(begin, now), limit: arrivals.maximumBehind + 1)
-      while let index = roomy.first, let intended = nextDue() { send(intended, now, index) }
+      // In turn, so that the load is spread over the connections.
+      while let index = nextLine(), let intended = nextDue() {
+        roomy.removeFirst()
+        send(intended, now, lines[index])
+        if lines[index].room > 0 { roomy.append(index) }
+      }
     } else if now < end {
-      while left > 0, let index = roomy.first { send(returned.popLast() ?? now, now, index) }
+      while left > 0, let index = nextLine() {
+        let line = lines[index]
+        while left > 0, line.room > 0 { send(returned.popLast() ?? now, now, line) }
+      }
     }
+  }
+
+  /// The first line that has room indeed, which stays the first.
+  private func nextLine() -> Int? {
+    while let index = roomy.first {
+      if lines[index].room > 0 { return index }
+      roomy.removeFirst()
+    }
+    return nil
   }
 
   private func nextDue() -> UInt64? {
@@ -223,26 +234,10 @@ final class LoadWorker: LoadLineOwner {
     timer?.set(at: MonotonicTime(nanoseconds: begin + next))
   }
 
-  private func send(_ intended: UInt64, _ now: UInt64, _ index: Int) {
-    let line = lines[index]
-    roomy.removeFirst()
-    guard line.room > 0 else {
-      returned.append(intended)
-      return
-    }
-    let isWrite = generator.unit() >= plan.readRatio
-    let sizes = plan.valueBytes
-    let extra = UInt64(sizes.upperBound - sizes.lowerBound)
-    let bytes =
-      extra == 0 || !isWrite
-      ? sizes.lowerBound : sizes.lowerBound + Int(generator.below(extra + 1))
-    let request = LoadRequest(
-      intended: intended, sent: now, key: chooser.next(&generator), isWrite: isWrite,
-      bodyBytes: bytes)
+  private func send(_ intended: UInt64, _ now: UInt64, _ line: any LoadLine) {
     if intended >= measuredBegin { left -= 1 }
     underWay += 1
-    line.send(request)
-    if line.room > 0 { roomy.append(index) }
+    line.send(choices.next(intended: intended, sent: now))
   }
 
   // MARK: What the lines tell
@@ -305,38 +300,5 @@ final class LoadWorker: LoadLineOwner {
   /// Not amid a connection's input.
   private func finishLater() {
     loop.atEndOfTurn { [weak self] in self?.finishWhenDrained() }
-  }
-}
-
-/// Indexes below a capacity, each at most once, first in first out.
-struct IndexQueue {
-  private var ring: [Int]
-  private var isQueued: [Bool]
-  private var head = 0
-  private var count = 0
-
-  init(capacity: Int = 0) {
-    ring = Array(repeating: 0, count: capacity)
-    isQueued = Array(repeating: false, count: capacity)
-  }
-
-  var first: Int? { count > 0 ? ring[head] : nil }
-
-  /// Nothing changes for one that is queued already.
-  mutating func append(_ index: Int) {
-    guard !isQueued[index] else { return }
-    isQueued[index] = true
-    var place = head + count
-    if place >= ring.count { place -= ring.count }
-    ring[place] = index
-    count += 1
-  }
-
-  mutating func removeFirst() {
-    guard count > 0 else { return }
-    isQueued[ring[head]] = false
-    head += 1
-    if head == ring.count { head = 0 }
-    count -= 1
   }
 }

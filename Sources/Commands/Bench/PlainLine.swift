@@ -7,7 +7,8 @@ final class PlainLine: LoadLine, LoadObserver {
   private let template: LoadTemplate
   private let streams: Int
   private let loop: EventLoop
-  private unowned let owner: any LoadLineOwner
+  /// Owns this line, and closes it before it goes.
+  private unowned(unsafe) let owner: any LoadLineOwner
   private var current: LoadConnection?
   /// Connections that take no more requests and finish those under way.
   private var leaving: [LoadConnection] = []
