@@ -211,6 +211,30 @@ struct BenchRunTests {
     #expect(cluster.value("bench/7") == String(decoding: plan.body, as: UTF8.self))
   }
 
+  @Test func `storing the keys ends at the first failure`() throws {
+    let loop = try EventLoop()
+    let server = try FakeServer(loop) { $0.status = 507 }
+    var plan = try plan(server.address)
+    plan.keys = 100_000
+    let stored = try BenchRun(plan.preloading, loop: loop).run()
+    #expect(stored.tally.firstFailure == "the target answered with status 507")
+    #expect(server.requests < 100_000)
+  }
+
+  @Test func `a target that goes away and does not come back ends the run`() throws {
+    let loop = try EventLoop()
+    var close: () -> Void = {}
+    let server = try FakeServer(loop) { _ in loop.schedule(after: .zero) { close() } }
+    close = { server.close() }
+    var plan = try plan(server.address)
+    plan.extent = .requests(1_000_000)
+    plan.timeout = .milliseconds(200)
+    let outcome = try outcome(plan, loop)
+    #expect(!outcome.isSound)
+    #expect(outcome.transportErrors["unreachable"] == 1)
+    #expect(outcome.requests < 1_000_000)
+  }
+
   @Test func `the outcome has stable names with units`() throws {
     let loop = try EventLoop()
     let server = try FakeServer(loop) { _ in }

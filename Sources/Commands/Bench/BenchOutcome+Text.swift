@@ -1,12 +1,14 @@
 /// The outcome for people.
 extension BenchOutcome {
   var text: String {
-    headline + summaryLines + timesTable + troubleLines
-      + processors.map { processor in
-        "\(processor.name): \(Figures.fixed(Double(processor.cpuNsPerRequest) / 1_000, places: 2)) "
-          + "µs of processor time a request, "
-          + "\(Figures.fixed(Double(processor.cpuNs) / 1e9 / max(seconds, 1e-9), places: 2)) cores\n"
-      }.joined()
+    headline + summaryLines + timesTable + troubleLines + processors.map(line).joined()
+  }
+
+  private func line(_ processor: Processor) -> String {
+    let microseconds = Double(processor.cpuNsPerRequest) / 1_000
+    let cores = Double(processor.cpuNs) / 1e9 / max(seconds, 1e-9)
+    return "\(processor.name): \(Figures.fixed(microseconds, places: 2)) µs of processor time a "
+      + "request, \(Figures.fixed(cores, places: 2)) cores\n"
   }
 
   private var headline: String {

@@ -141,7 +141,9 @@ struct BenchOutcome: Encodable {
   }
 
   /// Whether every request was made and succeeded.
-  var isSound: Bool { failed == 0 && behind == 0 && !gaveUp && requests > 0 }
+  var isSound: Bool {
+    failed == 0 && behind == 0 && !gaveUp && transportErrors.isEmpty && requests > 0
+  }
 }
 
 extension BenchPlan {

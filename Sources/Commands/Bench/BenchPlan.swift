@@ -42,7 +42,10 @@ struct BenchPlan: Sendable {
   /// Bytes of a value.
   var valueBytes = 100...100
   var seed: UInt64
+  /// How long a request may take, and how long the target may be away.
   var timeout = Duration.seconds(30)
+  /// Whether one request that fails ends it.
+  var endsAtFailure = false
 
   /// What stores every key once.
   var preloading: BenchPlan {
@@ -52,6 +55,7 @@ struct BenchPlan: Sendable {
     plan.arrivals = nil
     plan.distribution = .sequential
     plan.readRatio = 0
+    plan.endsAtFailure = true
     return plan
   }
 

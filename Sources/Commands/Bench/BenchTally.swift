@@ -71,6 +71,12 @@ struct BenchTally: Sendable {
     fail(request, message)
   }
 
+  /// The target went away and did not come back.
+  mutating func lose(_ message: String) {
+    transportErrors["unreachable", default: 0] += 1
+    firstFailure = firstFailure ?? message
+  }
+
   private mutating func fail(_ request: LoadRequest, _ message: String) {
     if request.isWrite { writes.failed += 1 } else { reads.failed += 1 }
     firstFailure = firstFailure ?? message

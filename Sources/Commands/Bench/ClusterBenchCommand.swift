@@ -12,8 +12,8 @@ struct ClusterBenchCommand: ParsableCommand {
       times count from when a request should have been sent, service times from when it was.
 
       A cluster is reached through its gateway or any node, and forward responses are followed. \
-      With --target-path, or a URL with {key} in its path, plain GET and PUT go to that path of any \
-      server that speaks HTTP/2 without TLS. Any status but 200 to 299 counts as a failure.
+      With --target-path, or a URL with {key} in its path, plain GET and PUT go to that path of \
+      any server that speaks HTTP/2 without TLS. Any status but 200 to 299 counts as a failure.
 
         scaled-storage bench --connections 4 --streams 64 --duration 10
         scaled-storage bench --requests 1000000 --read-ratio 0.5 --value-bytes 100..4000

@@ -35,6 +35,8 @@ final class LoadWorker: LoadLineOwner {
   private var left = UInt64.max
   private var openLoop: OpenLoop?
   private var underWay = 0
+  /// When a request was last under way.
+  private var lastActive: UInt64 = 0
   /// Starts that the target handed back: when they should have been made.
   private var returned: [UInt64] = []
   private(set) var tally = BenchTally()
@@ -95,6 +97,7 @@ final class LoadWorker: LoadLineOwner {
     guard phase == .waiting else { return }
     phase = .running
     begin = time.nanoseconds
+    lastActive = begin
     measuredBegin = (time + plan.warmUp).nanoseconds
     if case .duration(let duration) = plan.extent {
       end = (time + plan.warmUp + duration).nanoseconds
@@ -158,7 +161,7 @@ final class LoadWorker: LoadLineOwner {
     for intended in returned where intended >= measuredBegin { leaveBehind(intended, now) }
     while let offset = openLoop?.take() {
       let intended = begin + offset
-      if intended >= measuredBegin, intended < end, left > 0 {
+      if intended >= measuredBegin, left > 0 {
         left -= 1
         leaveBehind(intended, now)
       }
@@ -169,13 +172,20 @@ final class LoadWorker: LoadLineOwner {
     tally.leaveBehind(isWrite: choices.isWrite(), waited: now - min(intended, now))
   }
 
-  /// Looks for requests that took too long, again and again.
+  /// Looks for requests that took too long, and for a target that is gone, again and again.
   private func sweep() {
     guard phase == .running || phase == .draining else { return }
     let now = MonotonicTime.current().nanoseconds
-    let patience = MonotonicTime(nanoseconds: 0) + plan.timeout
-    if now > patience.nanoseconds {
-      for line in lines { line.expire(sentBefore: now - patience.nanoseconds) }
+    let longest = (MonotonicTime(nanoseconds: 0) + plan.timeout).nanoseconds
+    if now > longest {
+      for line in lines { line.expire(sentBefore: now - longest) }
+    }
+    // A line with room waits for the rate; without one it would send.
+    if underWay > 0 || plan.arrivals != nil && nextLine() != nil { lastActive = now }
+    if phase == .running, now - min(lastActive, now) > longest {
+      tally.lose("\(plan.address) went away and did not come back")
+      interrupt()
+      return
     }
     loop.schedule(after: LoadWorker.sweepInterval) { [weak self] in self?.sweep() }
   }
@@ -263,11 +273,13 @@ final class LoadWorker: LoadLineOwner {
   func requestEnded(_ request: LoadRequest, status: Int, bytes: Int, at time: UInt64) {
     guard ended(request) else { return }
     tally.take(request, status: status, bytes: bytes, at: time, isOpen: plan.arrivals != nil)
+    if plan.endsAtFailure { endAtFailure() }
   }
 
   func requestFailed(_ request: LoadRequest, kind: String, _ message: String, at time: UInt64) {
     guard ended(request) else { return }
     tally.take(request, kind: kind, message, at: time)
+    if plan.endsAtFailure { endAtFailure() }
   }
 
   /// Whether it counts.
@@ -276,6 +288,11 @@ final class LoadWorker: LoadLineOwner {
     gauge.ended.store(gauge.ended.load(ordering: .relaxed) + 1, ordering: .relaxed)
     if phase == .draining, underWay == 0 { finishLater() }
     return request.intended >= measuredBegin && phase != .finished
+  }
+
+  private func endAtFailure() {
+    guard tally.failed > 0 else { return }
+    loop.atEndOfTurn { [weak self] in self?.abandon() }
   }
 
   func requestReturned(_ request: LoadRequest) {
