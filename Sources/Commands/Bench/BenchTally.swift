@@ -74,12 +74,17 @@ struct BenchTally: Sendable {
   /// The target went away and did not come back.
   mutating func lose(_ message: String) {
     transportErrors["unreachable", default: 0] += 1
+    note(message)
+  }
+
+  /// Keeps the first sentence about a failure.
+  mutating func note(_ message: String) {
     firstFailure = firstFailure ?? message
   }
 
   private mutating func fail(_ request: LoadRequest, _ message: String) {
     if request.isWrite { writes.failed += 1 } else { reads.failed += 1 }
-    firstFailure = firstFailure ?? message
+    note(message)
   }
 
   /// A request that was due and never sent: its response time is at least what it has waited.

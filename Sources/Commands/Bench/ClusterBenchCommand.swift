@@ -16,10 +16,10 @@ struct ClusterBenchCommand: ParsableCommand {
       any server that speaks HTTP/2 without TLS. Any status but 200 to 299 counts as a failure.
 
         scaled-storage bench --connections 4 --streams 64 --duration 10
-        scaled-storage bench --requests 1000000 --read-ratio 0.5 --value-bytes 100..4000
-        scaled-storage bench --rate 20000 --arrivals poisson --distribution zipf --warm-up 2
-        scaled-storage bench --url http://127.0.0.1:9000 --target-path '/file-{key}' --keys 100
-        scaled-storage bench --url 'http://127.0.0.1:8080/kv/{key}' --cpu-of gateway=4711
+        scaled-storage bench --read-ratio 0.5 --value-bytes 100..4000
+        scaled-storage bench --rate 20000 --distribution zipf --warm-up 2
+        scaled-storage bench --url http://127.0.0.1:9000 --target-path /file
+        scaled-storage bench --url 'http://127.0.0.1:8080/kv/{key}'
         scaled-storage bench --counters 100 --duration 30 --json
 
       With --counters, streams increment counters by compare-and-set, and the end tells whether an \

@@ -11,13 +11,14 @@ final class ClusterLine: LoadLine {
   private unowned let owner: any LoadLineOwner
   private var underWay = 0
 
+  /// - Parameter body: values are its first bytes.
   init(
-    _ index: Int, _ plan: BenchPlan, loop: EventLoop, owner: any LoadLineOwner
+    _ index: Int, _ plan: BenchPlan, body: [UInt8], loop: EventLoop, owner: any LoadLineOwner
   ) throws(TransportError) {
     self.index = index
     self.plan = plan
     self.owner = owner
-    body = plan.body
+    self.body = body
     var limits = ClientLimits()
     limits.maxConnectionsPerPeer = 1
     limits.maxStreamsPerConnection = plan.streams
@@ -35,14 +36,15 @@ final class ClusterLine: LoadLine {
   func send(_ request: LoadRequest) {
     underWay += 1
     let key = Array((plan.keyPrefix + String(request.key)).utf8)
-    var message: ClusterRequest =
-      request.isWrite ? .put(key, Array(body.prefix(request.bodyBytes))) : .get(key)
+    let value = request.bodyBytes == body.count ? body : Array(body.prefix(request.bodyBytes))
+    var message: ClusterRequest = request.isWrite ? .put(key, value) : .get(key)
     message.headers = plan.headers
     connection.send(message) { [self] result in
       underWay -= 1
       let now = MonotonicTime.current().nanoseconds
       switch result {
       case .success(let reply):
+        if !reply.isSuccess { owner.noteProblem(reply.problem.sentence) }
         owner.requestEnded(request, status: reply.status, bytes: reply.body.count, at: now)
       case .failure(let error):
         owner.requestFailed(request, kind: "unanswered", error.message, at: now)

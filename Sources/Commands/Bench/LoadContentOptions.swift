@@ -15,7 +15,7 @@ struct LoadContentOptions: ParsableArguments {
   @Option(help: "How many keys there are.")
   var keys = 10_000
 
-  @Option(help: "How keys are chosen: uniform, zipf or sequential. (default: uniform)")
+  @Option(help: "How keys are chosen. (default: uniform)")
   var distribution: Distribution?
 
   @Option(help: "How unequal zipf makes them: the rank's weight is rank^-exponent. (default: 0.99)")

@@ -20,6 +20,8 @@ protocol LoadLineOwner: AnyObject {
   func lineFailed(_ error: TransportError)
   func lineHasRoom(_ index: Int)
   func requestEnded(_ request: LoadRequest, status: Int, bytes: Int, at time: UInt64)
+  /// What a server says of a failure that is told next; the first such sentence is shown.
+  func noteProblem(_ sentence: String)
   func requestFailed(_ request: LoadRequest, kind: String, _ message: String, at time: UInt64)
   /// The target did not process it, so that it is to be sent again.
   func requestReturned(_ request: LoadRequest)

@@ -23,7 +23,7 @@ struct LoadShapeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("An open loop with this rate.", valueName: "requests/s"))
   var rate: Double?
 
-  @Option(help: "Times of an open loop: constant or poisson. (default: constant)")
+  @Option(help: "How an open loop's starts are distributed. (default: constant)")
   var arrivals: ArrivalSchedule.Process?
 
   @Option(help: "End an open loop when more requests than this are behind. (default: 1000000)")
@@ -64,8 +64,8 @@ struct LoadShapeOptions: ParsableArguments {
     guard rate >= 0.001, rate <= 100_000_000 else {
       throw ValidationError("--rate is a number of requests a second from 0.001 to 100000000")
     }
-    guard (1...1_000_000_000).contains(maxBehind ?? 1) else {
-      throw ValidationError("--max-behind is 1 to 1000000000")
+    guard (1...100_000_000).contains(maxBehind ?? 1) else {
+      throw ValidationError("--max-behind is 1 to 100000000")
     }
   }
 

@@ -25,6 +25,8 @@ final class LoadWorker: LoadLineOwner {
   private var roomy = IndexQueue()
   private var choices: RequestChoices
   private var timer: PreciseTimer?
+  /// What it is set to.
+  private var timerTime: UInt64 = 0
 
   private var phase = Phase.waiting
   private var begin: UInt64 = 0
@@ -49,6 +51,8 @@ final class LoadWorker: LoadLineOwner {
     case finished
   }
 
+  /// In nanoseconds.
+  private static let fullPause: UInt64 = 1_000_000
   private static let sweepInterval = Duration.milliseconds(250)
 
   /// Opens the thread's connections; ``onReady`` tells how that went.
@@ -64,7 +68,10 @@ final class LoadWorker: LoadLineOwner {
     choices = RequestChoices(plan, thread: thread)
     try openLines()
     if plan.arrivals != nil {
-      timer = try PreciseTimer(loop: loop) { [weak self] in self?.fill() }
+      timer = try PreciseTimer(loop: loop) { [weak self] in
+        self?.timerTime = 0
+        self?.fill()
+      }
     }
   }
 
@@ -73,8 +80,9 @@ final class LoadWorker: LoadLineOwner {
     roomy = IndexQueue(capacity: count)
     switch plan.target {
     case .cluster:
+      let body = plan.body
       for index in 0..<count {
-        lines.append(try ClusterLine(index, plan, loop: loop, owner: self))
+        lines.append(try ClusterLine(index, plan, body: body, loop: loop, owner: self))
       }
     case .plain(let prefix, let suffix):
       let key = String(KeyTarget.path(of: Array(plan.keyPrefix.utf8)).dropFirst("/kv/".count))
@@ -204,7 +212,7 @@ final class LoadWorker: LoadLineOwner {
     } else if left == 0 {
       finishStarting()
     } else if openLoop != nil {
-      setTimer()
+      setTimer(now)
     }
   }
 
@@ -239,9 +247,14 @@ final class LoadWorker: LoadLineOwner {
     return returned.popLast() ?? openLoop?.take().map { begin + $0 }
   }
 
-  private func setTimer() {
+  /// Comes back for the next start. Without room that can wait: the start stays due.
+  private func setTimer(_ now: UInt64) {
     guard let next = openLoop?.nextArrival else { return }
-    timer?.set(at: MonotonicTime(nanoseconds: begin + next))
+    let isFull = nextLine() == nil
+    let time = isFull ? max(begin + next, now + LoadWorker.fullPause) : begin + next
+    guard time != timerTime else { return }
+    timerTime = time
+    timer?.set(at: MonotonicTime(nanoseconds: time))
   }
 
   private func send(_ intended: UInt64, _ now: UInt64, _ line: any LoadLine) {
@@ -275,6 +288,8 @@ final class LoadWorker: LoadLineOwner {
     tally.take(request, status: status, bytes: bytes, at: time, isOpen: plan.arrivals != nil)
     if plan.endsAtFailure { endAtFailure() }
   }
+
+  func noteProblem(_ sentence: String) { tally.note(sentence) }
 
   func requestFailed(_ request: LoadRequest, kind: String, _ message: String, at time: UInt64) {
     guard ended(request) else { return }
