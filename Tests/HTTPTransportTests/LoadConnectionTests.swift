@@ -25,7 +25,8 @@ private final class LoadHarness: LoadObserver {
       to: address, streams: streams, template: template, loop: loop, observer: self)
   }
 
-  deinit { connection?.cancel() }
+  /// An open connection keeps its observer.
+  func close() { connection?.cancel() }
 
   /// How many requests have ended, in whatever way.
   var ended: Int { answered.count + unprocessed.count + failures.count }
@@ -83,6 +84,7 @@ struct LoadConnectionTests {
       while let stream = wire.request() { wire.respond(stream, body: [1, 2, 3]) }
     }
     let harness = try LoadHarness(peer.address, streams: 4, path: ("/file-", ".txt"))
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     #expect(harness.connection?.room == 4)
     for round in 0..<50 {
@@ -112,6 +114,7 @@ struct LoadConnectionTests {
       }
     }
     let harness = try LoadHarness(peer.address, body: body)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     harness.send(7...7, bodyBytes: body.count)
     harness.run { harness.ended == 1 }
@@ -124,6 +127,7 @@ struct LoadConnectionTests {
       wire.serve()
     }
     let harness = try LoadHarness(peer.address, streams: 10)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     #expect(harness.connection?.room == 2)
   }
@@ -137,6 +141,7 @@ struct LoadConnectionTests {
       _ = wire.receive()
     }
     let harness = try LoadHarness(peer.address)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     harness.send(1...3)
     harness.run { !harness.closings.isEmpty }
@@ -157,6 +162,7 @@ struct LoadConnectionTests {
       wire.serve()
     }
     let harness = try LoadHarness(peer.address)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     harness.send(1...1)
     harness.run { harness.ended == 1 }
@@ -178,6 +184,7 @@ struct LoadConnectionTests {
       wire.serve()
     }
     let harness = try LoadHarness(peer.address, streams: 2)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     harness.send(1...2)
     harness.run { harness.ended == 1 }
@@ -197,6 +204,7 @@ struct LoadConnectionTests {
       _ = wire.request()
     }
     let harness = try LoadHarness(peer.address)
+    defer { harness.close() }
     harness.run { harness.hasBeenReady }
     harness.send(1...2)
     harness.run { !harness.closings.isEmpty }
@@ -210,6 +218,7 @@ struct LoadConnectionTests {
       while wire.receive() != nil {}
     }
     let harness = try LoadHarness(peer.address)
+    defer { harness.close() }
     harness.run { !harness.closings.isEmpty }
     #expect(harness.closings.first?.code == .protocolViolation)
     #expect(harness.closings.first?.message.contains("HTTP/1") == true)
@@ -232,7 +241,7 @@ struct PreciseTimerTests {
   @Test func `it fires once at its time, not before, and can be set again`() throws {
     let loop = try EventLoop()
     var fired: [MonotonicTime] = []
-    let timer = try PreciseTimer(loop: loop) {
+    let timer = try PreciseTimer(loop: loop) { [unowned loop] in
       fired.append(.current())
       loop.stop()
     }
