@@ -47,7 +47,8 @@ struct ClusterBenchCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Tell the processor time of this process a request; may be repeated.",
-      valueName: "name=pid"))
+      valueName: "name=pid"),
+    transform: ProcessorTime.Subject.init(argument:))
   var cpuOf: [ProcessorTime.Subject] = []
 
   @OptionGroup var cluster: ClusterOptions
@@ -171,6 +172,11 @@ extension String {
   fileprivate func lastRange(of text: String) -> Index? { ranges(of: text).last?.upperBound }
 }
 
-extension ProcessorTime.Subject: ExpressibleByArgument {
-  init?(argument: String) { self.init(argument) }
+extension ProcessorTime.Subject {
+  fileprivate init(argument: String) throws {
+    guard let subject = Self(argument) else {
+      throw ValidationError("write it as NAME=PID, or as a PID alone")
+    }
+    self = subject
+  }
 }

@@ -9,7 +9,9 @@ struct LoadContentOptions: ParsableArguments {
   @Option(help: "The share of reads, 0 to 1. (default: 0.9; 1 for a plain target)")
   var readRatio: Double?
 
-  @Option(help: "Bytes of a value, or a range like 100..4000 of equally likely sizes.")
+  @Option(
+    help: "Bytes of a value, or a range like 100..4000 of equally likely sizes. (default: 100)",
+    transform: ValueSizes.init(parsing:))
   var valueBytes = ValueSizes(range: 100...100)
 
   @Option(help: "How many keys there are.")
@@ -34,7 +36,9 @@ struct LoadContentOptions: ParsableArguments {
       "The path of a plain target, with {key} where the key's number belongs.", valueName: "path"))
   var targetPath: String?
 
-  @Option(help: ArgumentHelp("A header field of every request.", valueName: "name:value"))
+  @Option(
+    help: ArgumentHelp("A header field of every request.", valueName: "name:value"),
+    transform: HeaderArgument.init(parsing:))
   var header: [HeaderArgument] = []
 
   func validate() throws {
@@ -68,7 +72,7 @@ struct LoadContentOptions: ParsableArguments {
 }
 
 /// `100`, or `100..4000`.
-struct ValueSizes: ExpressibleByArgument, Equatable {
+struct ValueSizes: Equatable, Sendable, CustomStringConvertible {
   let range: ClosedRange<Int>
 
   private static let greatest = 16 << 20
@@ -77,28 +81,35 @@ struct ValueSizes: ExpressibleByArgument, Equatable {
     self.range = range
   }
 
-  init?(argument: String) {
+  init(parsing argument: String) throws {
     let parts = argument.split(separator: "..", omittingEmptySubsequences: false).map { Int($0) }
     guard (1...2).contains(parts.count), let first = parts[0], let last = parts[parts.count - 1],
       first >= 0, first <= last, last <= ValueSizes.greatest
-    else { return nil }
+    else {
+      throw ValidationError(
+        "write it as 100, or as 100..4000 with the smaller number first; "
+          + "at most \(ValueSizes.greatest)")
+    }
     range = first...last
   }
 
-  var defaultValueDescription: String { "\(range.lowerBound)" }
+  var description: String {
+    range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)..\(range.upperBound)"
+  }
 }
 
 /// `name: value`.
-struct HeaderArgument: ExpressibleByArgument {
+struct HeaderArgument: Sendable {
   let name: String
   let value: String
 
-  init?(argument: String) {
-    guard let colon = argument.firstIndex(of: ":") else { return nil }
+  init(parsing argument: String) throws {
+    guard let colon = argument.firstIndex(of: ":"), colon > argument.startIndex else {
+      throw ValidationError("write it as NAME:VALUE")
+    }
     name = String(argument[..<colon])
     value =
       argument[argument.index(after: colon)...].trimmingPrefix(while: \.isWhitespace)
       .description
-    guard !name.isEmpty else { return nil }
   }
 }
