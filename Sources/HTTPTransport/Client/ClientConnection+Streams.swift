@@ -16,10 +16,21 @@ extension ClientConnection {
   /// - Throws: `.invalidRequest` or `.tooLarge`; the exchange is untouched.
   func submit(_ exchange: ClientExchange, authority: [UInt8]) throws(TransportError) -> Bool {
     let encoder = client.encoder
-    try encoder.encode(exchange.request, peer: authority)
+    if let relay = exchange.relay {
+      guard let taken = relay.exchange else { throw Self.withdrawn }
+      try encoder.encode(relay, of: taken, peer: authority)
+    } else {
+      try encoder.encode(exchange.request, peer: authority)
+    }
+    let now = loop.now.nanoseconds
+    if limits.tellsDeadline {
+      try encoder.appendDeadline(exchange.deadline > now ? exchange.deadline - now : 0)
+    }
+    if !isGreeted { try greet(encoder) }
     let mark = UnsafeMutableRawPointer(bitPattern: Int(exchange.slot) + 1)
     let stream: Int32
-    if exchange.request.body.isEmpty {
+    let trailers = !exchange.request.trailers.isEmpty
+    if exchange.requestBodyCount == 0, !trailers {
       stream = nghttp2_submit_request(session, nil, encoder.fields, encoder.count, nil, mark)
     } else {
       var provider = nghttp2_data_provider()
@@ -35,12 +46,21 @@ extension ClientConnection {
     exchange.state = .open
     exchange.connection = self
     exchange.streamID = stream
-    exchange.submittedAt = loop.now.nanoseconds
+    exchange.submittedAt = now
     exchange.requestSent = false
     table.append(exchange, to: &streams)
     openStreams += 1
     client.markDirty(self)
     return true
+  }
+
+  private static let withdrawn = TransportError(
+    .cancelled, "the request was withdrawn before it was sent", isRetryable: true)
+
+  /// Adds what makes the peer trust this connection to its first request.
+  private func greet(_ encoder: RequestEncoder) throws(TransportError) {
+    isGreeted = true
+    for field in limits.greeting { try encoder.append(field) }
   }
 
   /// Takes an exchange off its stream, which stays open until it is reset or ends.
@@ -52,27 +72,68 @@ extension ClientConnection {
     exchange.connection = nil
   }
 
-  /// Ends a stream early (RST_STREAM with CANCEL).
-  func reset(stream: Int32) {
+  /// Ends a stream early (RST_STREAM with CANCEL), at once when the peer has not seen it yet or
+  /// when few were reset of late. Otherwise the stream lingers: peers take many resets for an
+  /// attack and end the connection with everything on it (CVE-2023-44487).
+  func reset(stream: Int32, wasSent: Bool) {
     guard state != .closed else { return }
+    guard !wasSent || resets.take(now: loop.now.nanoseconds, limits) else {
+      linger(stream: stream)
+      return
+    }
     nghttp2_submit_rst_stream(session, Self.noFlags, stream, NGHTTP2_CANCEL.rawValue)
     client.markDirty(self)
   }
 
+  /// Leaves an abandoned stream to its answer, which is dropped as it comes. It is reset by and by
+  /// when no answer ends it.
+  func linger(stream: Int32) {
+    guard state != .closed, lingering.count < ResetBudget.maxLingering else { return }
+    lingering.append(LingeringStream(id: stream, since: loop.now.nanoseconds))
+  }
+
+  /// Resets abandoned streams that are still open after a while, as many as the budget allows.
+  func resetLingering(now: UInt64) {
+    guard state != .closed, !lingering.isEmpty else { return }
+    lingering.removeAll { stream in
+      guard nghttp2_session_find_stream(session, stream.id) != nil else { return true }
+      guard now - min(stream.since, now) >= ResetBudget.patience,
+        resets.take(now: now, limits)
+      else { return false }
+      nghttp2_submit_rst_stream(session, Self.noFlags, stream.id, NGHTTP2_CANCEL.rawValue)
+      client.markDirty(self)
+      return true
+    }
+  }
+
   /// Asks whether the peer is alive, after a request timed out, unless it was heard from since.
   func suspect(since submittedAt: UInt64) {
-    guard state == .ready, pingSentAt == nil, lastReceived <= submittedAt else { return }
+    guard lastReceived <= submittedAt else { return }
+    probe()
+  }
+
+  /// Asks for a sign of life.
+  func probe() {
+    guard state == .ready, pingSentAt == nil else { return }
     nghttp2_submit_ping(session, Self.noFlags, nil)
     pingSentAt = loop.now.nanoseconds
     client.markDirty(self)
   }
 
   /// The exchange on a stream, nil when it was abandoned.
+  @inline(__always)
   private func exchange(on stream: Int32) -> ClientExchange? {
+    // The frames and fields of one response come in a row.
+    if let last = lastExchange, last.streamID == stream, last.state == .open,
+      last.connection === self
+    {
+      return last
+    }
     guard let mark = nghttp2_session_get_stream_user_data(session, stream) else { return nil }
     guard let exchange = table[Int32(truncatingIfNeeded: Int(bitPattern: mark) - 1)],
       exchange.state == .open, exchange.streamID == stream, exchange.connection === self
     else { return nil }
+    lastExchange = exchange
     return exchange
   }
 
@@ -126,14 +187,39 @@ extension ClientConnection {
   ) -> (count: Int, isLast: Bool)? {
     guard let exchange = exchange(on: stream) else { return nil }
     let offset = exchange.bodyOffset
+    if let relay = exchange.relay {
+      guard let taken = relay.exchange else { return nil }
+      let count = taken.copyBody(from: offset, into: buffer)
+      exchange.bodyOffset = offset + count
+      exchange.requestSent = exchange.bodyOffset == taken.requestBodyCount
+      return (count, exchange.requestSent)
+    }
     let count = min(buffer.count, exchange.request.body.count - offset)
-    exchange.request.body.withUnsafeBytes {
-      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+    if count > 0 {
+      exchange.request.body.withUnsafeBytes {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+      }
     }
     exchange.bodyOffset = offset + count
     let isLast = exchange.bodyOffset == exchange.request.body.count
     if isLast { exchange.requestSent = true }
     return (count, isLast)
+  }
+
+  /// Queues the trailer section that follows a body (RFC 9113 section 8.1); false without one.
+  func submitTrailers(stream: Int32) -> Bool {
+    guard let exchange = exchange(on: stream), exchange.relay == nil,
+      !exchange.request.trailers.isEmpty
+    else { return false }
+    let encoder = client.encoder
+    encoder.begin()
+    do throws(TransportError) {
+      for field in exchange.request.trailers { try encoder.append(field) }
+    } catch {
+      // They were checked when the request was submitted.
+      return false
+    }
+    return nghttp2_submit_trailer(session, stream, encoder.fields, encoder.count) == 0
   }
 
   // MARK: Receiving
@@ -144,6 +230,7 @@ extension ClientConnection {
       exchange.inTrailers = true
     } else {
       exchange.status = 0
+      guard exchange.fieldCount > 0 else { return }
       exchange.fields.removeAll(keepingCapacity: true)
       exchange.fieldCount = 0
     }
@@ -154,6 +241,13 @@ extension ClientConnection {
     stream: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
     guard let exchange = exchange(on: stream) else { return true }
+    return take(exchange, name, value)
+  }
+
+  private func take(
+    _ exchange: ClientExchange, _ name: UnsafeBufferPointer<UInt8>,
+    _ value: UnsafeBufferPointer<UInt8>
+  ) -> Bool {
     exchange.headerCount += 1
     exchange.headerBytes += name.count + value.count + 32
     guard exchange.headerCount <= limits.maxHeaderCount,
@@ -168,11 +262,20 @@ extension ClientConnection {
               + " \(limits.maxHeaderBytes) bytes")))
       return false
     }
-    guard !exchange.inTrailers else { return true }
     if name.first == 0x3A {
       // nghttp2 lets only a ":status" of three digits through.
       exchange.status = value.reduce(0) { $0 &* 10 &+ (Int($1) &- 0x30) }
       return true
+    }
+    if let relay = exchange.relay {
+      // A proxy has no use for trailers: what our servers say stands in header sections.
+      guard !exchange.inTrailers, exchange.status >= 200 else { return true }
+      relay.take(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value))
+      return true
+    }
+    if exchange.inTrailers {
+      exchange.trailerCount += 1
+      return exchange.trailers.appendField(name: name, value: value)
     }
     exchange.fieldCount += 1
     return exchange.fields.appendField(name: name, value: value)
@@ -182,7 +285,7 @@ extension ClientConnection {
     // Bodies are collected under limits of their own, so that bytes count as consumed on arrival.
     nghttp2_session_consume(session, stream, bytes.count)
     guard let exchange = exchange(on: stream) else { return }
-    guard bytes.count <= limits.maxBodyBytes - exchange.body.count else {
+    guard bytes.count <= limits.maxBodyBytes - exchange.bodyBytes else {
       abandon(
         exchange,
         TransportError(
@@ -198,9 +301,14 @@ extension ClientConnection {
             + " send fewer requests at once"))
       return
     }
+    table.bufferedBytes += bytes.count
+    exchange.bodyBytes += bytes.count
+    if let relay = exchange.relay {
+      relay.exchange?.appendAnswer(UnsafeRawBufferPointer(bytes))
+      return
+    }
     if exchange.body.isEmpty { reserveBody(exchange, atLeast: bytes.count) }
     exchange.body.append(contentsOf: bytes)
-    table.bufferedBytes += bytes.count
   }
 
   /// Allocates a body once when its length is told; never much on a mere promise.
@@ -217,7 +325,7 @@ extension ClientConnection {
   private func abandon(_ exchange: ClientExchange, _ error: TransportError) {
     let stream = exchange.streamID
     client.finish(exchange, .failure(error))
-    reset(stream: stream)
+    reset(stream: stream, wasSent: true)
   }
 
   func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
@@ -235,7 +343,7 @@ extension ClientConnection {
     case ClientFrame.ping:
       guard header.flags & Self.acknowledgement != 0 else { return }
       pingSentAt = nil
-      client.markDirty(peer)
+      if peer.isWaiting { client.markDirty(peer) }
     case ClientFrame.goAway:
       goAway = GoAway(code: frame.pointee.goaway.error_code)
       if state == .ready || state == .greeting { state = .draining }
@@ -247,18 +355,25 @@ extension ClientConnection {
   private func complete(_ exchange: ClientExchange) {
     answered += 1
     peer.answered()
+    let stream = exchange.streamID
+    let requestSent = exchange.requestSent
+    // A response that does not wait for the request's end (RFC 9113 section 8.1): stop uploading.
+    defer { if !requestSent { reset(stream: stream, wasSent: true) } }
+    if let relay = exchange.relay {
+      let status = exchange.status
+      client.recycle(exchange)
+      relay.answered(status)
+      return
+    }
     let response = ClientResponse(
       status: exchange.status,
       // A copy of the exact size; the exchange's own buffer is used again.
       headers: HeaderBlock(
         storage: exchange.fields.isEmpty ? [] : exchange.fields.withUnsafeBytes { Array($0) },
         count: exchange.fieldCount),
-      body: exchange.body)
-    let stream = exchange.streamID
-    let requestSent = exchange.requestSent
+      body: exchange.body,
+      trailers: HeaderBlock(storage: exchange.trailers, count: exchange.trailerCount))
     client.finish(exchange, .success(response))
-    // A response that does not wait for the request's end (RFC 9113 section 8.1): stop uploading.
-    if !requestSent { reset(stream: stream) }
   }
 
   private func settingsReceived() {

@@ -51,6 +51,13 @@ final class ClientConnection: ReadinessHandler {
   var lastReceived: UInt64
   var pingSentAt: UInt64?
   var goAway: GoAway?
+  /// The first request was sent, with what makes the peer trust the connection.
+  var isGreeted: Bool
+  var resets = ResetBudget()
+  /// Abandoned streams that are to end by themselves.
+  var lingering: [LingeringStream] = []
+  /// Whose frame came last. Exchanges are pooled, so that it never dangles.
+  unowned(unsafe) var lastExchange: ClientExchange?
   /// Closed by the client's own wish.
   private var isRetiring = false
   /// What was wrong with the peer's bytes, once the session is about to end over it.
@@ -68,6 +75,7 @@ final class ClientConnection: ReadinessHandler {
     table = client.table
     self.client = client
     self.peer = peer
+    isGreeted = client.limits.greeting.isEmpty
     loop = client.loop
     startedAt = client.loop.now.nanoseconds
     lastActive = startedAt
@@ -96,6 +104,11 @@ final class ClientConnection: ReadinessHandler {
     case .ready: pingSentAt == nil
     case .draining, .closed: false
     }
+  }
+
+  /// The number of streams from which on another connection is worth while.
+  var growthThreshold: Int {
+    min(limits.streamsBeforeGrowth, max(streamLimit - streamLimit / 4, 1))
   }
 
   var isConnecting: Bool { state == .connecting || state == .greeting }

@@ -24,6 +24,9 @@ final class ClientExchange {
   var nextInBucket: Int32 = -1
   var previousInBucket: Int32 = -1
 
+  /// Where the request comes from and the answer goes, instead of the three below.
+  /// Its owner keeps it, and takes it back when it goes away.
+  unowned(unsafe) var relay: Relay?
   var request = ClientExchange.emptyRequest
   var completion: ((Result<ClientResponse, TransportError>) -> Void)?
   var result: Result<ClientResponse, TransportError>?
@@ -36,6 +39,8 @@ final class ClientExchange {
 
   var streamID: Int32 = 0
   var bodyOffset = 0
+  /// What it counts for in the peer's queue.
+  var waitingBytes = 0
   /// When the request was submitted to the session, on the monotonic clock.
   var submittedAt: UInt64 = 0
   /// The HEADERS frame was serialised: the peer may have seen the request.
@@ -53,11 +58,22 @@ final class ClientExchange {
   var fields: [UInt8] = []
   var fieldCount = 0
   var body: [UInt8] = []
+  /// Bytes of the response's body so far, wherever they are.
+  var bodyBytes = 0
+  /// Fields of the trailer section, in the layout of ``HeaderBlock``.
+  var trailers: [UInt8] = []
+  var trailerCount = 0
 
   static let emptyRequest = ClientRequest(target: "/")
 
   init(slot: Int32) {
     self.slot = slot
+  }
+
+  /// Bytes of the request's body.
+  var requestBodyCount: Int {
+    if let relay { return relay.exchange?.requestBodyCount ?? 0 }
+    return request.body.count
   }
 
   var id: RequestID { RequestID(slot: slot, generation: generation) }
@@ -66,8 +82,7 @@ final class ClientExchange {
   func reset() {
     state = .free
     generation &+= 1
-    request = Self.emptyRequest
-    completion = nil
+    if relay != nil { relay = nil } else { resetMessages() }
     result = nil
     peer = nil
     connection = nil
@@ -81,10 +96,18 @@ final class ClientExchange {
     inTrailers = false
     headerCount = 0
     headerBytes = 0
+    bodyBytes = 0
+  }
+
+  private func resetMessages() {
+    request = Self.emptyRequest
+    completion = nil
     // A single peer's large header section must not stay allocated in the pool.
     fields.removeAll(keepingCapacity: fields.capacity <= 4_096)
     fieldCount = 0
     body = []
+    if !trailers.isEmpty { trailers = [] }
+    trailerCount = 0
   }
 }
 
@@ -194,6 +217,16 @@ final class ExchangeTable {
     exchange.next = -1
     exchange.previous = -1
     list.count -= 1
+  }
+
+  /// Lets go of all relays: the client is going away, and their owners with it.
+  func abandonRelays() {
+    for exchange in UnsafeBufferPointer(start: exchanges, count: created) {
+      guard let relay = exchange.relay else { continue }
+      relay.request = nil
+      relay.client = nil
+      exchange.relay = nil
+    }
   }
 
   /// Takes the completions of all exchanges, with the results they have or `.cancelled`.

@@ -40,6 +40,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var isBusy = false
   var closesWhenIdle = false
   var inputEnded = false
+  /// The peer is one of our own: limits that keep attackers off are wider for it.
+  private(set) var isTrusted = false
 
   /// Every exchange of this connection.
   var exchanges: [Exchange] = []
@@ -182,12 +184,23 @@ final class Connection: ReadinessHandler, TurnFlushable {
       pendingResponseBytes -= exchange.responseBody.count - exchange.bodySent
     }
     exchange.phase = .free
+    if let relay = exchange.relay { relay.exchangeEnded() }
     server.refund(exchange)
     lastActivity = now
   }
 
+  /// Widens the limits that a peer of ours may well reach.
+  func trust() {
+    guard !isTrusted else { return }
+    isTrusted = true
+    if case .http2(let driver) = driver { driver.trust() }
+  }
+
   /// Hands a complete request to the application, or answers for it.
   func dispatch(_ exchange: Exchange) {
+    if let deadline = exchange.deadline, deadline <= now, exchange.rejection == nil {
+      exchange.rejection = .deadlineExceeded
+    }
     if let rejection = exchange.rejection {
       rejection.fill(exchange)
       exchange.phase = .answering

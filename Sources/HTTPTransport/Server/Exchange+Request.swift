@@ -36,15 +36,32 @@ extension Exchange {
     headSent = 0
     keepAlive = true
     submittedEpoch = 0
+    announcedLength = nil
+    carriesCredential = false
+    if deadline != nil { deadline = nil }
   }
 
   /// Stores a field; the name is put in lower case.
   func addField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    if name.count == Deadline.field.utf8CodeUnitCount, name.equals(Deadline.field) {
+      noteDeadline(value)
+    } else if name.count == 13, name.equals("authorization") {
+      carriesCredential = true
+    }
     let nameStart = requestBytes.append(name)
     let nameEnd = requestBytes.count
     requestBytes.append(value)
     requestFields.append(
       FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
+  }
+
+  /// Reads a field `ss-deadline`; of several the earliest counts.
+  func noteDeadline(_ value: UnsafeRawBufferPointer) {
+    guard let now = connection?.now, let instant = Deadline.instant(value, now: now) else {
+      rejection = .deadlineMalformed
+      return
+    }
+    deadline = min(deadline ?? instant, instant)
   }
 
   /// Finds where the query begins, once the target is whole.

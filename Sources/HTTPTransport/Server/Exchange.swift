@@ -35,8 +35,8 @@ public final class Exchange {
 
   // MARK: The request
 
-  public internal(set) var method = HTTPMethod.get
-  public internal(set) var version = HTTPVersion.http1
+  @exclusivity(unchecked) public internal(set) var method = HTTPMethod.get
+  @exclusivity(unchecked) public internal(set) var version = HTTPVersion.http1
   /// The request's body, empty when it had none.
   public internal(set) var body: [UInt8] = []
 
@@ -49,7 +49,7 @@ public final class Exchange {
   // MARK: The answer
 
   /// The status to answer with, 200 to 599; anything else is sent as 500.
-  public var status = 200
+  @exclusivity(unchecked) public var status = 200
   var responseBody: [UInt8] = []
   let responseBytes = ByteArena()
   let responseFields = PlainList<ResponseField>(capacity: 8)
@@ -82,6 +82,15 @@ public final class Exchange {
   let head = ByteArena()
   var headSent = 0
   var keepAlive = true
+  /// Who fetches the answer from elsewhere. It is told when nobody waits for it any more. Its owner
+  /// keeps it, and clears this when it goes away.
+  unowned(unsafe) var relay: Relay?
+  /// The length of the body that a HEAD request's answer stands for.
+  var announcedLength: Int?
+  /// Whether the request has a field `authorization`.
+  @exclusivity(unchecked) public internal(set) var carriesCredential = false
+  /// When the client stops waiting (`ss-deadline`); nil when it did not tell.
+  @exclusivity(unchecked) public internal(set) var deadline: MonotonicTime?
   /// The connection's flush in which the answer was queued.
   var submittedEpoch: UInt64 = 0
 
@@ -137,6 +146,10 @@ public final class Exchange {
         requestBytes[field.nameEnd..<field.valueEnd])
     }
   }
+
+  /// Holds the peer for one of our own: the connection's limits become the wider ones of
+  /// ``ServerLimits/maxTrustedResets`` and ``ServerLimits/maxTrustedStreams``.
+  package func trustConnection() { connection?.trust() }
 
   /// Sends the answer of an exchange whose handler returned `.later`. Without effect when it was
   /// answered already.
