@@ -25,7 +25,7 @@ public final class GatewayServer: RequestHandler {
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
     let routes = Routes(
-      client: HTTPClient(loop: loop, limits: .forwarding(limits, credential: credential)))
+      client: HTTPClient(forwarding: limits, credential: credential, loop: loop))
     self.routes = routes
     forwarder = Forwarder(loop: loop, client: routes.client) { [unowned coordinator] in
       routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)

@@ -19,8 +19,7 @@ public final class NodeServer: RequestHandler {
     self.manager = manager
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
-      client: HTTPClient(
-        loop: loop, limits: .forwarding(limits, credential: manager.credential)))
+      client: HTTPClient(forwarding: limits, credential: manager.credential, loop: loop))
     self.routes = routes
     forwarder = Forwarder(loop: loop, client: routes.client) { [unowned manager] in
       routes.table(manager.node.map)

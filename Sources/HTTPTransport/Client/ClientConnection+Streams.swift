@@ -60,7 +60,7 @@ extension ClientConnection {
   /// Adds what makes the peer trust this connection to its first request.
   private func greet(_ encoder: RequestEncoder) throws(TransportError) {
     isGreeted = true
-    for field in limits.greeting { try encoder.append(field) }
+    for field in client.greeting { try encoder.append(field) }
   }
 
   /// Takes an exchange off its stream, which stays open until it is reset or ends.
@@ -267,10 +267,12 @@ extension ClientConnection {
       exchange.status = value.reduce(0) { $0 &* 10 &+ (Int($1) &- 0x30) }
       return true
     }
-    if let relay = exchange.relay {
+    if let relay = exchange.heldRelay {
       // A proxy has no use for trailers: what our servers say stands in header sections.
       guard !exchange.inTrailers, exchange.status >= 200 else { return true }
-      relay.take(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value))
+      relay._withUnsafeGuaranteedRef {
+        $0.take(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value))
+      }
       return true
     }
     if exchange.inTrailers {
@@ -303,8 +305,8 @@ extension ClientConnection {
     }
     table.bufferedBytes += bytes.count
     exchange.bodyBytes += bytes.count
-    if let relay = exchange.relay {
-      relay.exchange?.appendAnswer(UnsafeRawBufferPointer(bytes))
+    if let relay = exchange.heldRelay {
+      relay._withUnsafeGuaranteedRef { $0.append(UnsafeRawBufferPointer(bytes)) }
       return
     }
     if exchange.body.isEmpty { reserveBody(exchange, atLeast: bytes.count) }
@@ -359,10 +361,10 @@ extension ClientConnection {
     let requestSent = exchange.requestSent
     // A response that does not wait for the request's end (RFC 9113 section 8.1): stop uploading.
     defer { if !requestSent { reset(stream: stream, wasSent: true) } }
-    if let relay = exchange.relay {
+    if let relay = exchange.heldRelay {
       let status = exchange.status
       client.recycle(exchange)
-      relay.answered(status)
+      relay._withUnsafeGuaranteedRef { $0.answered(status) }
       return
     }
     let response = ClientResponse(

@@ -30,6 +30,8 @@ final class ClientConnection: ReadinessHandler {
   private var socket: Descriptor?
   private var watch: WatchID?
   private(set) var session: OpaquePointer?
+  /// Outlives the session, also when the loop does not.
+  private let memory: SessionMemory
   /// Output that the socket did not take yet; the session is not asked for more meanwhile.
   private var pending: [UInt8] = []
   private var pendingOffset = 0
@@ -39,7 +41,7 @@ final class ClientConnection: ReadinessHandler {
   var isDirty = false
 
   /// Exchanges whose response is awaited.
-  var streams = SlotList()
+  @exclusivity(unchecked) var streams = SlotList()
   /// Streams of the session, those whose exchange was abandoned included.
   var openStreams = 0
   /// Streams the peer allows now, bounded by the limits.
@@ -57,7 +59,7 @@ final class ClientConnection: ReadinessHandler {
   /// Abandoned streams that are to end by themselves.
   var lingering: [LingeringStream] = []
   /// Whose frame came last. Exchanges are pooled, so that it never dangles.
-  unowned(unsafe) var lastExchange: ClientExchange?
+  @exclusivity(unchecked) unowned(unsafe) var lastExchange: ClientExchange?
   /// Closed by the client's own wish.
   private var isRetiring = false
   /// What was wrong with the peer's bytes, once the session is about to end over it.
@@ -75,7 +77,8 @@ final class ClientConnection: ReadinessHandler {
     table = client.table
     self.client = client
     self.peer = peer
-    isGreeted = client.limits.greeting.isEmpty
+    isGreeted = client.greeting.isEmpty
+    memory = client.loop.sessionMemory
     loop = client.loop
     startedAt = client.loop.now.nanoseconds
     lastActive = startedAt
@@ -150,8 +153,9 @@ final class ClientConnection: ReadinessHandler {
 
   private func startSession() -> Bool {
     guard let callbacks = ClientCallbacks.shared, let options = ClientCallbacks.options,
-      nghttp2_session_client_new2(
-        &session, callbacks, Unmanaged.passUnretained(self).toOpaque(), options) == 0
+      nghttp2_session_client_new3(
+        &session, callbacks, Unmanaged.passUnretained(self).toOpaque(), options,
+        memory.callbacks) == 0
     else { return false }
     let settings = [
       nghttp2_settings_entry(

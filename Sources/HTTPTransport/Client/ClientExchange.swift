@@ -26,7 +26,11 @@ final class ClientExchange {
 
   /// Where the request comes from and the answer goes, instead of the three below.
   /// Its owner keeps it, and takes it back when it goes away.
-  unowned(unsafe) var relay: Relay?
+  var relay: Relay? {
+    get { heldRelay?.takeUnretainedValue() }
+    set { heldRelay = newValue.map { Unmanaged.passUnretained($0) } }
+  }
+  var heldRelay: Unmanaged<Relay>?
   var request = ClientExchange.emptyRequest
   var completion: ((Result<ClientResponse, TransportError>) -> Void)?
   var result: Result<ClientResponse, TransportError>?
@@ -82,7 +86,7 @@ final class ClientExchange {
   func reset() {
     state = .free
     generation &+= 1
-    if relay != nil { relay = nil } else { resetMessages() }
+    if heldRelay != nil { heldRelay = nil } else { resetMessages() }
     result = nil
     peer = nil
     connection = nil
@@ -125,11 +129,11 @@ final class ExchangeTable {
   /// Room for all exchanges there may ever be; pages are touched only as they are needed. A plain
   /// pointer rather than an array: looking a slot up is on the path of every frame.
   private let exchanges: UnsafeMutablePointer<ClientExchange>
-  private var created = 0
-  private var free = SlotList()
+  @exclusivity(unchecked) private var created = 0
+  @exclusivity(unchecked) private var free = SlotList()
   let capacity: Int
   /// Bytes of response bodies held by exchanges that are not delivered.
-  var bufferedBytes = 0
+  @exclusivity(unchecked) var bufferedBytes = 0
 
   init(capacity: Int) {
     self.capacity = capacity

@@ -53,9 +53,6 @@ public struct ClientLimits: Sendable {
   public var resetWindow: Duration = .seconds(10)
   /// Whether each request tells by `ss-deadline` how many milliseconds its answer is waited for.
   public var tellsDeadline = false
-  /// Fields that the first request of each connection carries besides its own, such as the
-  /// credential that makes the peer trust the connection.
-  public var greeting: [(name: String, value: String)] = []
 
   public init() {}
 

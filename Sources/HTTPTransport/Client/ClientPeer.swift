@@ -8,8 +8,8 @@ final class ClientPeer {
   let authority: [UInt8]
   /// Owns this peer.
   unowned(unsafe) let client: HTTPClient
-  private(set) var connections: [ClientConnection] = []
-  private var waiting = SlotList()
+  @exclusivity(unchecked) private(set) var connections: [ClientConnection] = []
+  @exclusivity(unchecked) private var waiting = SlotList()
   /// Bytes of the bodies of the requests that wait.
   private var waitingBytes = 0
   /// References that keep the peer known even when it is idle.

@@ -10,17 +10,18 @@ public final class HTTPClient: TurnFlushable {
   public let loop: EventLoop
   /// The limits given, each within its range.
   public let limits: ClientLimits
+  let greeting: [(name: String, value: String)]
   let table: ExchangeTable
   let encoder: RequestEncoder
 
   private(set) var peers: [SocketAddress: ClientPeer] = [:]
   /// Most clients talk to one peer most of the time: saves the look-up.
   private var lastPeer: ClientPeer?
-  private var dirtyPeers: [ClientPeer] = []
-  private var dirtyConnections: [ClientConnection] = []
+  @exclusivity(unchecked) private var dirtyPeers: [ClientPeer] = []
+  @exclusivity(unchecked) private var dirtyConnections: [ClientConnection] = []
   private var flushRequested = false
 
-  var wheel: DeadlineWheel
+  @exclusivity(unchecked) var wheel: DeadlineWheel
   private var deadlineTimer: (id: TimerID, at: UInt64)?
   private var due: [Int32] = []
 
@@ -38,8 +39,14 @@ public final class HTTPClient: TurnFlushable {
     unowned(unsafe) var client: HTTPClient?
   }
 
-  public init(loop: EventLoop, limits: ClientLimits = .init()) {
+  /// - Parameter greeting: fields that the first request of each connection carries besides its
+  ///   own, such as the credential that makes the peer trust the connection.
+  public init(
+    loop: EventLoop, limits: ClientLimits = .init(),
+    greeting: [(name: String, value: String)] = []
+  ) {
     self.loop = loop
+    self.greeting = greeting
     self.limits = limits.normalized()
     table = ExchangeTable(capacity: self.limits.maxOutstanding)
     encoder = RequestEncoder(maxBytes: self.limits.maxRequestHeaderBytes)

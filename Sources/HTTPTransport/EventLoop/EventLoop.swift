@@ -20,6 +20,9 @@ public final class EventLoop {
   let writeBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: EventLoop.bufferSize, alignment: 16)
 
+  /// What the sessions of this loop's connections allocate.
+  let sessionMemory = SessionMemory()
+
   static let bufferSize = 65_536
   private static let eventCapacity = 256
 

@@ -7,6 +7,8 @@ import CNghttp2
 final class HTTP2Driver {
   unowned(unsafe) let connection: Connection
   var session: OpaquePointer?
+  /// Outlives the session, also when the loop does not.
+  private let memory: SessionMemory
   /// The request whose header section is arriving.
   var current: Unmanaged<Exchange>?
   let maxHeaderBytes: Int
@@ -41,12 +43,13 @@ final class HTTP2Driver {
   /// Nil when memory is lacking.
   init?(_ connection: Connection) {
     self.connection = connection
+    memory = connection.server.loop.sessionMemory
     maxHeaderBytes = connection.server.limits.maxHeaderBytes
     maxHeaderCount = connection.server.limits.maxHeaderCount
     guard let callbacks = HTTP2Callbacks.table,
-      nghttp2_session_server_new2(
+      nghttp2_session_server_new3(
         &session, callbacks, Unmanaged.passUnretained(self).toOpaque(),
-        connection.server.http2Options.pointer) == 0
+        connection.server.http2Options.pointer, memory.callbacks) == 0
     else { return nil }
     let limits = connection.server.limits
     let settings = [

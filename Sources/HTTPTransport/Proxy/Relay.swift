@@ -9,10 +9,9 @@ package final class Relay {
   /// The request and its answer to be; nil once nobody waits for the answer.
   ///
   /// An exchange takes leave of its relay before it is used for anything else, so that the reference
-  /// does not dangle. It belongs to one thread, as all of this does, and is touched for each field
-  /// of an answer.
-  @exclusivity(unchecked)
-  package internal(set) unowned(unsafe) var exchange: Exchange?
+  /// does not dangle. It is used for each field of an answer, where counting references costs.
+  package var exchange: Exchange? { held?.takeUnretainedValue() }
+  @exclusivity(unchecked) var held: Unmanaged<Exchange>?
   /// Moves on with every use: what is told later, by a timer, checks it.
   package private(set) var generation: UInt32 = 0
   /// What the owner routes by, when that is not in the request's target.
@@ -38,7 +37,7 @@ package final class Relay {
 
   /// Takes charge of an exchange whose handler returns `.later`.
   package func begin(_ exchange: Exchange) {
-    self.exchange = exchange
+    held = Unmanaged.passUnretained(exchange)
     exchange.relay = self
   }
 
@@ -52,8 +51,8 @@ package final class Relay {
   @discardableResult
   package func release() -> Exchange? {
     let released = exchange
-    exchange?.relay = nil
-    exchange = nil
+    released?.relay = nil
+    held = nil
     generation &+= 1
     if context != nil { context = nil }
     attempts = 0
@@ -78,12 +77,22 @@ package final class Relay {
 
   /// A field of the answer's header section; those that do not pass are dropped.
   func take(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    guard let exchange else { return }
+    held?._withUnsafeGuaranteedRef { take(name, value, $0) }
+  }
+
+  private func take(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ exchange: Exchange
+  ) {
     if let known = rules.passedBack.find(name) {
       exchange.addAnswerField(known, value)
     } else if exchange.method == .head, name.equals("content-length") {
       exchange.announcedLength = decimal(value)
     }
+  }
+
+  /// A piece of the answer's body.
+  func append(_ bytes: UnsafeRawBufferPointer) {
+    held?._withUnsafeGuaranteedRef { $0.appendAnswer(bytes) }
   }
 
   /// The answer is complete.
