@@ -74,12 +74,19 @@ public final class Node {
   public var map: ClusterMap? { machine.map }
 
   /// Runs a command on a key at this node.
-  public func execute(_ command: KeyCommand, key: [UInt8], _ completion: @escaping Completion) {
+  ///
+  /// - Parameter deadline: when nobody waits for the answer any more: what was not begun by then is
+  ///   refused.
+  public func execute(
+    _ command: KeyCommand, key: [UInt8], deadline: MonotonicTime? = nil,
+    _ completion: @escaping Completion
+  ) {
     nextTicket += 1
     let ticket = nextTicket
     if let reply = machine.execute(command, key: key, ticket: ticket, now: now) {
       completion(reply)
     } else {
+      if let deadline { machine.limit(ticket: ticket, to: deadline.nanoseconds / 1_000_000) }
       completions[ticket] = completion
       scheduleFlush()
     }

@@ -101,7 +101,8 @@ public final class NodeServer: RequestHandler {
       exchange, maximumValueBytes: manager.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
     let pending = try later(exchange)
-    manager.node.execute(command, key: request.key) { [weak self] reply in
+    manager.node.execute(command, key: request.key, deadline: exchange.deadline) {
+      [weak self] reply in
       self?.conclude(reply, request, pending)
     }
     return pending.disposition()
