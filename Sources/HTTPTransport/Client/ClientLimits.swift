@@ -45,7 +45,8 @@ public struct ClientLimits: Sendable {
   /// Time without a byte from the peer after which a connection in use is asked for a sign of life
   /// by a PING.
   public var pingInterval: Duration = .seconds(10)
-  /// Time for the answer to a PING. One is also sent when a request timed out on a silent connection.
+  /// Time for the answer to a PING. One is also sent when a request timed out on a silent
+  /// connection.
   public var pingTimeout: Duration = .seconds(2)
   /// Streams of one connection that may be reset in one ``resetWindow``. Abandoned streams beyond
   /// that are left to their answers, which are dropped: servers end connections that reset many.

@@ -1,7 +1,8 @@
 /// The connections to one address and the requests that wait for a stream on them.
 ///
 /// One connection is opened at a time, when requests wait that the others have no room for or when
-/// all are well used. While a failed peer is left alone, requests fail at once with what failed the connection.
+/// all are well used. While a failed peer is left alone, requests fail at once with what failed the
+/// connection.
 final class ClientPeer {
   let address: SocketAddress
   /// What `:authority` says by default.

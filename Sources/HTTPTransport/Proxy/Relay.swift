@@ -8,8 +8,8 @@
 package final class Relay {
   /// The request and its answer to be; nil once nobody waits for the answer.
   ///
-  /// An exchange takes leave of its relay before it is used for anything else, so that the reference
-  /// does not dangle. It is used for each field of an answer, where counting references costs.
+  /// An exchange takes leave of its relay before it is used for anything else, so that the
+  /// reference does not dangle. Counting it would cost for each field of an answer.
   package var exchange: Exchange? { held?.takeUnretainedValue() }
   @exclusivity(unchecked) var held: Unmanaged<Exchange>?
   /// Moves on with every use: what is told later, by a timer, checks it.
