@@ -35,10 +35,9 @@ final class ClientPeer {
   func takes(_ exchange: ClientExchange) -> Bool {
     let limits = client.limits
     let limit = limits.maxWaitingPerPeer
+    let body = exchange.requestBodyCount
     // One body of any size may wait.
-    guard
-      waitingBytes == 0
-        || exchange.requestBodyCount <= limits.maxWaitingBytesPerPeer - waitingBytes
+    guard body == 0 || waitingBytes == 0 || body <= limits.maxWaitingBytesPerPeer - waitingBytes
     else { return false }
     guard waiting.count >= limit else { return true }
     var room = limit
