@@ -13,7 +13,8 @@ import Testing
       deadline: .seconds(20))
   }
 
-  @Test("Bodies of any size go through in both directions", arguments: [0, 1, 100, 70_000, 400_000])
+  @Test(
+    "Bodies of any size go through in both directions", arguments: [0, 1, 100, 70_000, 400_000])
   func bodies(size: Int) throws {
     let upstream = try ServerHarness()
     let proxy = try RelayHarness(to: upstream.address)

@@ -190,7 +190,7 @@ extension ClientConnection {
       guard let taken = relay.exchange else { return nil }
       let count = taken.copyBody(from: offset, into: buffer)
       exchange.bodyOffset = offset + count
-      exchange.requestSent = exchange.bodyOffset == taken.requestBodyCount
+      exchange.requestSent = exchange.bodyOffset == taken.bodyCount
       return (count, exchange.requestSent)
     }
     let count = min(buffer.count, exchange.request.body.count - offset)

@@ -76,7 +76,7 @@ final class ClientExchange {
 
   /// Bytes of the request's body.
   var requestBodyCount: Int {
-    if let relay { return relay.exchange?.requestBodyCount ?? 0 }
+    if let relay { return relay.exchange?.bodyCount ?? 0 }
     return request.body.count
   }
 

@@ -10,7 +10,7 @@ extension RequestEncoder {
     begin()
     try appendMethod(exchange.method)
     try append(":scheme", value: "http")
-    guard let target = exchange.withTarget({ room($0) }) else { throw tooLarge }
+    let target = try copy(exchange.target.bytes)
     guard target.first == 0x2F, nghttp2_check_path(target.baseAddress, target.count) != 0 else {
       throw TransportError(
         .invalidRequest, "the target is not a percent-encoded path that begins with '/'")
@@ -29,7 +29,7 @@ extension RequestEncoder {
       try append(known, value: value)
     }
     if let owner = relay.owner { try owner.addFields(relay, to: self) }
-    let length = exchange.requestBodyCount
+    let length = exchange.bodyCount
     if length > 0 { try append("content-length", decimal: length) }
   }
 

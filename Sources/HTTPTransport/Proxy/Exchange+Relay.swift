@@ -1,12 +1,5 @@
-import Glibc
-
 /// What a proxy needs of an exchange: its request as bytes, and an answer filled in piece by piece.
 extension Exchange {
-  /// Hands the target to `body` as it came, without copying it.
-  package func withTarget<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    target.withUnsafeBytes { body($0) }
-  }
-
   /// Whether the request has any of these fields.
   package func hasField(in names: FieldNames) -> Bool {
     for field in requestFields.elements
@@ -32,30 +25,17 @@ extension Exchange {
     responseFields.reset(keeping: 64)
     responseBytes.reset()
     announcedLength = nil
-    if !responseBody.isEmpty { setBody([]) }
+    if responseCount > 0 { setBody([]) }
   }
-
-  var requestBodyCount: Int { body.count }
 
   /// Copies a part of the request's body and returns how much.
   func copyBody(from offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    let count = min(buffer.count, body.count - offset)
+    let count = min(buffer.count, bodyCount - offset)
     guard count > 0 else { return 0 }
-    body.withUnsafeBytes {
-      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+    withBody { body in
+      buffer.copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: body[offset..<offset + count]))
     }
     return count
-  }
-
-  /// Adds a field that HTTP/2's rules have been applied to.
-  func addAnswerField(_ name: StaticString, _ value: UnsafeRawBufferPointer) {
-    var field = ResponseField(name: name)
-    field.valueStart = responseBytes.append(value)
-    field.valueEnd = responseBytes.count
-    responseFields.append(field)
-  }
-
-  func appendAnswer(_ bytes: UnsafeRawBufferPointer) {
-    responseBody.append(contentsOf: bytes)
   }
 }

@@ -84,7 +84,7 @@ package final class Relay {
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ exchange: Exchange
   ) {
     if let known = rules.passedBack.find(name) {
-      exchange.addAnswerField(known, value)
+      exchange.setHeader(known, verbatim: value)
     } else if exchange.method == .head, name.equals("content-length") {
       exchange.announcedLength = decimal(value)
     }
@@ -92,7 +92,7 @@ package final class Relay {
 
   /// A piece of the answer's body.
   func append(_ bytes: UnsafeRawBufferPointer) {
-    held?._withUnsafeGuaranteedRef { $0.appendAnswer(bytes) }
+    held?._withUnsafeGuaranteedRef { $0.appendBody(bytes) }
   }
 
   /// The answer is complete.

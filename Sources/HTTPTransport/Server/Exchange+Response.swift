@@ -39,7 +39,51 @@ extension Exchange {
   /// The answer's body. It is sent straight from this array, with its length; a HEAD request gets
   /// the length only, and the statuses 204 and 304 neither.
   public func setBody(_ body: consuming [UInt8]) {
-    responseBody = body
+    givenBody = body
+    responseArena.reset()
+    responseCount = givenBody.count
+  }
+
+  /// Adds to the answer's body by copying into memory that is used again.
+  package func appendBody(_ bytes: UnsafeRawBufferPointer) {
+    if !givenBody.isEmpty {
+      givenBody.withUnsafeBytes { _ = responseArena.append($0) }
+      givenBody = []
+    }
+    responseArena.append(bytes)
+    responseCount = responseArena.count
+  }
+
+  func withResponseBody<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
+    givenBody.isEmpty ? read(responseArena.bytes) : givenBody.withUnsafeBytes(read)
+  }
+
+  /// Adds a field whose name is not the transport's, and whose value has no control characters: both
+  /// are the caller's to know.
+  package func setHeader(_ name: StaticString, verbatim value: UnsafeRawBufferPointer) {
+    var field = ResponseField(name: name)
+    field.valueStart = responseBytes.append(value)
+    field.valueEnd = responseBytes.count
+    responseFields.append(field)
+  }
+
+  /// The same with a value that is never copied.
+  package func setHeader(_ name: StaticString, plain value: StaticString) {
+    var field = ResponseField(name: name)
+    field.staticValue = value.utf8Start
+    field.valueEnd = value.utf8CodeUnitCount
+    responseFields.append(field)
+  }
+
+  /// Adds a field with a number in quotes, such as an entity tag.
+  package func setHeader(_ name: StaticString, quoted number: UInt64) {
+    var field = ResponseField(name: name)
+    field.valueStart = responseBytes.count
+    responseBytes.append(0x22)
+    responseBytes.append(decimal: number)
+    responseBytes.append(0x22)
+    field.valueEnd = responseBytes.count
+    responseFields.append(field)
   }
 
   /// Answers with `application/problem+json` (RFC 9457). `code` is a stable word; `detail` tells
@@ -51,8 +95,9 @@ extension Exchange {
     responseFields.reset(keeping: 64)
     responseBytes.reset()
     setHeader("content-type", static: "application/problem+json")
-    responseBody = ProblemDocument.encode(
-      status: status, title: title, code: code, detail: detail, retryable: retryable)
+    setBody(
+      ProblemDocument.encode(
+        status: status, title: title, code: code, detail: detail, retryable: retryable))
   }
 
   /// The status that goes on the wire.
@@ -60,7 +105,7 @@ extension Exchange {
 
   /// Whether the answer has a body on the wire.
   var sendsBody: Bool {
-    !responseBody.isEmpty && method != .head && status != 204 && status != 304
+    responseCount > 0 && method != .head && status != 204 && status != 304
   }
 
   /// Whether the answer tells the length of its body. A 304 would have to tell the length of what
@@ -68,7 +113,7 @@ extension Exchange {
   var sendsLength: Bool { status != 204 && status != 304 }
 
   /// The length that the answer tells.
-  var answerLength: Int { announcedLength ?? responseBody.count }
+  var answerLength: Int { announcedLength ?? responseCount }
 
   private func setHeader(_ name: StaticString, bytes value: UnsafeRawBufferPointer) {
     guard !isTransportField(bytes(of: name)) else { return }

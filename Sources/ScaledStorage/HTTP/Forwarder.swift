@@ -58,7 +58,7 @@ package final class Forwarder {
     default: return false
     }
     guard !exchange.hasField(in: Forwarder.specialFields), let routes,
-      let owner = exchange.withTarget({ scanner.withKey(of: $0) { routes.owner(of: $0) } })
+      let owner = scanner.withKey(of: exchange, { routes.owner(of: $0) })
     else { return false }
     let relay = begin(exchange, hops: 0)
     relay.isSafe = exchange.method == .get || exchange.method == .head
@@ -113,7 +113,7 @@ package final class Forwarder {
       if let key = relay.context as? RelayedKey {
         return key.bytes.withUnsafeBytes { routes.owner(of: $0) }
       }
-      return exchange.withTarget { scanner.withKey(of: $0) { routes.owner(of: $0) } }
+      return scanner.withKey(of: exchange) { routes.owner(of: $0) }
     }
     guard let owner else {
       return retry(

@@ -82,20 +82,27 @@ struct KeyScanner: ~Copyable {
 
   deinit { scratch.deallocate() }
 
-  /// Hands the key of a target without a query to `body`; nil for any other target, and for a key
+  /// Hands the key of a request without a query to `body`; nil for any other request, and for a key
   /// that is not plainly one. The bytes are valid within the call only.
   func withKey<Result>(
-    of target: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result?
+    of exchange: Exchange, _ body: (UnsafeRawBufferPointer) -> Result?
   ) -> Result? {
-    let prefix: StaticString = "/kv/"
-    guard target.count > prefix.utf8CodeUnitCount,
-      target.starts(with: UnsafeRawBufferPointer(start: prefix.utf8Start, count: 4))
-    else { return nil }
-    let path = UnsafeRawBufferPointer(rebasing: target[4...])
+    guard KeyedRequest.isKeyPath(exchange) else { return nil }
+    return exchange.withTarget { path, query in
+      guard query.isEmpty else { return nil }
+      let prefix = KeyedRequest.keyPrefix.utf8CodeUnitCount
+      return withKey(in: UnsafeRawBufferPointer(rebasing: path[prefix...]), body)
+    }
+  }
+
+  private func withKey<Result>(
+    in path: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result?
+  ) -> Result? {
+    guard !path.isEmpty else { return nil }
     var isEncoded = false
     for byte in path {
       // Bytes beyond ASCII have to be checked to be UTF-8.
-      guard byte < 0x80, byte != UInt8(ascii: "?") else { return nil }
+      guard byte < 0x80 else { return nil }
       if byte == UInt8(ascii: "%") { isEncoded = true }
     }
     if isEncoded { return decoded(path).flatMap(body) }
