@@ -18,8 +18,8 @@ extension ClientConnection {
   func headerField(
     stream: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
-    guard let exchange = exchange(on: stream) else { return true }
-    return take(exchange, name, value)
+    guard let exchange = held(on: stream) else { return true }
+    return exchange._withUnsafeGuaranteedRef { take($0, name, value) }
   }
 
   private func take(
@@ -64,7 +64,11 @@ extension ClientConnection {
   func dataReceived(stream: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
     // Bodies are collected under limits of their own, so that bytes count as consumed on arrival.
     nghttp2_session_consume(session, stream, bytes.count)
-    guard let exchange = exchange(on: stream) else { return }
+    guard let exchange = held(on: stream) else { return }
+    exchange._withUnsafeGuaranteedRef { collect($0, bytes) }
+  }
+
+  private func collect(_ exchange: ClientExchange, _ bytes: UnsafeBufferPointer<UInt8>) {
     guard bytes.count <= limits.maxBodyBytes - exchange.bodyBytes else {
       abandon(
         exchange,
@@ -112,9 +116,9 @@ extension ClientConnection {
     let header = frame.pointee.hd
     switch header.type {
     case ClientFrame.data, ClientFrame.headers:
-      guard header.flags & Self.endStream != 0, let exchange = exchange(on: header.stream_id)
+      guard header.flags & Self.endStream != 0, let exchange = held(on: header.stream_id)
       else { return }
-      complete(exchange)
+      exchange._withUnsafeGuaranteedRef { complete($0) }
     case ClientFrame.reset:
       exchange(on: header.stream_id)?.resetByPeer = true
     case ClientFrame.settings:

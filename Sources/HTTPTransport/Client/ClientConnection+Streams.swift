@@ -120,11 +120,17 @@ extension ClientConnection {
   }
 
   /// The exchange on a stream, nil when it was abandoned.
-  @inline(__always)
   func exchange(on stream: Int32) -> ClientExchange? {
+    held(on: stream)?.takeUnretainedValue()
+  }
+
+  /// The same without counting a reference: exchanges live as long as their table.
+  func held(on stream: Int32) -> Unmanaged<ClientExchange>? {
     // The frames and fields of one response come in a row.
-    if let last = lastExchange, last.streamID == stream, last.state == .open,
-      last.connection === self
+    if let last = lastExchange,
+      last._withUnsafeGuaranteedRef({
+        $0.streamID == stream && $0.state == .open && $0.connection === self
+      })
     {
       return last
     }
@@ -132,8 +138,8 @@ extension ClientConnection {
     guard let exchange = table[Int32(truncatingIfNeeded: Int(bitPattern: mark) - 1)],
       exchange.state == .open, exchange.streamID == stream, exchange.connection === self
     else { return nil }
-    lastExchange = exchange
-    return exchange
+    lastExchange = Unmanaged.passUnretained(exchange)
+    return lastExchange
   }
 
   // MARK: Sending

@@ -59,7 +59,7 @@ final class ClientConnection: ReadinessHandler {
   /// Abandoned streams that are to end by themselves.
   var lingering: [LingeringStream] = []
   /// Whose frame came last. Exchanges are pooled, so that it never dangles.
-  @exclusivity(unchecked) unowned(unsafe) var lastExchange: ClientExchange?
+  @exclusivity(unchecked) var lastExchange: Unmanaged<ClientExchange>?
   /// Closed by the client's own wish.
   private var isRetiring = false
   /// What was wrong with the peer's bytes, once the session is about to end over it.

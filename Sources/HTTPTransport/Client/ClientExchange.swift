@@ -174,7 +174,8 @@ final class ExchangeTable {
 
   func recycle(_ exchange: ClientExchange) {
     exchange.reset()
-    append(exchange, to: &free)
+    // What was used last is likely to be in the processor's cache still.
+    prepend(exchange, to: &free)
   }
 
   /// Slots of all exchanges that are outstanding. Linear; for shutting down.

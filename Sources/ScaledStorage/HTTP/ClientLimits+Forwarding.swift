@@ -5,7 +5,12 @@ extension ClientLimits {
   package static func forwarding(_ server: ServerLimits) -> ClientLimits {
     var limits = ClientLimits()
     limits.tellsDeadline = true
+    // A node serves all its connections on one loop: more of them help only where streams would
+    // queue.
     limits.maxStreamsPerConnection = 1_024
+    limits.streamsBeforeGrowth = 768
+    // Nodes trust these connections.
+    limits.maxResets = 2_000
     limits.maxWaitingPerPeer = 8_192
     limits.maxBodyBytes = max(limits.maxBodyBytes, server.maxBodyBytes)
     return limits

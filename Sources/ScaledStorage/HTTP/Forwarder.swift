@@ -14,7 +14,7 @@ package final class Forwarder {
   /// What was seen in this turn of the loop: whoever routes by a map that has just passed is told.
   @exclusivity(unchecked) private var table: RouteTable?
   @exclusivity(unchecked) private var lookedAt = MonotonicTime(nanoseconds: 0)
-  @exclusivity(unchecked) private var free: [Relay] = []
+  @exclusivity(unchecked) private var free: [Unmanaged<Relay>] = []
   /// All relays that were made, so that none outlives its owner.
   private var relays: [Relay] = []
 
@@ -93,7 +93,7 @@ package final class Forwarder {
   private func begin(_ exchange: Exchange, hops: Int) -> Relay {
     let relay: Relay
     if let pooled = free.popLast() {
-      relay = pooled
+      relay = pooled.takeUnretainedValue()
     } else {
       relay = Relay(Forwarder.rules, owner: self)
       relays.append(relay)
@@ -141,7 +141,7 @@ package final class Forwarder {
     guard let exchange = relay.exchange else { return }
     Answer(problem, as: .ofProblem(for: exchange)).write(to: exchange)
     relay.finish()
-    free.append(relay)
+    free.append(Unmanaged.passUnretained(relay))
   }
 }
 
@@ -161,7 +161,7 @@ extension Forwarder: RelayOwner {
       return retry(relay, or: Problem(503, "ring_changing", "the ring changes; try again"))
     }
     relay.finish()
-    free.append(relay)
+    free.append(Unmanaged.passUnretained(relay))
   }
 
   private static func tellsStaleEpoch(_ exchange: Exchange) -> Bool {
@@ -214,6 +214,6 @@ extension Forwarder: RelayOwner {
   }
 
   package func relayEnded(_ relay: Relay) {
-    free.append(relay)
+    free.append(Unmanaged.passUnretained(relay))
   }
 }
