@@ -11,6 +11,7 @@ public final class NodeServer: RequestHandler {
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
   let keyScratch = KeyScratch()
+  private let me = BackReference<NodeServer>()
   private let forwarder: Forwarder
   private let routes: Routes
 
@@ -26,8 +27,11 @@ public final class NodeServer: RequestHandler {
       routes.table(manager.node.map)
     }
     server = HTTPServer(loop: loop, limits: limits, handler: self)
-    manager.node.onReply = { [weak self] token, reply in self?.concludeValue(token, reply) }
+    me.set(self)
+    manager.node.onReply = { [me] token, reply in me.target?.concludeValue(token, reply) }
   }
+
+  deinit { me.clear() }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
@@ -105,9 +109,8 @@ public final class NodeServer: RequestHandler {
       exchange, maximumValueBytes: manager.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
     let pending = try later(exchange)
-    manager.node.execute(command, key: request.key, deadline: exchange.deadline) {
-      [weak self] reply in
-      self?.conclude(reply, request, pending)
+    manager.node.execute(command, key: request.key, deadline: exchange.deadline) { [me] reply in
+      me.target?.conclude(reply, request, pending)
     }
     return pending.disposition()
   }

@@ -25,13 +25,13 @@ final class ClientConnection: ReadinessHandler {
   unowned(unsafe) let client: HTTPClient
   unowned(unsafe) let peer: ClientPeer
   unowned(unsafe) let loop: EventLoop
+  /// Outlives the session, which allocates from it.
+  private let memory: SessionMemory
 
   var state = State.connecting
   private var socket: Descriptor?
   private var watch: WatchID?
   private(set) var session: OpaquePointer?
-  /// Outlives the session, also when the loop does not.
-  private let memory: SessionMemory
   /// Output that the socket did not take yet; the session is not asked for more meanwhile.
   private var pending: [UInt8] = []
   private var pendingOffset = 0
@@ -78,8 +78,8 @@ final class ClientConnection: ReadinessHandler {
     self.client = client
     self.peer = peer
     isGreeted = client.greeting.isEmpty
-    memory = client.loop.sessionMemory
     loop = client.loop
+    memory = client.loop.sessionMemory
     startedAt = client.loop.now.nanoseconds
     lastActive = startedAt
     lastReceived = startedAt
@@ -155,7 +155,7 @@ final class ClientConnection: ReadinessHandler {
     guard let callbacks = ClientCallbacks.shared, let options = ClientCallbacks.options,
       nghttp2_session_client_new3(
         &session, callbacks, Unmanaged.passUnretained(self).toOpaque(), options,
-        memory.callbacks) == 0
+        &memory.callbacks) == 0
     else { return false }
     let settings = [
       nghttp2_settings_entry(
