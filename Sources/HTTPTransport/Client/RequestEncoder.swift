@@ -11,11 +11,13 @@ final class RequestEncoder {
   private let capacity: Int
   private(set) var count = 0
   private let maxBytes: Int
+  private let scheme: StaticString
   /// Size as RFC 9113 section 6.5.2 counts: names, values and 32 a field.
   private var size = 0
 
-  init(maxBytes: Int) {
+  init(maxBytes: Int, scheme: StaticString = "http") {
     self.maxBytes = maxBytes
+    self.scheme = scheme
     scratch = .allocate(capacity: maxBytes)
     capacity = maxBytes / 32 + 1
     fields = .allocate(capacity: capacity)
@@ -33,7 +35,7 @@ final class RequestEncoder {
     count = 0
     size = 0
     try appendMethod(request.method)
-    try append(":scheme", value: "http")
+    try append(":scheme", value: scheme)
     let target = try copy(request.target)
     guard let first = target.first, first == 0x2F || isOptionsTarget(request),
       nghttp2_check_path(target.baseAddress, target.count) != 0

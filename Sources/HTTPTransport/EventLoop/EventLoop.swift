@@ -20,6 +20,8 @@ public final class EventLoop {
   let writeBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: EventLoop.bufferSize, alignment: 16)
 
+  private(set) lazy var tlsScratch = TLSScratch()
+
   static let bufferSize = 65_536
   private static let eventCapacity = 256
 

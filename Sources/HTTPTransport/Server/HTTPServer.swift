@@ -13,6 +13,8 @@ public final class HTTPServer {
   public let loop: EventLoop
   /// The limits in force, within the ranges that the protocols allow.
   public let limits: ServerLimits
+  /// What connections are encrypted with; nil serves plain text.
+  public let tls: TLSContext?
   let handler: any RequestHandler
   let http2Options: HTTP2Options
   /// Where answers' `nghttp2_nv` arrays are put together.
@@ -41,8 +43,13 @@ public final class HTTPServer {
   /// Connections beyond the limit that are told so; the rest are closed without a word.
   private static let refusalCapacity = 128
 
-  public init(loop: EventLoop, limits: ServerLimits = ServerLimits(), handler: any RequestHandler) {
+  /// - Parameter tls: has a certificate, unless it is nil.
+  public init(
+    loop: EventLoop, limits: ServerLimits = ServerLimits(), tls: TLSContext? = nil,
+    handler: any RequestHandler
+  ) {
     self.loop = loop
+    self.tls = tls
     self.limits = limits.normalized
     self.handler = handler
     http2Options = HTTP2Options()
@@ -96,7 +103,7 @@ public final class HTTPServer {
       return
     }
     connectionCount += 1
-    if isBeyondLimit { slots[index].connection?.refuse() }
+    if isBeyondLimit { slots[index].connection?.refuseBeyondLimit() }
   }
 
   func remove(_ connection: Connection) {

@@ -82,6 +82,14 @@ struct Rejection {
     detail: "The server has as many connections as it may; connect again in a second.",
     retryable: true, retryAfter: true)
 
+  static let encrypted = Rejection(
+    status: 400, code: "plain_text_only",
+    detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
+
+  static let notEncrypted = Rejection(
+    status: 400, code: "tls_only",
+    detail: "This port speaks TLS; use https:// for its URLs.")
+
   static let version = Rejection(
     status: 505, code: "version_not_supported",
     detail: "The server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.")
