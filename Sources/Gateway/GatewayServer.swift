@@ -24,9 +24,9 @@ public final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
-    client = HTTPClient(loop: loop, limits: .forwarding(limits))
+    client = HTTPClient(loop: loop, limits: .forwarding(limits), tls: coordinator.tls)
     forwarder = Forwarder(loop: loop, client: client)
-    server = HTTPServer(loop: loop, limits: limits, handler: self)
+    server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -101,8 +101,8 @@ public final class GatewayServer: RequestHandler {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
       var answer = ForwardResponse.answer(
-        owner: route.owner, address: route.address, target: exchange.target,
-        as: request.representation)
+        owner: route.owner, address: route.address, isSecure: exchange.isSecure,
+        target: exchange.target, as: request.representation)
       answer.headers.append(("ss-epoch", String(route.epoch)))
       answer.write(to: exchange)
       return .done

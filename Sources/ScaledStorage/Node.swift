@@ -42,19 +42,20 @@ public final class Node {
   ///   - store: its data; the node is the only user of it.
   ///   - durability: what the store was opened with, as health reports show it.
   ///   - credential: the cluster's, for what the node sends to other nodes.
+  ///   - tls: what other nodes are reached with; nil speaks plain text.
   ///   - compressesHandover: whether keys on their way to other nodes are compressed.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   public init(
     loop: EventLoop, store: any StorageEngine, durability: Durability, credential: Credential,
-    limits: NodeMachine.Limits = NodeMachine.Limits(), compressesHandover: Bool = false,
-    logger: Logger
+    tls: TLSContext? = nil, limits: NodeMachine.Limits = NodeMachine.Limits(),
+    compressesHandover: Bool = false, logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
     self.durability = durability
     self.logger = logger
     machine = try NodeMachine(store: store, limits: limits)
     peers = PeerClient(
-      loop: loop, credential: credential, compressesMigrations: compressesHandover)
+      loop: loop, credential: credential, tls: tls, compressesMigrations: compressesHandover)
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }

@@ -18,9 +18,9 @@ public final class NodeServer: RequestHandler {
   public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
     self.manager = manager
     maxBodyBytes = limits.maxBodyBytes
-    client = HTTPClient(loop: loop, limits: .forwarding(limits))
+    client = HTTPClient(loop: loop, limits: .forwarding(limits), tls: manager.tls)
     forwarder = Forwarder(loop: loop, client: client)
-    server = HTTPServer(loop: loop, limits: limits, handler: self)
+    server = HTTPServer(loop: loop, limits: limits, tls: manager.tls, handler: self)
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -146,7 +146,8 @@ public final class NodeServer: RequestHandler {
       }
     case .return:
       var answer = ForwardResponse.answer(
-        owner: owner, address: address, target: exchange.target, as: request.representation)
+        owner: owner, address: address, isSecure: exchange.isSecure, target: exchange.target,
+        as: request.representation)
       answer.headers.append(("ss-epoch", String(manager.node.map?.ring.epoch ?? 0)))
       pending.answer(answer)
     }

@@ -7,7 +7,7 @@ enum ApplicationProtocol {
 
   /// What a server speaks, best first, each with its length before it.
   private static let spoken: StaticString = "\u{2}h2\u{8}http/1.1"
-  private static let http2Only: StaticString = "\u{2}h2"
+  static let http2Only: StaticString = "\u{2}h2"
 
   /// Makes a server choose. A client that offers nothing that fits is told so
   /// (no_application_protocol); one that offers nothing goes on without.
@@ -26,10 +26,10 @@ enum ApplicationProtocol {
       }, nil)
   }
 
-  /// Makes a client offer HTTP/2, and nothing else.
-  static func offer(in context: OpaquePointer) {
+  /// Makes a client offer `protocols`, each with its length before it.
+  static func offer(_ protocols: StaticString, in context: OpaquePointer) {
     SSL_CTX_set_alpn_protos(
-      context, http2Only.utf8Start, UInt32(http2Only.utf8CodeUnitCount))
+      context, protocols.utf8Start, UInt32(protocols.utf8CodeUnitCount))
   }
 
   /// What a finished handshake agreed on; nil when nothing was offered or taken.

@@ -119,7 +119,7 @@ final class OpenSSLContext {
     } else {
       SSL_CTX_set_default_verify_paths(pointer)
     }
-    ApplicationProtocol.offer(in: pointer)
+    ApplicationProtocol.offer(ApplicationProtocol.http2Only, in: pointer)
     SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
   }
 

@@ -112,7 +112,7 @@ package final class Forwarder {
   /// Whether another attempt would fail as well.
   private static func isPermanent(_ error: TransportError) -> Bool {
     switch error.code {
-    case .tooLarge, .protocolViolation, .invalidRequest, .invalidAddress: true
+    case .tooLarge, .protocolViolation, .invalidRequest, .invalidAddress, .tls: true
     default: false
     }
   }
