@@ -56,8 +56,8 @@ extension ClientConnection {
   }
 
   private func tlsFailure(_ reason: String) -> TransportError {
-    let name = peer.name.map { "\($0) (\(address))" } ?? address.description
-    return TransportError(.tls, "no TLS connection to \(name): \(reason)")
+    let name = peer.name.flatMap { $0 == address.host ? nil : " as \($0)" } ?? ""
+    return TransportError(.tls, "no TLS connection to \(address)\(name): \(reason)")
   }
 
   /// Encrypts and writes; what ``write(_:then:)`` promises.

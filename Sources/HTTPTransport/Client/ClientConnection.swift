@@ -185,7 +185,9 @@ final class ClientConnection: ReadinessHandler {
 
   func receive(_ bytes: UnsafeRawBufferPointer) {
     if state == .greeting, bytes.starts(with: "HTTP/".utf8) {
-      violation = "it answered in HTTP/1; this client speaks HTTP/2 with prior knowledge only"
+      violation =
+        "it answered in HTTP/1; this client speaks HTTP/2 with prior knowledge only, and"
+        + " https:// where the port speaks TLS"
     }
     let result = nghttp2_session_mem_recv(
       session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)

@@ -1,0 +1,324 @@
+import Foundation
+import Testing
+
+@testable import HTTPTransport
+
+/// The client over TLS.
+@Suite(.timeLimit(.minutes(1)))
+struct TLSClientTests {
+  @Test("requests and bodies travel both ways")
+  func exchange() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files)
+    let client = try ClientHarness(tls: authority.trust)
+    let body = TestHandler.pattern(1_500_000)
+    client.send(0, to: server.address, target: "/hello")
+    client.send(1, to: server.address, body: body, target: "/echo")
+    client.send(2, to: server.address, target: "/large?5000000")
+    client.send(3, to: server.address, target: "/security")
+    client.run()
+    #expect(client.response(0)?.body == Array("hello".utf8))
+    #expect(client.response(1)?.body == body)
+    #expect(client.response(2)?.body == TestHandler.pattern(5_000_000))
+    #expect(client.response(3)?.body == Array("true false true".utf8))
+    client.client?.shutdown()
+    try server.waitUntil { $0.server?.connectionCount == 0 }
+  }
+
+  @Test("thousands of requests share connections")
+  func many() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files)
+    let client = try ClientHarness(tls: authority.trust)
+    for number in 0..<3_000 {
+      client.send(
+        number, to: server.address, body: [UInt8](repeating: 7, count: number), target: "/echo")
+    }
+    client.run()
+    for number in 0..<3_000 { #expect(client.response(number)?.body.count == number) }
+  }
+
+  @Test("a certificate is shown to a server that demands one")
+  func clientCertificate() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files, demandsClientCertificate: true)
+    let client = try ClientHarness(tls: authority.files)
+    client.send(0, to: server.address, target: "/security")
+    client.run()
+    #expect(client.response(0)?.body == Array("true true false".utf8))
+  }
+
+  private func failure(
+    at server: ServerHarness, with files: TLSFiles, name: String? = nil
+  ) throws -> TransportError? {
+    let client = try ClientHarness(tls: files)
+    if let name { client.client?.expect(name: name, at: server.address) }
+    client.send(0, to: server.address, target: "/hello")
+    client.run()
+    let error = client.error(0)
+    #expect(error?.code == .tls)
+    #expect(error?.isRetryable == false)
+    return error
+  }
+
+  @Test("without a certificate that is demanded, the client is told why it fails")
+  func missingCertificate() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files, demandsClientCertificate: true)
+    let error = try failure(at: server, with: authority.trust)
+    #expect(error?.message.contains("alert certificate required") == true, "\(error as Any)")
+  }
+
+  @Test("a certificate of a stranger is refused by the server, and the client told why")
+  func strangersCertificate() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files)
+    let other = try TestAuthority()
+    var files = other.files
+    files.authorities = authority.files.authorities
+    let error = try failure(at: server, with: files)
+    #expect(error?.message.contains("alert unknown ca") == true, "\(error as Any)")
+  }
+
+  @Test("a server of another authority is refused, the system's authorities included")
+  func unknownAuthority() throws {
+    let server = try ServerHarness(tls: try TestAuthority.files())
+    let other = try TestAuthority()
+    for files in [other.trust, TLSFiles()] {
+      let error = try failure(at: server, with: files)
+      #expect(error?.message.contains("the certificate is refused: ") == true, "\(error as Any)")
+    }
+  }
+
+  @Test(
+    "a certificate for other names is refused",
+    arguments: ["example.org", "127.0.0.2", "::2", "a..b"])
+  func otherName(name: String) throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files)
+    let error = try failure(at: server, with: authority.trust, name: name)
+    #expect(error?.message.contains("mismatch") == true || name == "a..b", "\(error as Any)")
+  }
+
+  @Test("a certificate for a name is taken, with its server name told", arguments: ["", "*."])
+  func hostName(wildcard: String) throws {
+    let authority = try TestAuthority(["\(wildcard)example.org", "10.1.2.3"])
+    let server = try ServerHarness(tls: authority.files)
+    let client = try ClientHarness(tls: authority.trust)
+    client.client?.expect(
+      name: wildcard.isEmpty ? "example.org" : "node.example.org", at: server.address)
+    client.send(0, to: server.address, target: "/hello")
+    client.run()
+    #expect(client.response(0)?.status == 200)
+  }
+
+  @Test("a certificate that has expired is refused")
+  func expired() throws {
+    let authority = try TestAuthority()
+    try authority.expire()
+    let server = try ServerHarness(tls: authority.files)
+    let error = try failure(at: server, with: authority.trust)
+    #expect(error?.message.contains("certificate has expired") == true, "\(error as Any)")
+  }
+
+  @Test("a server that speaks plain HTTP is told apart")
+  func plainServer() throws {
+    let server = try ServerHarness()
+    let error = try failure(at: server, with: try TestAuthority.shared.get().trust)
+    #expect(error?.message.contains("plain HTTP") == true, "\(error as Any)")
+  }
+
+  @Test("a client in plain text learns that the port speaks TLS")
+  func plainClient() throws {
+    let server = try ServerHarness(tls: try TestAuthority.files())
+    let client = try ClientHarness()
+    client.send(0, to: server.address, target: "/hello")
+    client.run()
+    #expect(client.error(0)?.code == .protocolViolation)
+    #expect(client.error(0)?.message.contains("https") == true, "\(client.error(0) as Any)")
+  }
+
+  @Test("a server without HTTP/2 is refused: ALPN must have chosen it")
+  func withoutHTTP2() throws {
+    let authority = try TestAuthority.shared.get()
+    let log = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: log) }
+    let process = try ProcessWatcher.spawn(
+      executable: "/usr/bin/openssl",
+      arguments: [
+        "s_server", "-accept", "127.0.0.1:0", "-alpn", "http/1.1", "-www", "-cert",
+        authority.path("server.crt"), "-key", authority.path("server.key"),
+      ], environment: [], standardOutput: .file(log.path), standardError: .file(log.path))
+    defer {
+      kill(process, SIGKILL)
+      waitpid(process, nil, 0)
+    }
+    var address: SocketAddress?
+    while address == nil, waitpid(process, nil, WNOHANG) == 0 {
+      let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+      guard let mark = text.range(of: "ACCEPT "), text.hasSuffix("\n") else { continue }
+      address = try SocketAddress(String(text[mark.upperBound...].prefix { $0 != "\n" }))
+    }
+    let client = try ClientHarness(tls: authority.trust)
+    client.send(0, to: try #require(address), target: "/hello")
+    client.run()
+    #expect(client.error(0)?.code == .tls)
+    #expect(
+      client.error(0)?.message.contains("does not speak HTTP/2") == true
+        || client.error(0)?.message.contains("no application protocol") == true,
+      "\(client.error(0) as Any)")
+  }
+
+  @Test("a server that ends amid the handshake counts as one that cannot be reached")
+  func endAmidHandshake() throws {
+    let server = try ScriptedPeer { wire, _ in wire.abort() }
+    let client = try ClientHarness(tls: try TestAuthority.shared.get().trust)
+    client.send(0, to: server.address, deadline: .seconds(2))
+    client.run()
+    #expect(client.error(0)?.isRetryable == true, "\(client.error(0) as Any)")
+  }
+
+  @Test("a server that never answers the handshake is given up at the connect timeout")
+  func muteServer() throws {
+    var limits = ClientLimits()
+    limits.connectTimeout = .milliseconds(100)
+    let server = try ScriptedPeer { wire, _ in _ = wire.receive() }
+    let client = try ClientHarness(limits, tls: try TestAuthority.shared.get().trust)
+    client.send(0, to: server.address, deadline: .seconds(10))
+    client.run()
+    #expect(client.error(0)?.code == .connectFailed, "\(client.error(0) as Any)")
+  }
+}
+
+/// Certificates that change while they are in use.
+@Suite(.timeLimit(.minutes(1)))
+struct TLSReloadTests {
+  @Test("new connections get the new certificate, open ones live on")
+  func reload() throws {
+    let authority = try TestAuthority()
+    let loop = try EventLoop()
+    let context = try TLSContext(authority.files)
+    let server = HTTPServer(loop: loop, tls: context, handler: TestHandler())
+    let address = try server.listen(on: .loopback())
+    let old = HTTPClient(loop: loop, tls: try TLSContext(authority.trust))
+    func get(_ client: HTTPClient) throws -> Int {
+      try client.sendAndWait(
+        ClientRequest(method: .get, target: "/hello"), to: address, deadline: .seconds(10)
+      ).status
+    }
+    #expect(try get(old) == 200)
+
+    // Another authority in the place of the first.
+    let other = try TestAuthority()
+    for name in ["ca.crt", "ca.key", "server.crt", "server.key"] {
+      try FileManager.default.removeItem(atPath: authority.path(name))
+      try FileManager.default.copyItem(atPath: other.path(name), toPath: authority.path(name))
+    }
+    var reports = 0
+    context.reloadOnChange(on: loop, every: .milliseconds(5)) { [loop] result in
+      reports += 1
+      if case .failure(let error) = result { Issue.record(error) }
+      loop.stop()
+    }
+    loop.run()
+    #expect(reports == 1)
+    #expect(try get(old) == 200, "the open connection goes on")
+    let new = HTTPClient(loop: loop, tls: try TLSContext(other.trust))
+    #expect(try get(new) == 200)
+    old.shutdown()
+    let distrusting = HTTPClient(
+      loop: loop, tls: try TLSContext(TLSFiles(authorities: try TestAuthority.files().authorities)))
+    let error = #expect(throws: TransportError.self) { try get(distrusting) }
+    #expect(error?.code == .tls)
+  }
+
+  @Test("files that cannot be used leave the old in force")
+  func brokenFiles() throws {
+    let authority = try TestAuthority()
+    let context = try TLSContext(authority.files)
+    let acceptor = try #require(context.acceptor)
+    let other = try TestAuthority()
+    try FileManager.default.removeItem(atPath: authority.path("server.key"))
+    try FileManager.default.copyItem(
+      atPath: other.path("server.key"), toPath: authority.path("server.key"))
+    let mismatch = #expect(throws: TransportError.self) { try context.reload() }
+    #expect(mismatch?.message.contains("is not that of the certificate") == true)
+    #expect(context.acceptor === acceptor)
+    try "nonsense".write(
+      toFile: authority.path("server.crt"), atomically: true, encoding: .utf8)
+    let nonsense = #expect(throws: TransportError.self) { try context.reload() }
+    #expect(nonsense?.message.contains("holds no certificate") == true)
+    #expect(context.acceptor === acceptor)
+    try authority.issue()
+    try context.reload()
+    #expect(context.acceptor !== acceptor)
+  }
+
+  @Test("a failed reading is told once, until the files change again")
+  func reportedOnce() throws {
+    let authority = try TestAuthority()
+    let loop = try EventLoop()
+    let context = try TLSContext(authority.files)
+    var failures = 0
+    var successes = 0
+    context.reloadOnChange(on: loop, every: .milliseconds(1)) { result in
+      if case .failure = result { failures += 1 } else { successes += 1 }
+    }
+    try "nonsense".write(toFile: authority.path("ca.crt"), atomically: true, encoding: .utf8)
+    loop.schedule(after: .milliseconds(100)) { loop.stop() }
+    loop.run()
+    #expect(failures == 1)
+    let other = try TestAuthority()
+    try FileManager.default.removeItem(atPath: authority.path("ca.crt"))
+    try FileManager.default.copyItem(atPath: other.path("ca.crt"), toPath: authority.path("ca.crt"))
+    loop.schedule(after: .milliseconds(100)) { loop.stop() }
+    loop.run()
+    #expect(successes == 1)
+    #expect(failures == 1)
+  }
+
+  @Test(
+    "files that are missing or wrong are named",
+    arguments: [
+      (["server.crt": nil], "server.crt cannot be read: No such file"),
+      (["server.key": nil], "server.key cannot be read: No such file"),
+      (["ca.crt": nil], "ca.crt cannot be read: No such file"),
+      (["server.crt": ""], "server.crt holds no certificate"),
+      (["server.key": "-----BEGIN PRIVATE KEY-----\n"], "server.key holds no key"),
+      (["ca.crt": "x"], "ca.crt holds no authority"),
+    ] as [([String: String?], String)])
+  func namedFiles(files: [String: String?], sentence: String) throws {
+    let authority = try TestAuthority()
+    for (name, text) in files {
+      try FileManager.default.removeItem(atPath: authority.path(name))
+      try text?.write(toFile: authority.path(name), atomically: true, encoding: .utf8)
+    }
+    let error = #expect(throws: TransportError.self) { try TLSContext(authority.files) }
+    #expect(error?.code == .tls)
+    #expect(error?.message.contains(sentence) == true, "\(error as Any)")
+  }
+
+  @Test("a key with a pass phrase is refused instead of asked for")
+  func passPhrase() throws {
+    let authority = try TestAuthority()
+    let made = try Tool.run(
+      "/usr/bin/openssl",
+      [
+        "pkey", "-in", authority.path("server.key"), "-aes256", "-passout", "pass:secret", "-out",
+        authority.path("locked.key"),
+      ])
+    #expect(made.status == 0, "\(made.output)")
+    var files = authority.files
+    files.key = authority.path("locked.key")
+    let error = #expect(throws: TransportError.self) { try TLSContext(files) }
+    #expect(error?.message.contains("without a pass phrase") == true)
+  }
+
+  @Test("a certificate and its key need each other")
+  func halves() throws {
+    let files = try TestAuthority.files()
+    #expect(throws: TransportError.self) {
+      try TLSContext(TLSFiles(certificate: files.certificate))
+    }
+  }
+}
