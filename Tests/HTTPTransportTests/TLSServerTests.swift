@@ -158,7 +158,7 @@ struct TLSServerTests {
   func strangersCertificate(isDemanded: Bool) throws {
     let harness = try ServerHarness(
       tls: try TestAuthority.files(), demandsClientCertificate: isDemanded)
-    let other = try TestAuthority()
+    let other = try TestAuthority.stranger.get()
     let run = try Tool.curl(
       "--cert", other.path("server.crt"), "--key", other.path("server.key"),
       "https://\(harness.address)/security")

@@ -10,6 +10,9 @@ final class TestAuthority: Sendable {
   /// One for all tests that need nothing special.
   static let shared = Result { try TestAuthority() }
 
+  /// Another one, which nobody trusts.
+  static let stranger = Result { try TestAuthority() }
+
   /// What a server and a client of the shared authority have.
   static func files() throws -> TLSFiles { try shared.get().files }
 
