@@ -17,7 +17,11 @@ extension NodeMachine {
       switch command {
       case .get:
         var record: Record?
-        switch get(key, ticket: ticket, now: now, { record = Record(stored: $0) }) {
+        let outcome = get(key, ticket: ticket, now: now) { header, value in
+          record = Record(
+            version: header.version, expiresAt: header.expiresAt, value: Array(value))
+        }
+        switch outcome {
         case .found: return record.map { .value($0) } ?? .missing
         case .answered(let reply): return reply
         case .waits: return nil
@@ -48,9 +52,10 @@ extension NodeMachine {
     case waits
   }
 
-  /// Reads a key, and hands the stored form of its live record to `found`, which must only copy it.
+  /// Reads a key, and hands its live record to `found`, which must only copy it.
   package mutating func get(
-    _ key: HashedKey, ticket: UInt64, now: Moment, _ found: (UnsafeRawBufferPointer) -> Void
+    _ key: HashedKey, ticket: UInt64, now: Moment,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) -> ReadOutcome {
     if case .here = route(key.hash) {
       do throws(ClusterError) {
@@ -195,15 +200,16 @@ extension NodeMachine {
   /// What is durable. Only when that has expired under a write that is not durable yet, the answer
   /// waits: the write may have found it alive, and nobody must see it gone before the write.
   private mutating func read(
-    _ key: HashedKey, ticket: UInt64, now: Moment, _ found: (UnsafeRawBufferPointer) -> Void
+    _ key: HashedKey, ticket: UInt64, now: Moment,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) throws(ClusterError) -> ReadOutcome {
-    let header = try durable(key) { record -> RecordHeader? in
+    let header = try durable(key) { record in
       let header = RecordHeader(record)
-      if header?.isLive(at: now.wall) == true { found(record) }
-      return header
+      if let header, header.isLive(at: now.wall) { found(header, RecordHeader.value(of: record)) }
+      return (header, record.count)
     }
-    guard let known = header else { return .answered(.missing) }
-    guard let known else { throw RecordHeader.unknownFormat(0) }
+    guard let header else { return .answered(.missing) }
+    guard let known = header.0 else { throw RecordHeader.unknownFormat(header.1) }
     guard known.valueCount != nil else { return .answered(.missing) }
     if known.isLive(at: now.wall) { return .found }
     guard let pending = pendingWrite(key) else {

@@ -124,8 +124,8 @@ public struct NodeMachine {
     return taken
   }
 
-  /// Exchanges `done`, which is empty, for what the driver has to do now: what `takeActions()` does,
-  /// with memory that is used again.
+  /// Exchanges `done`, which is empty, for what the driver has to do now: `takeActions()` with memory
+  /// that is used again.
   package mutating func swapActions(_ done: inout [NodeAction]) {
     swap(&done, &actions)
   }

@@ -47,14 +47,14 @@ public struct Record: Hashable, Sendable {
 // MARK: - Stored form
 
 /// What is stored of a record ahead of its value.
-struct RecordHeader {
-  var version: Version
+package struct RecordHeader {
+  package var version: Version
   /// Milliseconds since 1970; 0 keeps the record for ever.
   var expiry: UInt64 = 0
   /// nil marks a tombstone.
   var valueCount: Int?
 
-  var expiresAt: UInt64? { expiry == 0 ? nil : expiry }
+  package var expiresAt: UInt64? { expiry == 0 ? nil : expiry }
 
   /// Whether a reader at `now` (milliseconds since 1970) sees a value.
   func isLive(at now: UInt64) -> Bool {

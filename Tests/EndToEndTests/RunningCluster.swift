@@ -47,7 +47,7 @@ final class RunningCluster {
     // The line comes once the cluster serves; a process that ended never will.
     while true {
       let text = (try? String(contentsOfFile: outputFile, encoding: .utf8)) ?? ""
-      if text.hasSuffix("\n"), let range = text.range(of: "http://") {
+      if text.hasSuffix("\n"), let range = text.range(of: "http") {
         url = String(text[range.lowerBound...].prefix { $0 != " " })
         address = try HTTPEndpoint(url).resolve()
         return
