@@ -97,8 +97,8 @@ enum Tool {
       "/bin/sh",
       [
         "-c",
-        "printf '\(input)' | timeout 20 openssl s_client -connect \(address) -CAfile '\(authority)' "
-          + options,
+        "printf '\(input)' | timeout 20 openssl s_client -connect \(address) "
+          + "-CAfile '\(authority)' \(options)",
       ])
   }
 }

@@ -1,5 +1,5 @@
-/// An HTTP/2 client, over TLS with ALPN or in clear text with prior knowledge (RFC 9113 sections 3.2
-/// and 3.3): pooled per address and multiplexed. It belongs to its loop's thread.
+/// An HTTP/2 client, over TLS with ALPN or in clear text with prior knowledge (RFC 9113 sections
+/// 3.2 and 3.3): pooled per address and multiplexed. It belongs to its loop's thread.
 ///
 /// Requests are grouped: those sent in one turn of the loop are written together at its end.
 /// Completions run on the loop, exactly once each, and never inside a call of the client. Dropping
