@@ -64,6 +64,7 @@ struct TLSAttackTests {
   func garbage(bytes: [UInt8]) throws {
     var limits = ServerLimits()
     limits.headerTimeout = .milliseconds(200)
+    limits.lingerTimeout = .milliseconds(50)
     let harness = try ServerHarness(limits, tls: try TestAuthority.files())
     let peer = try RawPeer(harness.address)
     // The server may have ended the connection before it took all.
