@@ -8,7 +8,7 @@ final class RunningCluster {
   private(set) var url = ""
   private(set) var address = SocketAddress.loopback()
   private var process: pid_t?
-  private let arguments: [String]
+  private var arguments: [String]
 
   /// The program that the tests were built with.
   static let program: URL = {
@@ -38,7 +38,9 @@ final class RunningCluster {
   }
 
   /// Starts the cluster, or starts it again on the same data, and waits until it is ready.
-  func start() throws {
+  func start(with arguments: [String]? = nil) throws {
+    let arguments = arguments ?? self.arguments
+    self.arguments = arguments
     try? FileManager.default.removeItem(atPath: outputFile)
     let process = try spawn(
       ["up", "--listen", "127.0.0.1:0", "--data", directory.path] + arguments,

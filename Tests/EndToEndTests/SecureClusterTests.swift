@@ -120,6 +120,23 @@ extension EndToEnd {
       #expect(try newcomer.send(.get, Self.key).text == "hello")
     }
 
+    @Test("Nodes that speak plain text are started again by a gateway that speaks TLS")
+    func fromPlainText() throws {
+      let certificates = try Certificates()
+      let cluster = try RunningCluster()
+      defer { cluster.remove() }
+      #expect(try HTTPUser(cluster.address).send(.put, Self.key, body: "hello").status == 201)
+      let plain = cluster.nodeProcesses
+      #expect(plain.count == 1)
+      cluster.killGateway()
+      try cluster.start(with: certificates.identity + certificates.authority)
+      #expect(cluster.url.hasPrefix("https://"))
+      let user = try HTTPUser(cluster.address, tls: certificates.files(withIdentity: false))
+      #expect(try user.send(.get, Self.key, headers: [("ss-forward", "proxy")]).text == "hello")
+      #expect(cluster.nodeProcesses.count == 1)
+      #expect(cluster.nodeProcesses != plain)
+    }
+
     @Test("Clients without a certificate are refused where one is required")
     func requiredCertificates() throws {
       let certificates = try Certificates()

@@ -169,6 +169,24 @@ struct TLSClientTests {
       "\(client.error(0) as Any)")
   }
 
+  @Test(
+    "a server that answers nonsense is refused",
+    arguments: [
+      [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0xFF, count: 70_000),
+      [21, 3, 3, 0, 2, 2, 40], [22, 3, 3, 0, 4, 14, 0, 0, 0], [23, 3, 3, 0, 5, 1, 2, 3, 4, 5],
+      Array("SSH-2.0-server\r\n".utf8),
+    ] as [[UInt8]])
+  func nonsense(bytes: [UInt8]) throws {
+    let server = try ScriptedPeer { wire, _ in
+      wire.send(bytes)
+      _ = wire.receive()
+    }
+    let client = try ClientHarness(tls: try TestAuthority.shared.get().trust)
+    client.send(0, to: server.address, deadline: .seconds(5))
+    client.run()
+    #expect(client.error(0)?.code == .tls, "\(client.error(0) as Any)")
+  }
+
   @Test("a server that ends amid the handshake counts as one that cannot be reached")
   func endAmidHandshake() throws {
     let server = try ScriptedPeer { wire, _ in wire.abort() }

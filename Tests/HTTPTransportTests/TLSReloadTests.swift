@@ -127,6 +127,23 @@ struct TLSReloadTests {
     #expect(error?.message.contains("without a pass phrase") == true)
   }
 
+  @Test("a new certificate keeps its authority, and keys are for their owner only")
+  func renewal() throws {
+    let authority = try TestAuthority()
+    let files = FileManager.default
+    let names = ["ca.crt", "ca.key", "server.crt", "server.key"]
+    let before = names.map { files.contents(atPath: authority.path($0)) }
+    try authority.issue(["node.example.org", "10.0.0.1", "fe80::1"])
+    let after = names.map { files.contents(atPath: authority.path($0)) }
+    #expect(zip(before, after).map { $0 == $1 } == [true, true, false, false])
+    #expect(try files.contentsOfDirectory(atPath: authority.directory).sorted() == names)
+    for name in ["ca.key", "server.key"] {
+      let attributes = try files.attributesOfItem(atPath: authority.path(name))
+      #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+    #expect(throws: HarnessError.self) { try authority.issue(["no name"]) }
+  }
+
   @Test("a certificate and its key need each other")
   func halves() throws {
     let files = try TestAuthority.files()

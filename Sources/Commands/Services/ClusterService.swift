@@ -75,6 +75,7 @@ final class ClusterService {
         "--handover-compression", settings.handoverCompression.rawValue,
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
+    launcher.sharedFlags = ["--tls-certificate"]
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
