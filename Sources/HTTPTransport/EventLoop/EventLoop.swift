@@ -10,7 +10,8 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  public private(set) var now = MonotonicTime.current()
+  public var now: MonotonicTime { turnStart }
+  private var turnStart = MonotonicTime.current()
 
   /// Scratch space for one `read`, shared by all connections of the loop. Its contents are only
   /// valid until the reader returns.
@@ -21,6 +22,9 @@ public final class EventLoop {
     byteCount: EventLoop.bufferSize, alignment: 16)
 
   private(set) lazy var tlsScratch = TLSScratch()
+
+  /// What the nghttp2 sessions of this loop allocate from.
+  let sessionMemory: SessionMemory
 
   static let bufferSize = 65_536
   private static let eventCapacity = 256
@@ -37,7 +41,13 @@ public final class EventLoop {
   private var signalWatchers: [SignalWatcher] = []
 
   /// - Throws: `.system` when the process has no descriptors left.
-  public init() throws(TransportError) {
+  public convenience init() throws(TransportError) {
+    try self.init(sessionMemoryLimit: SessionMemory.usualLimit)
+  }
+
+  /// - Parameter sessionMemoryLimit: bytes of freed blocks that are kept for nghttp2.
+  package init(sessionMemoryLimit: Int) throws(TransportError) {
+    sessionMemory = SessionMemory(limit: sessionMemoryLimit)
     mailbox = try Mailbox()
     let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard descriptor >= 0 else {
@@ -72,7 +82,7 @@ public final class EventLoop {
     mailbox.adopt()
     isRunning = true
     isStopping = false
-    now = .current()
+    turnStart = .current()
     finishTurn()
     while !isStopping {
       guard turn() else { break }
@@ -90,7 +100,7 @@ public final class EventLoop {
   /// Runs `body` once, not before `delay` has passed.
   @discardableResult
   public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> TimerID {
-    if !isRunning { now = .current() }
+    if !isRunning { turnStart = .current() }
     return timers.add(at: now + delay, body)
   }
 
@@ -155,7 +165,7 @@ public final class EventLoop {
   private func turn() -> Bool {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
-    now = .current()
+    turnStart = .current()
     if count < 0 {
       return errno == EINTR
     }

@@ -60,7 +60,7 @@ extension HTTP2Driver {
       exchange.target.append(value)
       exchange.indexTarget()
     } else if name.equals(":method") {
-      exchange.method = HTTPMethod(bytes: value)
+      exchange.requestMethod = HTTPMethod(bytes: value)
     } else if name.equals(":authority") {
       let host: StaticString = "host"
       exchange.addField(
