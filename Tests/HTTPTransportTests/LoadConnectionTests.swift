@@ -127,7 +127,7 @@ struct LoadConnectionTests {
     let authority = try TestAuthority.shared.get()
     let server = try ServerHarness(tls: authority.files)
     let body = [UInt8](repeating: 7, count: 300_000)
-    let line = try Line(
+    let line = try LoadHarness(
       server.address, tls: authority.trust, streams: 8, path: ("/echo", nil), body: body)
     line.run { line.connection?.room == 8 }
     line.send(1...8, bodyBytes: body.count)
@@ -139,7 +139,7 @@ struct LoadConnectionTests {
 
   @Test func `a server that is not trusted is not measured`() throws {
     let server = try ServerHarness(tls: try TestAuthority.files())
-    let line = try Line(server.address, tls: try TestAuthority.stranger.get().trust)
+    let line = try LoadHarness(server.address, tls: try TestAuthority.stranger.get().trust)
     line.run { !line.closings.isEmpty }
     #expect(line.closings.first?.code == .tls)
   }

@@ -10,8 +10,7 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  public var now: MonotonicTime { turnStart }
-  private var turnStart = MonotonicTime.current()
+  @exclusivity(unchecked) public private(set) var now = MonotonicTime.current()
 
   /// Scratch space for one `read`, shared by all connections of the loop. Its contents are only
   /// valid until the reader returns.
@@ -82,7 +81,7 @@ public final class EventLoop {
     mailbox.adopt()
     isRunning = true
     isStopping = false
-    turnStart = .current()
+    now = .current()
     finishTurn()
     while !isStopping {
       guard turn() else { break }
@@ -100,7 +99,7 @@ public final class EventLoop {
   /// Runs `body` once, not before `delay` has passed.
   @discardableResult
   public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> TimerID {
-    if !isRunning { turnStart = .current() }
+    if !isRunning { now = .current() }
     return timers.add(at: now + delay, body)
   }
 
@@ -165,7 +164,7 @@ public final class EventLoop {
   private func turn() -> Bool {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
-    turnStart = .current()
+    now = .current()
     if count < 0 {
       return errno == EINTR
     }
