@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The PEM files of a program that speaks TLS.
