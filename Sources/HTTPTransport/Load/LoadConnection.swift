@@ -2,9 +2,9 @@ import CNghttp2
 import Glibc
 
 /// One HTTP/2 connection of a measurement, in plain text with prior knowledge or over TLS (RFC 9113
-/// section 3). It is made to cost little beside the server it measures: bodies are counted and dropped,
-/// header fields are laid out once, streams are used again, and what a turn sends goes out in one
-/// write.
+/// section 3). It is made to cost little beside the server it measures: bodies are counted and
+/// dropped, header fields are laid out once, streams are used again, and what a turn sends goes out
+/// in one write.
 ///
 /// The loop keeps it while it is open. It belongs to the loop's thread.
 package final class LoadConnection: ReadinessHandler, TurnFlushable {

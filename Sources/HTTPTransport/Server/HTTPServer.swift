@@ -5,8 +5,8 @@
 public final class HTTPServer {
   private let core: ServerCore
 
-  /// - Parameter tls: what connections are encrypted with, which has a certificate; nil serves plain
-  ///   text.
+  /// - Parameter tls: what connections are encrypted with, which has a certificate; nil serves
+  ///   plain text.
   public init(
     loop: EventLoop, limits: ServerLimits = ServerLimits(), tls: TLSContext? = nil,
     handler: any RequestHandler
