@@ -20,7 +20,9 @@ package final class PeerClient {
     loop: EventLoop, credential: Credential, tls: TLSContext? = nil,
     compressesMigrations: Bool = false
   ) {
-    client = HTTPClient(loop: loop, tls: tls)
+    var limits = ClientLimits()
+    limits.tellsDeadline = true
+    client = HTTPClient(loop: loop, limits: limits, tls: tls)
     self.credential = credential
     self.compressesMigrations = compressesMigrations
   }

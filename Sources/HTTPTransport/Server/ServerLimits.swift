@@ -29,6 +29,10 @@ public struct ServerLimits: Sendable {
   /// exceeds it is ended with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
   public var maxResets = 500
   public var resetWindow: Duration = .seconds(10)
+  /// The same for a connection of one of our own programs, which passes on what many clients do.
+  public var maxTrustedResets = 50_000
+  /// Streams that such a connection may have open, when that is more.
+  public var maxTrustedStreams = 1_024
   /// HTTP/2's flow-control windows, in bytes, at most 2³¹-1.
   public var streamWindow = 262_144
   public var connectionWindow = 1_048_576
@@ -62,6 +66,8 @@ public struct ServerLimits: Sendable {
     limits.maxBufferedBytes = clamp(maxBufferedBytes, 0, 1 << 50)
     limits.maxPendingResponseBytes = clamp(maxPendingResponseBytes, 0, 1 << 50)
     limits.maxResets = clamp(maxResets, 1, 1_000_000_000)
+    limits.maxTrustedResets = clamp(maxTrustedResets, limits.maxResets, 1_000_000_000)
+    limits.maxTrustedStreams = clamp(maxTrustedStreams, 1, 65_536)
     limits.streamWindow = clamp(streamWindow, 65_535, 0x7FFF_FFFF)
     limits.connectionWindow = clamp(connectionWindow, 65_535, 0x7FFF_FFFF)
     limits.minBodyProgress = clamp(minBodyProgress, 1, 1 << 30)
