@@ -3,7 +3,7 @@
 /// The server keeps its handler; a handler that needs the server refers to it weakly or without
 /// owning. Dropping the server closes everything at once.
 public final class HTTPServer {
-  private let core: ServerCore
+  let core: ServerCore
 
   /// - Parameter tls: what connections are encrypted with, which has a certificate; nil serves
   ///   plain text.
