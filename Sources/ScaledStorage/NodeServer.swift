@@ -73,9 +73,9 @@ public final class NodeServer: RequestHandler {
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
-    guard let header = exchange.header("authorization"), manager.credential.matches(header) else {
-      return
-    }
+    guard let header = exchange.header("authorization"), manager.credential.matches(header),
+      !exchange.lacksClientCertificate
+    else { return }
     exchange.trustConnection()
   }
 

@@ -10,11 +10,11 @@ public final class HTTPClient: TurnFlushable {
   public let loop: EventLoop
   /// The limits given, each within its range.
   public let limits: ClientLimits
-  let greeting: [(name: String, value: String)]
   /// What connections are encrypted with; nil speaks plain text.
   public let tls: TLSContext?
   /// The names that certificates must have, where these are not the numeric addresses.
   private var names: [SocketAddress: String] = [:]
+  let greeting: [(name: String, value: String)]
   let table: ExchangeTable
   let encoder: RequestEncoder
 

@@ -82,6 +82,14 @@ struct Rejection {
     detail: "The server has as many connections as it may; connect again in a second.",
     retryable: true, retryAfter: true)
 
+  static let encrypted = Rejection(
+    status: 400, code: "plain_text_only",
+    detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
+
+  static let notEncrypted = Rejection(
+    status: 400, code: "tls_only",
+    detail: "This port speaks TLS; use https:// for its URLs.")
+
   static let deadlineMalformed = Rejection(
     status: 400, code: "bad_header",
     detail: "ss-deadline tells how many milliseconds the answer is waited for, in digits only.")
@@ -90,14 +98,6 @@ struct Rejection {
     status: 504, code: "deadline_exceeded",
     detail: "The time that ss-deadline gave was up before the request was begun; nothing was done.",
     retryable: true)
-
-  static let encrypted = Rejection(
-    status: 400, code: "plain_text_only",
-    detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
-
-  static let notEncrypted = Rejection(
-    status: 400, code: "tls_only",
-    detail: "This port speaks TLS; use https:// for its URLs.")
 
   static let version = Rejection(
     status: 505, code: "version_not_supported",

@@ -20,7 +20,9 @@ extension ClientLimits {
 extension HTTPClient {
   /// A client that passes requests on.
   ///
-  /// - Parameter credential: the cluster's, by which nodes trust the connections.
+  /// - Parameters:
+  ///   - credential: the cluster's, by which nodes trust the connections.
+  ///   - tls: what nodes are reached with; nil speaks plain text.
   package convenience init(
     forwarding limits: ServerLimits, credential: Credential, tls: TLSContext?, loop: EventLoop
   ) {
