@@ -148,7 +148,11 @@ package final class Forwarder {
 extension Forwarder: RelayOwner {
   package func addFields(_ relay: Relay, to request: RequestEncoder) throws(TransportError) {
     try request.append("ss-forward", value: "proxy")
-    try request.append("ss-hops", decimal: relay.hops + 1)
+    if relay.hops == 0 {
+      try request.append("ss-hops", value: "1")
+    } else {
+      try request.append("ss-hops", decimal: relay.hops + 1)
+    }
     // Reads are answered by whoever has the key, whatever the ring.
     guard !relay.isSafe, let routes else { return }
     try request.append("ss-epoch", text: routes.epochText)
