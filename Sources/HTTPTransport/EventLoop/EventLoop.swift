@@ -10,8 +10,7 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  public var now: MonotonicTime { turnStart }
-  private var turnStart = MonotonicTime.current()
+  @exclusivity(unchecked) public private(set) var now = MonotonicTime.current()
 
   /// Scratch space for one `read`, shared by all connections of the loop. Its contents are only
   /// valid until the reader returns.
@@ -80,7 +79,7 @@ public final class EventLoop {
     mailbox.adopt()
     isRunning = true
     isStopping = false
-    turnStart = .current()
+    now = .current()
     finishTurn()
     while !isStopping {
       guard turn() else { break }
@@ -98,7 +97,7 @@ public final class EventLoop {
   /// Runs `body` once, not before `delay` has passed.
   @discardableResult
   public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> TimerID {
-    if !isRunning { turnStart = .current() }
+    if !isRunning { now = .current() }
     return timers.add(at: now + delay, body)
   }
 
@@ -163,7 +162,7 @@ public final class EventLoop {
   private func turn() -> Bool {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
-    turnStart = .current()
+    now = .current()
     if count < 0 {
       return errno == EINTR
     }

@@ -60,7 +60,7 @@ extension HTTP2Driver {
       exchange.target.append(value)
       exchange.indexTarget()
     } else if name.equals(":method") {
-      exchange.requestMethod = HTTPMethod(bytes: value)
+      exchange.method = HTTPMethod(bytes: value)
     } else if name.equals(":authority") {
       let host: StaticString = "host"
       exchange.addField(
@@ -159,7 +159,10 @@ extension HTTP2Driver {
     exchange.requestComplete = true
     guard exchange.phase == .receiving else { return }
     incomplete -= 1
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   /// Answers without the rest of the request; the stream is reset with NO_ERROR after the answer
@@ -167,7 +170,10 @@ extension HTTP2Driver {
   func answerEarly(_ exchange: Exchange) {
     guard exchange.phase == .receiving else { return }
     incomplete -= 1
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   func streamClosed(_ stream: Int32) {
