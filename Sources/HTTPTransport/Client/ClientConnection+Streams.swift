@@ -22,7 +22,7 @@ extension ClientConnection {
       try encoder.encode(exchange.request, peer: authority)
     }
     let now = loop.now.nanoseconds
-    if limits.tellsDeadline {
+    if limits.tellsDeadline, exchange.heldRelay == nil || exchange.relay?.tellsDeadline == true {
       try encoder.appendDeadline(exchange.deadline > now ? exchange.deadline - now : 0)
     }
     if !isGreeted { try greet(encoder) }

@@ -123,6 +123,8 @@ package final class Forwarder {
   }
 
   private func send(_ relay: Relay, to owner: RouteTable.Owner) {
+    // A node has no more patience than the proxy has: only what is less needs to be told.
+    relay.tellsDeadline = relay.attempts > 0 || relay.exchange?.deadline != nil
     relay.attempts += 1
     client.forward(relay, to: owner.peer)
   }
