@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct CancelBurstTests {
   private static func ports(_ harness: ServerHarness) throws -> Set<UInt16> {
     try harness.onLoop { context in
-      Set(context.server?.slots.compactMap { $0.connection?.peer.port } ?? [])
+      Set(context.server?.core.slots.compactMap { $0.connection?.peer.port } ?? [])
     }
   }
 

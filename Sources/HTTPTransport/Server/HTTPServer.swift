@@ -3,7 +3,7 @@
 /// The server keeps its handler; a handler that needs the server refers to it weakly or without
 /// owning. Dropping the server closes everything at once.
 public final class HTTPServer {
-  private let core: ServerCore
+  let core: ServerCore
 
   public init(loop: EventLoop, limits: ServerLimits = ServerLimits(), handler: any RequestHandler) {
     core = ServerCore(loop: loop, limits: limits, handler: handler)
