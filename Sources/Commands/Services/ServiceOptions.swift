@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPTransport
 import Logging
 import RocksDBStorage
 import ScaledStorage
@@ -42,10 +43,13 @@ struct ServiceOptions: ParsableArguments {
   @Flag(help: "Listen in plain text on addresses that other machines reach.")
   var allowPlaintext = false
 
-  static let names = [
-    "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
-    "handover-rate", "handover-compression", "allow-plaintext",
-  ]
+  @OptionGroup var tls: TLSOptions
+
+  static let names =
+    [
+      "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
+      "handover-rate", "handover-compression", "allow-plaintext",
+    ] + TLSOptions.names
 }
 
 /// The settings that are in force.
@@ -60,6 +64,8 @@ struct ServiceSettings {
   var handoverCompression: Switch
   var logLevel: Logger.Level
   var allowPlaintext: Bool
+  /// Nil for plain text.
+  var tls: TLSSettings?
 
   static let largestValue = 16 << 20
   /// A slower copy would look like one that stalls.
@@ -85,6 +91,7 @@ struct ServiceSettings {
       "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
       "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
+    tls = try TLSSettings(options.tls, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
       throw ConfigurationError(
         message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
@@ -95,6 +102,11 @@ struct ServiceSettings {
     let credential = try configuration.optional("credential-file", flag: options.credentialFile)
     data = try ServiceSettings.existingDirectory(path)
     credentialFile = credential ?? data + "/credential"
+  }
+
+  /// - Throws: `ConfigurationError` when it is none, or plain text would be read by others.
+  func listenAddress() throws -> SocketAddress {
+    try ServiceProcess.address(listen, isSecure: tls != nil, allowsPlaintext: allowPlaintext)
   }
 
   private static func choice<Value: RawRepresentable & CaseIterable>(

@@ -217,7 +217,8 @@ final class HTTP1Driver {
 
   /// Changes to HTTP/2 when the request asks for it and no earlier answer is on its way.
   private func upgrade(_ exchange: Exchange) -> Bool {
-    guard let settings = H2CUpgrade.settings(of: exchange), answers.isEmpty,
+    // The token "h2c" means nothing within TLS (RFC 7540 section 3.2).
+    guard connection.tls == nil, let settings = H2CUpgrade.settings(of: exchange), answers.isEmpty,
       let driver = HTTP2Driver(connection), driver.upgrade(exchange, settings: settings)
     else { return false }
     current = nil

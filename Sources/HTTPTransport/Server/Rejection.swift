@@ -91,6 +91,14 @@ struct Rejection {
     detail: "The time that ss-deadline gave was up before the request was begun; nothing was done.",
     retryable: true)
 
+  static let encrypted = Rejection(
+    status: 400, code: "plain_text_only",
+    detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
+
+  static let notEncrypted = Rejection(
+    status: 400, code: "tls_only",
+    detail: "This port speaks TLS; use https:// for its URLs.")
+
   static let version = Rejection(
     status: 505, code: "version_not_supported",
     detail: "The server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.")

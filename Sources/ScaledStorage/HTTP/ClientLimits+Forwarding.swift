@@ -22,10 +22,10 @@ extension HTTPClient {
   ///
   /// - Parameter credential: the cluster's, by which nodes trust the connections.
   package convenience init(
-    forwarding limits: ServerLimits, credential: Credential, loop: EventLoop
+    forwarding limits: ServerLimits, credential: Credential, tls: TLSContext?, loop: EventLoop
   ) {
     self.init(
-      loop: loop, limits: .forwarding(limits),
+      loop: loop, limits: .forwarding(limits), tls: tls,
       greeting: [("authorization", credential.headerValue)])
   }
 }
