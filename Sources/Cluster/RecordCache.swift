@@ -1,3 +1,5 @@
+import Glibc
+
 /// Durable records by key, in memory, up to a number of bytes: what is read often costs the store
 /// nothing.
 ///
@@ -105,7 +107,7 @@ struct RecordCache {
       if log.count < limit, tail == 0 {
         let wanted = max(log.count * 2, head + size, RecordCache.leastLog)
         let grown = min(limit, wanted)
-        log.append(contentsOf: repeatElement(0, count: grown - log.count))
+        growLog(to: grown)
         continue
       }
       // The rest of the log is too short for the entry: it starts again at the front.
@@ -114,6 +116,23 @@ struct RecordCache {
       head = 0
     }
   }
+
+  /// Records are found all over the log: with small pages, most of the time would go into finding
+  /// the pages. The advice has to come before the memory is touched.
+  private mutating func growLog(to count: Int) {
+    var grown: [UInt8] = []
+    grown.reserveCapacity(count)
+    grown.withUnsafeMutableBytes { bytes in
+      guard let base = bytes.baseAddress, count >= 2 * RecordCache.largePage else { return }
+      let skipped = -Int(bitPattern: base) & (RecordCache.largePage - 1)
+      madvise(base + skipped, count - skipped, MADV_HUGEPAGE)
+    }
+    grown.append(contentsOf: log)
+    grown.append(contentsOf: repeatElement(0, count: count - log.count))
+    log = grown
+  }
+
+  private static let largePage = 2 << 20
 
   private mutating func evictOldest() {
     guard used > 0 else { return }

@@ -1,3 +1,5 @@
+import Glibc
+
 extension Exchange {
   /// Prepares a pooled exchange for a new request.
   func begin(on connection: Connection, stream: UInt32, version: HTTPVersion) {
@@ -109,7 +111,12 @@ extension Exchange {
 
   /// Finds where the query begins, once the target is whole.
   func indexTarget() {
-    queryStart = target.bytes.firstIndex(of: 0x3F).map { $0 + 1 }
+    let bytes = target.bytes
+    guard let start = bytes.baseAddress, let mark = memchr(start, 0x3F, bytes.count) else {
+      queryStart = nil
+      return
+    }
+    queryStart = UnsafeRawPointer(mark) - start + 1
   }
 
   /// How many fields have this lower-case name.
