@@ -122,6 +122,10 @@ final class HTTP1Driver {
     let outcome = parser.execute(section, for: exchange, server: server)
     exchange.headersComplete = true
     if let rejection = outcome.rejection {
+      if sequence == 1, rejection.status == 501, !HeadScanner.namesHTTP(section) {
+        refusePreface(exchange)
+        return
+      }
       fail(rejection)
       return
     }
@@ -154,6 +158,22 @@ final class HTTP1Driver {
     exchange.progressDeadline = server.loop.now + server.limits.bodyTimeout
     if parser.minor > 0, exchange.fieldCount("expect") > 0 { owesContinue = true }
   }
+
+  /// What came first is neither HTTP/1.x nor HTTP/2's preface. Who speaks HTTP/2 understands the
+  /// answer (RFC 9113 section 3.4), and others see the end.
+  private func refusePreface(_ exchange: Exchange) {
+    current = nil
+    state = .ended
+    connection.detach(exchange)
+    server.give(exchange)
+    connection.unsent.append(HTTP1Driver.emptySettings)
+    connection.unsent.append(HTTP1Driver.goAway)
+  }
+
+  private static let emptySettings: StaticString = "\0\0\0\u{4}\0\0\0\0\0"
+  /// The last stream is 0, the error PROTOCOL_ERROR.
+  private static let goAway: StaticString =
+    "\0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}"
 
   private func parseBody(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard let exchange = current else {

@@ -89,6 +89,13 @@ struct HeadScanner {
     }
     return nil
   }
+
+  /// Whether the first line ends with a version of HTTP.
+  static func namesHTTP(_ section: UnsafeRawBufferPointer) -> Bool {
+    let line = section.prefix { $0 != 0x0D }
+    guard let space = line.lastIndex(of: 0x20) else { return false }
+    return line[(space + 1)...].starts(with: "HTTP/".utf8)
+  }
 }
 
 /// Watches the framing bytes between the pieces of a chunked body for the same line forms.

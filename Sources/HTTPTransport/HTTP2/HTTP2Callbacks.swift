@@ -37,11 +37,15 @@ enum HTTP2Callbacks {
 
   private static let header: nghttp2_on_header_callback = {
     _, _, name, nameLength, value, valueLength, _, userData in
-    with(userData) { driver in
+    guard let userData else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+    let goesOn = Unmanaged<HTTP2Driver>.fromOpaque(userData)._withUnsafeGuaranteedRef { driver in
       driver.header(
         UnsafeRawBufferPointer(start: name, count: nameLength),
         UnsafeRawBufferPointer(start: value, count: valueLength))
+      return !driver.isEnding
     }
+    // The rest of the block is not worth its work.
+    return goesOn ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
   }
 
   private static let invalidHeader: nghttp2_on_invalid_header_callback = {

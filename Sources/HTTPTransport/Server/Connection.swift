@@ -45,6 +45,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var exchanges: [Exchange] = []
   /// Answers' bytes that the peer has not taken yet.
   var pendingResponseBytes = 0
+  /// Answers' bytes that were handed to the output.
+  var sentBytes = 0
   /// The time at which this connection was last served.
   var now: MonotonicTime
   /// When a request or a frame last arrived.
@@ -225,6 +227,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// A piece of an answer's body was handed to the output.
   func responseAdvanced(by count: Int) {
     pendingResponseBytes -= count
+    sentBytes &+= count
     if count > 0 { lastProgress = now }
   }
 

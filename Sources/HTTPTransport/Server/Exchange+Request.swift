@@ -38,6 +38,29 @@ extension Exchange {
     submittedEpoch = 0
   }
 
+  /// Appends to a `cookie` field that came before (RFC 9113 section 8.2.3); false when none did.
+  func joinCookie(_ crumb: UnsafeRawBufferPointer) -> Bool {
+    guard
+      let index = requestFields.elements.firstIndex(where: {
+        requestBytes[$0.nameStart..<$0.nameEnd].equals("cookie")
+      })
+    else { return false }
+    let whole = requestFields[index]
+    // A field's name and value lie side by side, so that all but the last is written again.
+    var joined = FieldRange(
+      nameStart: whole.nameStart, nameEnd: whole.nameEnd, valueEnd: whole.valueEnd)
+    if whole.valueEnd != requestBytes.count {
+      let copy = [UInt8](requestBytes[whole.nameStart..<whole.valueEnd])
+      joined.nameStart = copy.withUnsafeBytes { requestBytes.append($0) }
+      joined.nameEnd = joined.nameStart + (whole.nameEnd - whole.nameStart)
+    }
+    requestBytes.append("; ")
+    requestBytes.append(crumb)
+    joined.valueEnd = requestBytes.count
+    requestFields[index] = joined
+    return true
+  }
+
   /// Stores a field; the name is put in lower case.
   func addField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     let nameStart = requestBytes.append(name)

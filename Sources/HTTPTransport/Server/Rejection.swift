@@ -17,6 +17,9 @@ struct Rejection {
     Rejection(status: 400, code: "malformed_request", detail: detail)
   }
 
+  static let otherHost = malformed(
+    "The fields ':authority' and 'host' differ; send only ':authority'.")
+
   static let slowHeader = Rejection(
     status: 408, code: "request_timeout",
     detail: "The header section did not arrive in time; send it in one piece.", retryable: true)

@@ -28,6 +28,15 @@ public struct ServerLimits: Sendable {
   /// exceeds it is ended with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
   public var maxResets = 500
   public var resetWindow: Duration = .seconds(10)
+  /// HTTP/2 frames that carry no request forward (PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
+  /// RST_STREAM, CONTINUATION, unknown types, DATA of less than 256 bytes) in one
+  /// ``frameWindow``. Requests allow 8 more each, bodies one for each 512 bytes. A connection that
+  /// exceeds it is ended with ENHANCE_YOUR_CALM.
+  public var maxIdleFrames = 10_000
+  public var frameWindow: Duration = .seconds(10)
+  /// CONTINUATION frames of one header block; beyond it the connection is ended with
+  /// ENHANCE_YOUR_CALM (CVE-2024-27316). At most 8, which is what nghttp2 allows.
+  public var maxContinuations = 8
   /// HTTP/2's flow-control windows, in bytes, at most 2³¹-1.
   public var streamWindow = 262_144
   public var connectionWindow = 1_048_576
@@ -61,12 +70,24 @@ public struct ServerLimits: Sendable {
     limits.maxBufferedBytes = clamp(maxBufferedBytes, 0, 1 << 50)
     limits.maxPendingResponseBytes = clamp(maxPendingResponseBytes, 0, 1 << 50)
     limits.maxResets = clamp(maxResets, 1, 1_000_000_000)
+    limits.maxIdleFrames = clamp(maxIdleFrames, 16, 1_000_000_000)
+    limits.maxContinuations = clamp(maxContinuations, 0, 8)
     limits.streamWindow = clamp(streamWindow, 65_535, 0x7FFF_FFFF)
     limits.connectionWindow = clamp(connectionWindow, 65_535, 0x7FFF_FFFF)
     limits.minBodyProgress = clamp(minBodyProgress, 1, 1 << 30)
     limits.backlog = clamp(backlog, 1, 65_535)
     return limits
   }
+
+  /// What one connection's frames are held to. A header block can be longer on the wire than it
+  /// may be in the end, by what is allowed as target and by representations that add nothing.
+  var frameLimits: FrameWatch.Limits {
+    FrameWatch.Limits(
+      burst: maxIdleFrames, window: frameWindow, maxContinuations: maxContinuations,
+      maxBlockBytes: maxHeaderBytes + maxTargetBytes + ServerLimits.blockAllowance)
+  }
+
+  private static let blockAllowance = 16_384
 
   private func clamp(_ value: Int, _ least: Int, _ most: Int) -> Int {
     min(max(value, least), most)
