@@ -74,9 +74,12 @@ public final class HTTPServer {
   // MARK: Connections
 
   func admit(_ descriptor: consuming Descriptor) {
-    guard connectionCount < limits.maxConnections + HTTPServer.refusalCapacity,
-      let peer = Socket.peerAddress(descriptor.rawValue)
-    else { return }
+    guard let peer = Socket.peerAddress(descriptor.rawValue) else { return }
+    admit(descriptor, from: peer)
+  }
+
+  func admit(_ descriptor: consuming Descriptor, from peer: SocketAddress) {
+    guard connectionCount < limits.maxConnections + HTTPServer.refusalCapacity else { return }
     Socket.disableDelay(descriptor.rawValue)
     let isBeyondLimit = connectionCount >= limits.maxConnections
     let slot: UInt32
