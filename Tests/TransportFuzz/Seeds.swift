@@ -57,13 +57,16 @@ enum ClientSeeds {
   private static let http1 = [
     "GET /e HTTP/1.1\r\nHost: a\r\n\r\n",
     "HEAD /b HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\nGET /n HTTP/1.1\r\nHost: a\r\n\r\n",
-    "POST /e HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /l HTTP/1.1\r\nHost: a\r\n\r\n",
-    "POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n",
+    "POST /e HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+      + "GET /l HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      + "5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n",
     "PUT /m?q=1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
     "GET http://b:1/h?x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /b HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-      + "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+      + "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+      + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
   ]
 
   private static func request(_ path: String, _ method: String = "GET") -> [UInt8] {

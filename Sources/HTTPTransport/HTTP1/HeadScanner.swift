@@ -90,11 +90,15 @@ struct HeadScanner {
     return nil
   }
 
-  /// Whether the first line ends with a version of HTTP.
+  /// Whether the first line names a version of HTTP.
   static func namesHTTP(_ section: UnsafeRawBufferPointer) -> Bool {
-    let line = section.prefix { $0 != 0x0D }
-    guard let space = line.lastIndex(of: 0x20) else { return false }
-    return line[(space + 1)...].starts(with: "HTTP/".utf8)
+    var line = section.prefix { $0 != 0x0D }
+    while let start = line.firstIndex(of: 0x48) {
+      line = line[start...]
+      if line.starts(with: "HTTP/".utf8) { return true }
+      line.removeFirst()
+    }
+    return false
   }
 }
 
