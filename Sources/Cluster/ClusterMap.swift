@@ -99,6 +99,12 @@ public struct ClusterMap: Hashable, Sendable {
     return slots[slot]
   }
 
+  /// The member that owns the keys of this hash; nil on an empty ring. Without allocation.
+  package func owner(ofHash hash: UInt64) -> Principal? {
+    guard let slot = ring.ownerIndex(ofHash: hash), slots.indices.contains(slot) else { return nil }
+    return slots[slot]
+  }
+
   public func contains(_ node: Principal) -> Bool {
     slots.contains(node)
   }

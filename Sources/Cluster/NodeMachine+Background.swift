@@ -78,8 +78,8 @@ extension NodeMachine {
       let key = StoreLayout.userKey(entry.key)
       let record = try Record(encoded: entry.value)
       if record.value != nil, let identity, map?.owner(of: key) == identity { continue }
-      guard pending[key] == nil else { continue }
-      retire(record, key: key)
+      guard !isPending(key) else { continue }
+      key.withUnsafeBytes { retire(record.header, key: $0) }
       openTurn.batch.delete(entry.key)
     }
     guard !openTurn.batch.isEmpty else {

@@ -125,7 +125,7 @@ extension NodeMachine {
         throw ClusterError(.malformed, "the chunk holds keys that do not come to this node")
       }
       for (key, record) in entries {
-        let latest = try latestRecord(key)
+        let latest = try latest(key)
         if let latest, latest.version >= record.version { continue }
         stage(record, key: key, over: latest)
       }
@@ -227,9 +227,7 @@ extension NodeMachine {
   // MARK: - Once durable
 
   mutating func complete(_ turn: Turn) {
-    for (key, _) in turn.touched where pending[key]?.sequence == turn.sequence {
-      pending[key] = nil
-    }
+    for touch in turn.touched { settle(touch, of: turn) }
     noteMovingChanges(turn)
     for transition in turn.transitions { apply(transition) }
     for answer in turn.replies { actions.append(.reply(answer.ticket, answer.reply)) }
@@ -239,12 +237,12 @@ extension NodeMachine {
   /// A copy under way has to send again what changed, or may have.
   mutating func noteMovingChanges(_ turn: Turn) {
     // The handover itself is not held, for its changes would be copied.
-    guard let identity, let map, handover?.isOutgoing == true, let next = handover?.next else {
+    guard handover?.isOutgoing == true, let identity, let map, let next = handover?.next else {
       return
     }
-    for (key, version) in turn.touched
-    where map.owner(of: key) == identity && next.owner(of: key) != identity {
-      handover?.markDirty(key, version)
+    for touch in turn.touched
+    where map.owner(ofHash: touch.hash) == identity && next.owner(ofHash: touch.hash) != identity {
+      handover?.markDirty(turn.key(of: touch), touch.version)
     }
   }
 
@@ -260,6 +258,8 @@ extension NodeMachine {
       map = next
       guard flips else { return }
       handover = nil
+      // A key that comes back to this node later may have been deleted where it was meanwhile.
+      cache.removeAll()
       if let identity, next.contains(identity) {
         purge = Purge(cursor: StoreLayout.dataRange.from, barrier: writeBarrier)
       }
@@ -281,6 +281,7 @@ extension NodeMachine {
         refuse(ticket, .conflict, "the handover was aborted")
       }
       handover = nil
+      cache.removeAll()
       purge = Purge(cursor: StoreLayout.dataRange.from, barrier: writeBarrier)
       releaseHeld()
     case .purgePageDone(let resume):

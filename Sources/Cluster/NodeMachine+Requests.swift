@@ -12,22 +12,114 @@ extension NodeMachine {
   public mutating func execute(
     _ command: KeyCommand, key: [UInt8], ticket: UInt64, now: Moment
   ) -> KeyReply? {
-    switch route(key) {
-    case .here:
-      do throws(ClusterError) {
-        if case .get = command { return try read(key, ticket: ticket, now: now) }
-        if let writeRefusal { return .refused(writeRefusal) }
-        return try write(command, key: key, ticket: ticket, now: now)
-      } catch {
-        return .refused(error)
+    key.withUnsafeBytes { bytes in
+      let key = hashed(bytes)
+      switch command {
+      case .get:
+        var record: Record?
+        let outcome = get(key, ticket: ticket, now: now) { header, value in
+          record = Record(
+            version: header.version, expiresAt: header.expiresAt, value: Array(value))
+        }
+        switch outcome {
+        case .found: return record.map { .value($0) } ?? .missing
+        case .answered(let reply): return reply
+        case .waits: return nil
+        }
+      case .put(let value, let ttl, let condition):
+        return value.withUnsafeBytes { value in
+          put(key, value, ttl: ttl, if: condition, ticket: ticket, now: now)
+        }
+      case .delete(let condition):
+        return change(key, command, ticket: ticket, now: now) {
+          (machine) throws(ClusterError) in
+          try machine.delete(key, if: condition, ticket: ticket, now: now)
+        }
+      case .apply(let body):
+        return change(key, command, ticket: ticket, now: now) {
+          (machine) throws(ClusterError) in
+          try machine.apply(body, to: key, ticket: ticket, now: now)
+        }
       }
+    }
+  }
+
+  package enum ReadOutcome {
+    /// The record was handed over.
+    case found
+    case answered(KeyReply)
+    /// The answer follows as a `.reply` action.
+    case waits
+  }
+
+  /// Reads a key, and hands its live record to `found`, which must only copy it.
+  package mutating func get(
+    _ key: HashedKey, ticket: UInt64, now: Moment,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
+  ) -> ReadOutcome {
+    if case .here = route(key.hash) {
+      do throws(ClusterError) {
+        return try read(key, ticket: ticket, now: now, found)
+      } catch {
+        return .answered(.refused(error))
+      }
+    }
+    return turnAway(key, .get, ticket: ticket, now: now).map { .answered($0) } ?? .waits
+  }
+
+  /// Sets a key. The bytes are copied.
+  /// - Returns: nil when the answer follows as a `.reply` action.
+  package mutating func put(
+    _ key: HashedKey, _ value: UnsafeRawBufferPointer, ttl: Duration?,
+    if condition: KeyCommand.Condition, ticket: UInt64, now: Moment
+  ) -> KeyReply? {
+    guard case .here = route(key.hash) else {
+      let command = KeyCommand.put(value: Array(value), ttl: ttl, condition: condition)
+      return turnAway(key, command, ticket: ticket, now: now)
+    }
+    if let writeRefusal { return .refused(writeRefusal) }
+    do throws(ClusterError) {
+      let latest = try latest(key)
+      let live = latest.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
+      guard condition.holds(for: live?.version) else {
+        return answer(.preconditionFailed(current: live?.version), about: key, ticket: ticket)
+      }
+      let version = put(key, value, ttl: ttl, over: latest, now: now)
+      openTurn.replies.append((ticket, .stored(version, created: live == nil)))
+      return nil
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  private mutating func change(
+    _ key: HashedKey, _ command: KeyCommand, ticket: UInt64, now: Moment,
+    _ body: (inout NodeMachine) throws(ClusterError) -> KeyReply?
+  ) -> KeyReply? {
+    guard case .here = route(key.hash) else {
+      return turnAway(key, command, ticket: ticket, now: now)
+    }
+    if let writeRefusal { return .refused(writeRefusal) }
+    do throws(ClusterError) {
+      return try body(&self)
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  /// Answers a request for a key that is not served here now, or keeps it until its fence is
+  /// lifted.
+  private mutating func turnAway(
+    _ key: HashedKey, _ command: KeyCommand, ticket: UInt64, now: Moment
+  ) -> KeyReply? {
+    switch route(key.hash) {
     case .elsewhere(let owner, let address):
       return .elsewhere(owner: owner, address: address)
     case .refused(let error):
       return .refused(error)
-    case .fenced:
+    case .here, .fenced:
       let request = HeldRequest(
-        command: command, key: key, ticket: ticket,
+        command: command, key: Array(key.bytes), ticket: ticket,
         deadline: now.monotonic &+ limits.heldMilliseconds)
       guard held.count < limits.heldRequests, heldBytes + request.byteCount <= limits.heldBytes
       else {
@@ -52,19 +144,25 @@ extension NodeMachine {
   }
 
   package func route(_ key: [UInt8]) -> Route {
-    guard let map, let identity else {
+    key.withUnsafeBytes { route(hashed($0).hash) }
+  }
+
+  /// Where the keys of this hash are served.
+  func route(_ hash: UInt64) -> Route {
+    // The parts are asked in place: a copy of the map would count references.
+    guard map != nil, let identity else {
       return .refused(
         ClusterError(
           .notInitialised,
           "this node belongs to no cluster yet; initialise it by init_canister_manager"))
     }
-    guard let owner = map.owner(of: key) else {
+    guard let owner = map?.owner(ofHash: hash) else {
       return .refused(ClusterError(.notInitialised, "the ring at this node has no members"))
     }
     guard owner == identity else {
-      return .elsewhere(owner, map.addresses[owner] ?? "")
+      return .elsewhere(owner, map?.addresses[owner] ?? "")
     }
-    if let handover, handover.isFenced, handover.next.owner(of: key) != identity {
+    if handover?.isFenced == true, handover?.next.owner(ofHash: hash) != identity {
       return .fenced
     }
     return .here
@@ -102,156 +200,34 @@ extension NodeMachine {
   /// What is durable. Only when that has expired under a write that is not durable yet, the answer
   /// waits: the write may have found it alive, and nobody must see it gone before the write.
   private mutating func read(
-    _ key: [UInt8], ticket: UInt64, now: Moment
-  ) throws(ClusterError) -> KeyReply? {
-    guard let record = try durableRecord(key), record.value != nil else { return .missing }
-    if record.isLive(at: now.wall) { return .value(record) }
-    guard let pending = pending[key] else {
+    _ key: HashedKey, ticket: UInt64, now: Moment,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
+  ) throws(ClusterError) -> ReadOutcome {
+    let header = try durable(key) { record in
+      let header = RecordHeader(record)
+      if let header, header.isLive(at: now.wall) { found(header, RecordHeader.value(of: record)) }
+      return (header, record.count)
+    }
+    guard let header else { return .answered(.missing) }
+    guard let known = header.0 else { throw RecordHeader.unknownFormat(header.1) }
+    guard known.valueCount != nil else { return .answered(.missing) }
+    if known.isLive(at: now.wall) { return .found }
+    guard let pending = pendingWrite(key) else {
       // A write that failed, but may be there after all, may have found it alive, too.
-      if doubtful.contains(key), let failure { return .refused(failure) }
-      return .missing
+      if let failure, doubtful.contains(Array(key.bytes)) { return .answered(.refused(failure)) }
+      return .answered(.missing)
     }
-    let live = pending.record.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
-    return answer(live.map { .value($0) } ?? .missing, about: key, ticket: ticket)
-  }
-
-  // MARK: - Writing
-
-  private mutating func write(
-    _ command: KeyCommand, key: [UInt8], ticket: UInt64, now: Moment
-  ) throws(ClusterError) -> KeyReply? {
-    let latest = try latestRecord(key)
-    let live = latest.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
-    let reply: KeyReply
-    switch command {
-    case .get:
-      return live.map { .value($0) } ?? .missing
-    case .put(let value, let ttl, let condition):
-      guard condition.holds(for: live) else {
-        return answer(.preconditionFailed(current: live?.version), about: key, ticket: ticket)
-      }
-      let version = put(value, ttl: ttl, key: key, over: latest, now: now)
-      reply = .stored(version, created: live == nil)
-    case .delete(let condition):
-      guard condition.holds(for: live) else {
-        return answer(.preconditionFailed(current: live?.version), about: key, ticket: ticket)
-      }
-      guard let live else { return answer(.missing, about: key, ticket: ticket) }
-      reply = .deleted(remove(live, key: key))
-    case .apply(let change):
-      switch change(live) {
-      case .keep:
-        return answer(.applied(live?.version), about: key, ticket: ticket)
-      case .put(let value, let ttl):
-        reply = .applied(put(value, ttl: ttl, key: key, over: latest, now: now))
-      case .delete:
-        guard let live else { return answer(.applied(nil), about: key, ticket: ticket) }
-        reply = .applied(remove(live, key: key))
-      }
-    }
-    openTurn.replies.append((ticket, reply))
-    return nil
-  }
-
-  /// An answer that changes nothing. When it rests on a write that is not yet durable, it waits.
-  private mutating func answer(_ reply: KeyReply, about key: [UInt8], ticket: UInt64) -> KeyReply? {
-    guard pending[key] != nil else { return reply }
-    openTurn.replies.append((ticket, reply))
-    return nil
-  }
-
-  private mutating func put(
-    _ value: [UInt8], ttl: Duration?, key: [UInt8], over latest: Record?, now: Moment
-  ) -> Version {
-    let record = Record(
-      version: newVersion(after: latest?.version),
-      expiresAt: ttl.map { now.wall &+ $0.wholeMilliseconds }, value: value)
-    stage(record, key: key, over: latest)
-    return record.version
-  }
-
-  /// Deletes a live record. While keys move in, its tombstone stays, so that no late chunk can
-  /// bring the key back; otherwise nothing can, and nothing is left.
-  mutating func remove(_ live: Record, key: [UInt8]) -> Version {
-    let version = newVersion(after: live.version)
-    stage(Record(version: version, value: nil), key: key, over: live)
-    return version
-  }
-
-  /// Whether a deletion has to be remembered: a chunk that is late, or a copy that begins again
-  /// after a restart, must not bring the key back.
-  private var keepsTombstones: Bool { handover != nil || isPreparing }
-
-  /// Puts a record into the open turn, with its index entries and its weight in the statistics.
-  mutating func stage(_ record: Record, key: [UInt8], over latest: Record?) {
-    retire(latest, key: key)
-    if record.value == nil, !keepsTombstones {
-      openTurn.batch.delete(StoreLayout.dataKey(key))
-      pending[key] = Pending(record: nil, sequence: lastSequence + 1)
-    } else {
-      openTurn.batch.put(StoreLayout.dataKey(key), record.encoded)
-      pending[key] = Pending(record: record, sequence: lastSequence + 1)
-    }
-    if let value = record.value {
-      statistics.keys &+= 1
-      statistics.bytes &+= UInt64(key.count + value.count)
-      if let expiry = record.expiresAt {
-        openTurn.batch.put(StoreLayout.expiryKey(key, at: expiry), [])
-      }
-    }
-    openTurn.touched.append((key, record.version))
-  }
-
-  /// Takes the record that stood under `key` out of the indexes and the statistics.
-  mutating func retire(_ record: Record?, key: [UInt8]) {
-    guard let record, let value = record.value else { return }
-    statistics.keys = statistics.keys == 0 ? 0 : statistics.keys - 1
-    let weight = UInt64(key.count + value.count)
-    statistics.bytes = statistics.bytes < weight ? 0 : statistics.bytes - weight
-    if let expiry = record.expiresAt {
-      openTurn.batch.delete(StoreLayout.expiryKey(key, at: expiry))
-    }
-  }
-
-  // MARK: - Expiry
-
-  /// Deletes a bounded number of expired records. Returns whether more are due.
-  mutating func sweepExpired(now: Moment) throws(ClusterError) -> Bool {
-    guard identity != nil, handover?.isFenced != true, purge == nil, isDurable(sweepBarrier)
-    else { return false }
-    let range = StoreLayout.expiryRange(through: now.wall)
-    let page = try scan(from: range.from, upTo: range.upTo)
-    var removed = false
-    for entry in page.entries {
-      guard let (time, key) = StoreLayout.expiryEntry(entry.key), case .here = route(key)
-      else { continue }
-      removed = true
-      guard let record = try latestRecord(key), record.value != nil, record.expiresAt == time else {
-        openTurn.batch.delete(entry.key)
-        continue
-      }
-      _ = remove(record, key: key)
-    }
-    if removed { sweepBarrier = lastSequence + 1 }
-    return removed && page.next != nil
-  }
-
-  func scan(from: [UInt8], upTo: [UInt8]) throws(ClusterError) -> ScanPage {
-    do throws(StorageError) {
-      return try store.scan(
-        from: from, upTo: upTo,
-        limit: ScanLimit(count: limits.sliceEntries, bytes: limits.chunkBytes))
-    } catch {
-      throw ClusterError(.storage, "the store could not be scanned: \(error.message)")
-    }
+    let live = record(of: pending).flatMap { $0.isLive(at: now.wall) ? $0 : nil }
+    let reply = answer(live.map { .value($0) } ?? .missing, about: key, ticket: ticket)
+    return reply.map { .answered($0) } ?? .waits
   }
 }
 
 extension KeyCommand.Condition {
-  func holds(for live: Record?) -> Bool {
+  func holds(for live: Version?) -> Bool {
     switch self {
     case .none: true
-    case .version(let version): live?.version == version
+    case .version(let version): live == version
     case .exists: live != nil
     case .missing: live == nil
     }

@@ -37,6 +37,8 @@ public struct NodeMachine {
     public var checkpointBytes = 16 << 20
     /// Bytes of writes that may wait for the disk; beyond it, writes are refused as overloaded.
     public var uncommittedBytes = 32 << 20
+    /// Bytes of memory for records that were read or written lately; 0 reads each from the store.
+    public var cacheBytes = 64 << 20
 
     public init() {}
   }
@@ -61,9 +63,14 @@ public struct NodeMachine {
   var lastMoment = Moment(wall: 0, monotonic: 0)
 
   /// What is written but not yet known to be durable, by key: later writes build on it.
-  var pending: [[UInt8]: Pending] = [:]
+  var pending = PendingWrites()
+  var cache: RecordCache
   var openTurn = Turn()
   var inFlight: [Turn] = []
+  /// Turns that are durable, while what follows from that is done.
+  var finishing: [Turn] = []
+  /// Turns whose memory is used again.
+  private var spareTurns: [Turn] = []
   var inFlightBytes = 0
   var lastSequence: UInt64 = 0
   var lastVersion = Version(0)
@@ -80,11 +87,6 @@ public struct NodeMachine {
   var heldBytes = 0
   var actions: [NodeAction] = []
   var nextMessage: UInt64 = 0
-
-  struct Pending {
-    var record: Record?
-    var sequence: UInt64
-  }
 
   struct HeldRequest {
     var command: KeyCommand
@@ -109,6 +111,7 @@ public struct NodeMachine {
   public init(store: any StorageEngine, limits: Limits = Limits()) throws(ClusterError) {
     self.store = store
     self.limits = limits
+    cache = RecordCache(limit: limits.cacheBytes)
     try restore()
   }
 
@@ -121,6 +124,12 @@ public struct NodeMachine {
     return taken
   }
 
+  /// Exchanges `done`, which is empty, for what the driver has to do now: `takeActions()` with memory
+  /// that is used again.
+  package mutating func swapActions(_ done: inout [NodeAction]) {
+    swap(&done, &actions)
+  }
+
   /// Closes the turn: all writes since the last flush become one commit.
   public mutating func flush() {
     guard !openTurn.isEmpty else { return }
@@ -129,9 +138,11 @@ public struct NodeMachine {
       if let last = inFlight.indices.last {
         inFlight[last].merge(openTurn)
       } else {
-        complete(openTurn)
+        let turn = openTurn
+        openTurn = Turn()
+        complete(turn)
       }
-      openTurn = Turn()
+      openTurn = nextTurn()
       return
     }
     if lastVersion >= reservedVersion {
@@ -146,20 +157,30 @@ public struct NodeMachine {
     inFlight.append(openTurn)
     inFlightBytes += openTurn.batch.byteCount
     actions.append(.commit(sequence: lastSequence, openTurn.batch))
-    openTurn = Turn()
+    openTurn = nextTurn()
   }
+
+  private mutating func nextTurn() -> Turn { spareTurns.popLast() ?? Turn() }
 
   /// Every commit up to and including `sequence` is durable.
   public mutating func committed(through sequence: UInt64) {
     var done = 0
     while done < inFlight.count, inFlight[done].sequence <= sequence { done += 1 }
-    let turns = inFlight[..<done]
+    guard done > 0 else { return }
+    finishing.append(contentsOf: inFlight[..<done])
     inFlight.removeFirst(done)
-    for turn in turns {
-      inFlightBytes -= turn.batch.byteCount
-      complete(turn)
+    for index in finishing.indices {
+      inFlightBytes -= finishing[index].batch.byteCount
+      complete(finishing[index])
+    }
+    while var turn = finishing.popLast() {
+      guard spareTurns.count < NodeMachine.mostSpareTurns else { continue }
+      turn.reset()
+      spareTurns.append(turn)
     }
   }
+
+  private static let mostSpareTurns = 4
 
   /// A commit failed, and with it all that was built on it: every write that is not yet durable is
   /// refused, and the machine's view returns to what the store holds.
@@ -174,7 +195,9 @@ public struct NodeMachine {
     inFlight = []
     inFlightBytes = 0
     openTurn = Turn()
-    pending = [:]
+    pending.removeAll()
+    // What the store holds under the keys of these turns is not known before it recovers.
+    cache.removeAll()
     failure = refusal
     probeAt = lastMoment.monotonic &+ NodeMachine.probePause
     // Nothing is left to wait for: what these turns carried may never become durable.
@@ -184,7 +207,7 @@ public struct NodeMachine {
     handover?.fenceBarrier = 0
     rereadCounters()
     for (turn, error) in failed {
-      for (key, _) in turn.touched { doubtful.insert(key) }
+      for touch in turn.touched { doubtful.insert(turn.key(of: touch)) }
       noteMovingChanges(turn)
       for answer in turn.replies { actions.append(.reply(answer.ticket, .refused(error))) }
       // Control events may be repeated whatever became of them.
@@ -227,12 +250,6 @@ public struct NodeMachine {
 
   // MARK: - Reading
 
-  /// The record under `key` as later writes must see it, tombstones and expired ones included.
-  func latestRecord(_ key: [UInt8]) throws(ClusterError) -> Record? {
-    if let pending = pending[key] { return pending.record }
-    return try durableRecord(key)
-  }
-
   func durableRecord(_ key: [UInt8]) throws(ClusterError) -> Record? {
     guard let bytes = try read(StoreLayout.dataKey(key)) else { return nil }
     return try Record(encoded: bytes)
@@ -263,21 +280,49 @@ public enum NodeAction {
 
 /// The writes and answers of one turn of the loop: they become durable together.
 struct Turn {
+  /// A write of a key, whose bytes lie in the batch.
+  struct Touch {
+    var hash: UInt64
+    var version: Version
+    var key: Range<Int>
+    /// Empty when nothing is left under the key.
+    var record: Range<Int>
+  }
+
   var sequence: UInt64 = 0
   var batch = WriteBatch()
   var replies: [(ticket: UInt64, reply: KeyReply)] = []
   var controls: [UInt64] = []
-  var touched: [(key: [UInt8], version: Version)] = []
+  var touched: [Touch] = []
   var transitions: [Transition] = []
+
+  /// Memory of a batch that is kept for later turns.
+  private static let keptBytes = 1 << 20
 
   var isEmpty: Bool {
     batch.isEmpty && replies.isEmpty && controls.isEmpty && transitions.isEmpty
+  }
+
+  func key(of touch: Touch) -> [UInt8] {
+    var key: [UInt8] = []
+    batch.withBytes(at: touch.key) { key = Array($0) }
+    return key
   }
 
   mutating func merge(_ later: Turn) {
     replies += later.replies
     controls += later.controls
     transitions += later.transitions
+  }
+
+  /// Empties the turn and keeps modest memory.
+  mutating func reset() {
+    sequence = 0
+    batch.removeAll(keeping: Turn.keptBytes)
+    replies.removeAll(keepingCapacity: true)
+    controls.removeAll(keepingCapacity: true)
+    touched.removeAll(keepingCapacity: true)
+    transitions.removeAll(keepingCapacity: true)
   }
 }
 

@@ -46,20 +46,75 @@ public struct Record: Hashable, Sendable {
 
 // MARK: - Stored form
 
-extension Record {
+/// What is stored of a record ahead of its value.
+package struct RecordHeader {
+  package var version: Version
+  /// Milliseconds since 1970; 0 keeps the record for ever.
+  var expiry: UInt64 = 0
+  /// nil marks a tombstone.
+  var valueCount: Int?
+
+  package var expiresAt: UInt64? { expiry == 0 ? nil : expiry }
+
+  /// Whether a reader at `now` (milliseconds since 1970) sees a value.
+  func isLive(at now: UInt64) -> Bool {
+    valueCount != nil && (expiry == 0 || now < expiry)
+  }
+
   /// Version 1: a marker byte, flags, the version and the expiry big-endian, then the value.
   private static let format: UInt8 = 1
   private static let tombstoneFlag: UInt8 = 1
-  private static let headerSize = 18
+  static let byteCount = 18
+
+  /// Calls `body` with the stored form.
+  func withEncoded<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    return withUnsafeMutableBytes(of: &words) { bytes in
+      bytes[0] = RecordHeader.format
+      bytes[1] = valueCount == nil ? RecordHeader.tombstoneFlag : 0
+      bytes.storeBytes(of: version.rawValue.bigEndian, toByteOffset: 2, as: UInt64.self)
+      bytes.storeBytes(of: expiry.bigEndian, toByteOffset: 10, as: UInt64.self)
+      return body(UnsafeRawBufferPointer(rebasing: bytes[..<RecordHeader.byteCount]))
+    }
+  }
+
+  init(version: Version, expiresAt: UInt64? = nil, valueCount: Int?) {
+    self.version = version
+    expiry = expiresAt ?? 0
+    self.valueCount = valueCount
+  }
+
+  /// Reads the header of a stored record; nil when the bytes are not a record of a known format.
+  init?(_ record: UnsafeRawBufferPointer) {
+    guard record.count >= RecordHeader.byteCount, record[0] == RecordHeader.format,
+      record[1] & ~RecordHeader.tombstoneFlag == 0
+    else { return nil }
+    version = Version(UInt64(bigEndian: record.loadUnaligned(fromByteOffset: 2, as: UInt64.self)))
+    expiry = UInt64(bigEndian: record.loadUnaligned(fromByteOffset: 10, as: UInt64.self))
+    let isTombstone = record[1] == RecordHeader.tombstoneFlag
+    valueCount = isTombstone ? nil : record.count - RecordHeader.byteCount
+  }
+
+  /// The value behind the header.
+  static func value(of record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: record[byteCount...])
+  }
+
+  static func unknownFormat(_ byteCount: Int) -> ClusterError {
+    ClusterError(.corruption, "a stored record of \(byteCount) bytes has an unknown format")
+  }
+}
+
+extension Record {
+  var header: RecordHeader {
+    RecordHeader(version: version, expiresAt: expiresAt, valueCount: value?.count)
+  }
 
   /// The bytes that the store keeps under the key.
   package var encoded: [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(Record.headerSize + (value?.count ?? 0))
-    bytes.append(Record.format)
-    bytes.append(value == nil ? Record.tombstoneFlag : 0)
-    bytes.appendBigEndian(version.rawValue)
-    bytes.appendBigEndian(expiresAt ?? 0)
+    bytes.reserveCapacity(RecordHeader.byteCount + (value?.count ?? 0))
+    header.withEncoded { bytes.append(contentsOf: $0) }
     if let value { bytes.append(contentsOf: value) }
     return bytes
   }
@@ -68,16 +123,17 @@ extension Record {
   /// - Throws: `ClusterError` with code `.corruption` when the bytes are not a record of a known
   ///   format.
   package init(encoded bytes: [UInt8]) throws(ClusterError) {
-    guard bytes.count >= Record.headerSize, bytes[0] == Record.format,
-      bytes[1] & ~Record.tombstoneFlag == 0
-    else {
-      throw ClusterError(
-        .corruption, "a stored record of \(bytes.count) bytes has an unknown format")
-    }
-    let expiry = bytes.bigEndian(at: 10)
-    version = Version(bytes.bigEndian(at: 2))
-    expiresAt = expiry == 0 ? nil : expiry
-    value = bytes[1] == Record.tombstoneFlag ? nil : Array(bytes[Record.headerSize...])
+    let record = bytes.withUnsafeBytes { Record(stored: $0) }
+    guard let record else { throw RecordHeader.unknownFormat(bytes.count) }
+    self = record
+  }
+
+  /// nil when the bytes are not a record of a known format.
+  init?(stored bytes: UnsafeRawBufferPointer) {
+    guard let header = RecordHeader(bytes) else { return nil }
+    version = header.version
+    expiresAt = header.expiresAt
+    value = header.valueCount == nil ? nil : Array(RecordHeader.value(of: bytes))
   }
 }
 

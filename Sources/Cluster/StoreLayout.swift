@@ -1,7 +1,8 @@
 /// How a node's keys lie in its store: one byte tells the kind, so that each kind can be scanned.
 package enum StoreLayout {
   private static let meta: UInt8 = 0x6d  // m
-  private static let data: UInt8 = 0x64  // d
+  /// Ahead of a user's key.
+  static let data: UInt8 = 0x64  // d
   private static let extra: UInt8 = 0x65  // e
   private static let expiry: UInt8 = 0x78  // x
 

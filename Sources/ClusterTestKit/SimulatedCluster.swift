@@ -41,6 +41,8 @@ final class SimulatedCluster {
     limits.fenceBacklog = below(8)
     limits.checkpointBytes = below(500)
     limits.handoverBytesPerSecond = below(3) == 0 ? UInt64(1_000 + below(20_000)) : 0
+    // None, one that has to make room all the time, and one with room for everything.
+    limits.cacheBytes = plan.mutation?.spoilsStatistics == true ? 0 : [0, 1_600, 1 << 20][below(3)]
     self.limits = limits
     var settings = CoordinatorMachine.Settings()
     settings.capacity = 16

@@ -91,17 +91,17 @@ struct BatchHandle: ~Copyable {
 
   init(_ batch: borrowing WriteBatch) {
     raw = rocksdb_writebatch_create()
-    for operation in batch.operations {
+    let raw = raw
+    batch.forEach { operation in
       switch operation {
       case .put(let key, let value):
-        key.withCharacters { key, keyCount in
-          value.withCharacters { rocksdb_writebatch_put(raw, key, keyCount, $0, $1) }
-        }
+        rocksdb_writebatch_put(
+          raw, key.characters, key.count, value.characters, value.count)
       case .delete(let key):
-        key.withCharacters { rocksdb_writebatch_delete(raw, $0, $1) }
+        rocksdb_writebatch_delete(raw, key.characters, key.count)
       case .deleteRange(let from, let upTo):
-        Keys.first(atOrAfter: from).withCharacters { from, fromCount in
-          upTo.withCharacters { rocksdb_writebatch_delete_range(raw, from, fromCount, $0, $1) }
+        Keys.first(atOrAfter: Array(from)).withCharacters { from, fromCount in
+          rocksdb_writebatch_delete_range(raw, from, fromCount, upTo.characters, upTo.count)
         }
       }
     }
@@ -149,4 +149,8 @@ extension [UInt8] {
   func withCharacters<R>(_ body: (UnsafePointer<CChar>?, Int) -> R) -> R {
     withUnsafeBytes { body($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) }
   }
+}
+
+extension UnsafeRawBufferPointer {
+  var characters: UnsafePointer<CChar>? { baseAddress?.assumingMemoryBound(to: CChar.self) }
 }

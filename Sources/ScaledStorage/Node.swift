@@ -18,17 +18,33 @@ public final class Node {
   private let committer: GroupCommitter
   private var machine: NodeMachine
   private let peers: PeerClient
+  private var currentStamp: AnswerStamp?
   private let logger: Logger
 
-  private var completions: [UInt64: Completion] = [:]
+  private var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
-  private var nextTicket: UInt64 = 0
+  private var nextAcknowledgement: UInt64 = 0
+  private var performing: [NodeAction] = []
+  private var turnTime = MonotonicTime(nanoseconds: 0)
+  private var turnMoment = Moment(wall: 0, monotonic: 0)
   private var isFlushScheduled = false
+  /// Made once: a closure of its own for each turn would be allocated.
+  private lazy var flushHook: () -> Void = { [weak self] in self?.flush() }
   private var ticker: TimerID?
   private var isStopped = false
   private var isFetchingMap = false
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
+  /// Called with the answers of requests that came by ``read(_:for:_:)`` or ``put(_:_:for:)`` and
+  /// could not be answered at once.
+  var onReply: (ExchangeToken, KeyReply) -> Void = { _, _ in }
+
+  /// Who waits for an answer. The requests of most clients are named by their exchange, so that
+  /// waiting allocates nothing.
+  private enum Waiter {
+    case closure(Completion)
+    case exchange(ExchangeToken)
+  }
 
   /// How often waiting requests and chunks are looked after, and how often an idle node looks for
   /// what has expired.
@@ -73,16 +89,53 @@ public final class Node {
   /// The ring and the addresses that this node knows.
   public var map: ClusterMap? { machine.map }
 
+  /// Writes who answers, and by which ring, into a keyed answer.
+  func stamp(_ exchange: Exchange) {
+    refreshStamp()
+    currentStamp?.write(to: exchange)
+  }
+
+  var stamp: AnswerStamp? {
+    refreshStamp()
+    return currentStamp
+  }
+
+  private func refreshStamp() {
+    guard machine.map?.ring.epoch != currentStamp?.epoch else { return }
+    currentStamp = AnswerStamp(machine)
+  }
+
   /// Runs a command on a key at this node.
   public func execute(_ command: KeyCommand, key: [UInt8], _ completion: @escaping Completion) {
-    nextTicket += 1
-    let ticket = nextTicket
+    let ticket = waiters.add(.closure(completion))
     if let reply = machine.execute(command, key: key, ticket: ticket, now: now) {
+      _ = waiters.take(ticket)
       completion(reply)
     } else {
-      completions[ticket] = completion
       scheduleFlush()
     }
+  }
+
+  /// Reads a key for an exchange, and hands its live record to `found`, which must only copy it.
+  func read(
+    _ key: UnsafeRawBufferPointer, for token: ExchangeToken,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
+  ) -> NodeMachine.ReadOutcome {
+    let ticket = waiters.add(.exchange(token))
+    let outcome = machine.get(machine.hashed(key), ticket: ticket, now: now, found)
+    if case .waits = outcome { scheduleFlush() } else { _ = waiters.take(ticket) }
+    return outcome
+  }
+
+  /// Sets a key for an exchange. Returns nil when the answer follows by ``onReply``.
+  func put(
+    _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for token: ExchangeToken
+  ) -> KeyReply? {
+    let ticket = waiters.add(.exchange(token))
+    let reply = machine.put(
+      machine.hashed(key), value, ttl: nil, if: .none, ticket: ticket, now: now)
+    if reply == nil { scheduleFlush() } else { _ = waiters.take(ticket) }
+    return reply
   }
 
   /// Reads a value where it lives.
@@ -178,9 +231,9 @@ public final class Node {
   private func acknowledgement(
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) -> UInt64 {
-    nextTicket += 1
-    acknowledgements[nextTicket] = completion
-    return nextTicket
+    nextAcknowledgement += 1
+    acknowledgements[nextAcknowledgement] = completion
+    return nextAcknowledgement
   }
 
   var status: NodeStatus { machine.status }
@@ -201,15 +254,20 @@ public final class Node {
 
   // MARK: - The machine's driver
 
+  /// The time at the start of this turn of the loop.
   private var now: Moment {
-    Moment(
-      wall: WallClock.milliseconds, monotonic: loop.now.nanoseconds / 1_000_000)
+    if loop.now != turnTime {
+      turnTime = loop.now
+      turnMoment = Moment(
+        wall: WallClock.milliseconds, monotonic: turnTime.nanoseconds / 1_000_000)
+    }
+    return turnMoment
   }
 
   private func scheduleFlush() {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
-    loop.atEndOfTurn { [weak self] in self?.flush() }
+    loop.atEndOfTurn(flushHook)
   }
 
   private func scheduleTick() {
@@ -226,11 +284,12 @@ public final class Node {
     let more = machine.advance(now: now)
     machine.flush()
     // An action may lead to further ones, such as an answer that lets a waiting request go on.
-    var actions = machine.takeActions()
-    while !actions.isEmpty {
-      for action in actions { perform(action) }
+    machine.swapActions(&performing)
+    while !performing.isEmpty {
+      for index in performing.indices { perform(performing[index]) }
+      performing.removeAll(keepingCapacity: true)
       machine.flush()
-      actions = machine.takeActions()
+      machine.swapActions(&performing)
     }
     if more {
       loop.schedule(after: .zero) { [weak self] in self?.scheduleFlush() }
@@ -251,7 +310,11 @@ public final class Node {
         onFailure()
       }
     case .reply(let ticket, let reply):
-      completions.removeValue(forKey: ticket)?(reply)
+      switch waiters.take(ticket) {
+      case .closure(let completion): completion(reply)
+      case .exchange(let token): onReply(token, reply)
+      case nil: break
+      }
     case .respond(let ticket, let result):
       acknowledgements.removeValue(forKey: ticket)?(result)
     case .send(let message, let node, let address, let event):

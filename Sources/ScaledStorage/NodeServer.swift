@@ -9,7 +9,8 @@ public final class NodeServer: RequestHandler {
   /// The largest body, compressed or not.
   let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.
-  private var server: HTTPServer?
+  private(set) var server: HTTPServer?
+  let keyScratch = KeyScratch()
   private let forwarder: Forwarder
   private let client: HTTPClient
 
@@ -21,6 +22,7 @@ public final class NodeServer: RequestHandler {
     client = HTTPClient(loop: loop, limits: .forwarding(limits))
     forwarder = Forwarder(loop: loop, client: client)
     server = HTTPServer(loop: loop, limits: limits, handler: self)
+    manager.node.onReply = { [weak self] token, reply in self?.concludeValue(token, reply) }
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -46,8 +48,10 @@ public final class NodeServer: RequestHandler {
 
   public func handle(_ exchange: Exchange) -> Disposition {
     manager.countRequest()
+    let isKey = KeyedRequest.isKeyPath(exchange)
+    if isKey, let disposition = serveValue(exchange) { return disposition }
     do throws(Problem) {
-      return try route(exchange)
+      return try route(exchange, isKey: isKey)
     } catch {
       var answer = Answer(error, as: .ofProblem(for: exchange))
       stamp(&answer)
@@ -56,9 +60,9 @@ public final class NodeServer: RequestHandler {
     }
   }
 
-  private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
+  private func route(_ exchange: Exchange, isKey: Bool) throws(Problem) -> Disposition {
     try ContentCoding.refuse(exchange, except: "/handle_event")
-    if KeyedRequest.isKeyPath(exchange) {
+    if isKey {
       return try run(KeyedRequest(value: exchange), exchange)
     }
     let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
@@ -93,9 +97,12 @@ public final class NodeServer: RequestHandler {
     return pending.disposition()
   }
 
-  func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {
+  /// - Parameter isWaiting: its handler returned already.
+  func later(
+    _ exchange: Exchange, isWaiting: Bool = false
+  ) throws(Problem) -> PendingExchange {
     guard let server else { throw Problem(503, "shutting_down", "the node is shutting down") }
-    return PendingExchange(exchange, of: server)
+    return PendingExchange(exchange, of: server, isWaiting: isWaiting)
   }
 
   /// Rule 1 of the data: who routes a write by a ring that has passed has to look again.
@@ -135,6 +142,19 @@ public final class NodeServer: RequestHandler {
     pending.answer(answer)
   }
 
+  /// Answers a request for a value that had to wait, in the way of those that are not plain.
+  func concludeGenerally(_ exchange: Exchange, _ reply: KeyReply) {
+    do throws(Problem) {
+      let request = try KeyedRequest(value: exchange)
+      conclude(reply, request, try later(exchange, isWaiting: true))
+    } catch {
+      var answer = Answer(error, as: .ofProblem(for: exchange))
+      stamp(&answer)
+      answer.write(to: exchange)
+      exchange.finish()
+    }
+  }
+
   private func forward(
     _ request: KeyedRequest, _ exchange: Exchange, _ pending: PendingExchange, owner: Principal,
     address: String
@@ -161,8 +181,8 @@ public final class NodeServer: RequestHandler {
 
   /// Every keyed answer names who gave it, and by which ring.
   private func stamp(_ answer: inout Answer) {
-    guard let id = manager.node.id, let map = manager.node.map else { return }
-    answer.headers.append(("ss-node", id.text))
-    answer.headers.append(("ss-epoch", String(map.ring.epoch)))
+    guard let stamp = manager.node.stamp else { return }
+    answer.headers.append(("ss-node", stamp.nodeText))
+    answer.headers.append(("ss-epoch", stamp.epochText))
   }
 }

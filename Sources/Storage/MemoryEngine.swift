@@ -24,11 +24,12 @@ public final class MemoryEngine: StorageEngine {
     try batch.validate()
     let isOpen = table.withLock { table in
       guard table != nil else { return false }
-      for operation in batch.operations {
+      batch.forEach { operation in
         switch operation {
-        case .put(let key, let value): table?.put(key, value)
-        case .delete(let key): table?.delete(key)
-        case .deleteRange(let from, let upTo): table?.deleteRange(from: from, upTo: upTo)
+        case .put(let key, let value): table?.put(Array(key), Array(value))
+        case .delete(let key): table?.delete(Array(key))
+        case .deleteRange(let from, let upTo):
+          table?.deleteRange(from: Array(from), upTo: Array(upTo))
         }
       }
       return true

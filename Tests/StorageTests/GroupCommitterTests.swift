@@ -42,7 +42,7 @@ private final class FaultyEngine: StorageEngine {
     }
     if fails { throw StorageError(.noSpace, "made to fail") }
     try base.commit(batch)
-    gate.withLock { $0.batches.append(batch.operations.count) }
+    gate.withLock { $0.batches.append(batch.count) }
   }
 
   func get(_ key: [UInt8]) throws(StorageError) -> [UInt8]? { try base.get(key) }

@@ -40,8 +40,8 @@ package enum Mutation: String, CaseIterable, Hashable, Sendable {
 }
 
 extension Mutation {
-  /// Whether drivers write past the machine, which then counts wrongly: that is not what is to be
-  /// found.
+  /// Whether drivers write past the machine, which then counts wrongly and has another view of its
+  /// store in its cache: that is not what is to be found.
   var spoilsStatistics: Bool {
     switch self {
     case .skipFence, .deleteBeforeDecision, .overwriteAnyVersion: true

@@ -113,13 +113,17 @@ struct ByteArena: ~Copyable {
 
   func append(_ byte: UInt8) { list.append(byte) }
 
+  /// Appends a count in decimal and returns where it starts.
+  @discardableResult
+  func append(decimal value: Int) -> Int { append(decimal: UInt64(value.magnitude)) }
+
   /// Appends a number in decimal and returns where it starts.
   @discardableResult
-  func append(decimal value: Int) -> Int {
+  func append(decimal value: UInt64) -> Int {
     let start = count
     var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
     withUnsafeMutableBytes(of: &digits) { digits in
-      var rest = value.magnitude
+      var rest = value
       var index = digits.count
       repeat {
         index -= 1

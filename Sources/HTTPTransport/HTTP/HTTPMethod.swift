@@ -25,11 +25,17 @@ public enum HTTPMethod: Hashable, Sendable, CustomStringConvertible {
   }
 
   init(bytes: UnsafeRawBufferPointer) {
-    // The two that matter for throughput are told by their length and first letter's comparison.
+    // Compared as bytes: a string would be allocated for the longer of them.
     if bytes.equals("GET") {
       self = .get
+    } else if bytes.equals("PUT") {
+      self = .put
     } else if bytes.equals("POST") {
       self = .post
+    } else if bytes.equals("HEAD") {
+      self = .head
+    } else if bytes.equals("DELETE") {
+      self = .delete
     } else {
       self.init(String(decoding: bytes, as: UTF8.self))
     }

@@ -19,7 +19,11 @@ extension Exchange {
     queryStart = nil
     requestBytes.reset()
     requestFields.reset(keeping: 64)
-    responseBody = []
+    if ownsResponseBody {
+      responseBody.removeAll(keepingCapacity: responseBody.capacity <= 65_536)
+    } else if !responseBody.isEmpty {
+      responseBody = []
+    }
     responseBytes.reset()
     responseFields.reset(keeping: 64)
     if rejection != nil { rejection = nil }
@@ -68,6 +72,42 @@ extension Exchange {
     requestBytes.append(value)
     requestFields.append(
       FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
+  }
+
+  /// Hands the request's body to `read` without copying it.
+  package func withBody<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
+    body.withUnsafeBytes(read)
+  }
+
+  /// Hands the target before the `?`, still percent-encoded, to `read` without copying it; the query
+  /// is empty when there is none.
+  package func withTarget<Result>(
+    _ read: (_ path: UnsafeRawBufferPointer, _ query: UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    let queryStart = queryStart
+    return target.withUnsafeBytes { target in
+      guard let queryStart else {
+        return read(target, UnsafeRawBufferPointer(start: nil, count: 0))
+      }
+      return read(
+        UnsafeRawBufferPointer(rebasing: target[..<(queryStart - 1)]),
+        UnsafeRawBufferPointer(rebasing: target[queryStart...]))
+    }
+  }
+
+  /// Whether no field of the request changes what a plain answer would be: no condition, no content
+  /// coding, and none of the cluster's own (`ss-…`).
+  package var isPlain: Bool {
+    for field in requestFields.elements {
+      let name = requestBytes[field.nameStart..<field.nameEnd]
+      guard name.count > 2 else { continue }
+      switch (name[0], name[1], name[2]) {
+      case (0x73, 0x73, 0x2D), (0x69, 0x66, 0x2D): return false
+      case (0x63, 0x6F, 0x6E): if name.equals("content-encoding") { return false }
+      default: continue
+      }
+    }
+    return true
   }
 
   /// Finds where the query begins, once the target is whole.

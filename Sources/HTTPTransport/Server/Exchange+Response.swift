@@ -40,6 +40,44 @@ extension Exchange {
   /// the length only, and the statuses 204 and 304 neither.
   public func setBody(_ body: consuming [UInt8]) {
     responseBody = body
+    ownsResponseBody = false
+  }
+
+  /// Adds to the answer's body by copying into memory that is used again.
+  package func appendBody(_ bytes: UnsafeRawBufferPointer) {
+    if !ownsResponseBody {
+      ownsResponseBody = true
+      if !responseBody.isEmpty { responseBody = Array(responseBody) }
+    }
+    responseBody.append(contentsOf: bytes)
+  }
+
+  /// Adds a field whose name is not the transport's, and whose value has no control characters: both
+  /// are the caller's to know.
+  package func setHeader(_ name: StaticString, verbatim value: UnsafeRawBufferPointer) {
+    var field = ResponseField(name: name)
+    field.valueStart = responseBytes.append(value)
+    field.valueEnd = responseBytes.count
+    responseFields.append(field)
+  }
+
+  /// The same with a value that is never copied.
+  package func setHeader(_ name: StaticString, plain value: StaticString) {
+    var field = ResponseField(name: name)
+    field.staticValue = value.utf8Start
+    field.valueEnd = value.utf8CodeUnitCount
+    responseFields.append(field)
+  }
+
+  /// Adds a field with a number in quotes, such as an entity tag.
+  package func setHeader(_ name: StaticString, quoted number: UInt64) {
+    var field = ResponseField(name: name)
+    field.valueStart = responseBytes.count
+    responseBytes.append(0x22)
+    responseBytes.append(decimal: number)
+    responseBytes.append(0x22)
+    field.valueEnd = responseBytes.count
+    responseFields.append(field)
   }
 
   /// Answers with `application/problem+json` (RFC 9457). `code` is a stable word; `detail` tells
@@ -51,8 +89,9 @@ extension Exchange {
     responseFields.reset(keeping: 64)
     responseBytes.reset()
     setHeader("content-type", static: "application/problem+json")
-    responseBody = ProblemDocument.encode(
-      status: status, title: title, code: code, detail: detail, retryable: retryable)
+    setBody(
+      ProblemDocument.encode(
+        status: status, title: title, code: code, detail: detail, retryable: retryable))
   }
 
   /// The status that goes on the wire.

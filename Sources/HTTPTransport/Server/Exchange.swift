@@ -51,6 +51,8 @@ public final class Exchange {
   /// The status to answer with, 200 to 599; anything else is sent as 500.
   public var status = 200
   var responseBody: [UInt8] = []
+  /// The body's memory is this exchange's own, to be used again.
+  var ownsResponseBody = false
   let responseBytes = ByteArena()
   let responseFields = PlainList<ResponseField>(capacity: 8)
 

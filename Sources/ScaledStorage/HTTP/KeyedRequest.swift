@@ -16,11 +16,13 @@ package struct KeyedRequest {
   package let hops: Int
 
   package static let maximumHops = 4
-  private static let keyPrefix = Array("/kv/".utf8)
+  static let keyPrefix: StaticString = "/kv/"
 
   /// Whether the path is that of a key, and so no method's.
   package static func isKeyPath(_ exchange: Exchange) -> Bool {
-    exchange.path.starts(with: keyPrefix)
+    exchange.withTarget { path, _ in
+      path.count >= 4 && path[0] == 0x2F && path[1] == 0x6B && path[2] == 0x76 && path[3] == 0x2F
+    }
   }
 
   /// Reads a request for `/kv/KEY`.
@@ -31,7 +33,7 @@ package struct KeyedRequest {
     default: throw KeyedRequest.methodNotAllowed
     }
     let target = try KeyTarget(
-      path: exchange.path.dropFirst(KeyedRequest.keyPrefix.count), query: exchange.query)
+      path: exchange.path.dropFirst(KeyedRequest.keyPrefix.utf8CodeUnitCount), query: exchange.query)
     try self.init(
       .value(target), key: target.key, exchange: exchange,
       representation: Representation.ofAnswer(

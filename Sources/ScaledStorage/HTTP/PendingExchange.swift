@@ -7,9 +7,10 @@ package final class PendingExchange {
   private var exchange: Exchange?
   private var isAnswered = false
 
-  package init(_ exchange: Exchange, of server: HTTPServer) {
+  /// - Parameter isWaiting: the exchange's handler returned already.
+  package init(_ exchange: Exchange, of server: HTTPServer, isWaiting: Bool = false) {
     self.server = server
-    self.exchange = exchange
+    self.exchange = isWaiting ? nil : exchange
     token = exchange.token
   }
 

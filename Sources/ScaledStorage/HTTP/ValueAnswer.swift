@@ -1,7 +1,24 @@
 import Cluster
+import HTTPTransport
 
 /// What a request for `/kv/KEY` is answered.
 enum ValueAnswer {
+  /// A value, written straight to its exchange.
+  static func found(
+    _ version: Version, _ value: UnsafeRawBufferPointer, to exchange: Exchange
+  ) {
+    exchange.status = 200
+    exchange.setHeader("content-type", plain: "application/octet-stream")
+    exchange.setHeader("etag", quoted: version.rawValue)
+    exchange.appendBody(value)
+  }
+
+  /// What a PUT did, written straight to its exchange.
+  static func stored(_ version: Version, created: Bool, to exchange: Exchange) {
+    exchange.status = created ? 201 : 200
+    exchange.setHeader("etag", quoted: version.rawValue)
+  }
+
   /// - Throws: `Problem` 404 and 412.
   static func make(_ reply: KeyReply, ifNoneMatch: String?) throws(Problem) -> Answer {
     switch reply {
