@@ -51,9 +51,14 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var now: MonotonicTime
   /// When a request or a frame last arrived.
   var lastActivity: MonotonicTime
-  /// When the peer last took output that waited, or output began to wait. Acknowledgements and the
-  /// like do not count: a peer could ask for them and never take its answers.
+  /// Bytes of request bodies that are held.
+  var heldRequestBytes = 0
+  /// When the peer had last taken ``sendGoal`` bytes of what waited, or output began to wait.
+  /// Acknowledgements and the like do not count: a peer could ask for them and never take its
+  /// answers.
   var lastProgress: MonotonicTime
+  /// Bytes still to be taken for the next ``lastProgress``.
+  var sendGoal = 0
 
   init(
     _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
@@ -183,9 +188,18 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if exchange.phase == .answering {
       pendingResponseBytes -= exchange.responseBody.count - exchange.bodySent
     }
+    heldRequestBytes -= exchange.received
+    exchange.received = 0
     exchange.phase = .free
     server.refund(exchange)
     lastActivity = now
+  }
+
+  /// Whether the requests of this connection may hold `count` bytes more: its share of what is
+  /// free, and one body in any case.
+  func mayHold(_ count: Int) -> Bool {
+    let held = heldRequestBytes + count
+    return held <= server.limits.maxBodyBytes || held <= server.pendingShare
   }
 
   /// Hands a complete request to the application, or answers for it.
@@ -213,6 +227,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
     }
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
+    if pendingResponseBytes == 0, unsent.isEmpty { sendGoal = 0 }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
     pendingResponseBytes += exchange.responseBody.count - exchange.bodySent
     if !exchange.responseBody.isEmpty { server.chargeResponse(exchange) }
@@ -228,7 +243,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   func responseAdvanced(by count: Int) {
     pendingResponseBytes -= count
     sentBytes &+= count
-    if count > 0 { lastProgress = now }
+    progressed(by: count)
   }
 
   func find(stream: UInt32) -> Exchange? {

@@ -34,6 +34,7 @@ extension Exchange {
     progressDeadline = MonotonicTime(nanoseconds: .max)
     progressMark = 0
     awaitsReset = false
+    received = 0
     charged = 0
     bodySent = 0
     head.reset()
@@ -132,10 +133,12 @@ extension Exchange {
       rejection = .bodyTooLarge(server.limits.maxBodyBytes)
       return
     }
-    guard server.charge(self, bytes.count) else {
+    guard let connection, connection.mayHold(bytes.count), server.charge(self, bytes.count) else {
       rejection = .overloaded
       return
     }
+    received += bytes.count
+    connection.heldRequestBytes += bytes.count
     body.append(contentsOf: bytes)
     if body.count - progressMark >= server.limits.minBodyProgress {
       progressMark = body.count

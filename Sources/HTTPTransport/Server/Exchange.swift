@@ -76,6 +76,8 @@ public final class Exchange {
   var progressMark = 0
   /// The answer is sent, and the stream is reset when the deadline passes.
   var awaitsReset = false
+  /// Bytes of the request's body that its connection counts as held.
+  var received = 0
   /// Bytes that this exchange takes of the server's budget.
   var charged = 0
   /// Bytes of `responseBody` handed to the connection.

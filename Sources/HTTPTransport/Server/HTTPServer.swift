@@ -25,6 +25,8 @@ public final class HTTPServer {
   public private(set) var bufferedBytes = 0
   /// Open connections, those that are being refused or end included.
   public private(set) var connectionCount = 0
+  /// Open connections by the peer's address, loopback left out.
+  private var peerCounts: [SocketAddress: Int] = [:]
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
   var onDrained: (() -> Void)?
@@ -81,7 +83,7 @@ public final class HTTPServer {
   func admit(_ descriptor: consuming Descriptor, from peer: SocketAddress) {
     guard connectionCount < limits.maxConnections + HTTPServer.refusalCapacity else { return }
     Socket.disableDelay(descriptor.rawValue)
-    let isBeyondLimit = connectionCount >= limits.maxConnections
+    let isBeyondLimit = connectionCount >= limits.maxConnections || isCrowded(by: peer)
     let slot: UInt32
     if let reused = freeSlots.popLast() {
       slot = reused
@@ -99,6 +101,7 @@ public final class HTTPServer {
       return
     }
     connectionCount += 1
+    if !peer.isLoopback { peerCounts[peer.withoutPort, default: 0] += 1 }
     if isBeyondLimit { slots[index].connection?.refuse() }
   }
 
@@ -109,7 +112,17 @@ public final class HTTPServer {
     slots[index].generation &+= 1
     freeSlots.append(connection.slot)
     connectionCount -= 1
+    forget(connection.peer)
     if isDraining, connectionCount == 0 { finishDraining() }
+  }
+
+  private func isCrowded(by peer: SocketAddress) -> Bool {
+    !peer.isLoopback && peerCounts[peer.withoutPort, default: 0] >= limits.maxConnectionsPerAddress
+  }
+
+  private func forget(_ peer: SocketAddress) {
+    guard !peer.isLoopback, let count = peerCounts[peer.withoutPort] else { return }
+    peerCounts[peer.withoutPort] = count > 1 ? count - 1 : nil
   }
 
   func closeAll() {

@@ -2,6 +2,9 @@
 public struct ServerLimits: Sendable {
   /// Open connections. One more is answered 503 with `retry-after` and closed.
   public var maxConnections = 10_000
+  /// Open connections of one address, so that one peer does not take all; one more is refused
+  /// likewise. Loopback is exempt.
+  public var maxConnectionsPerAddress = 5_000
   /// Streams that one HTTP/2 connection may have open (SETTINGS_MAX_CONCURRENT_STREAMS). A stream
   /// beyond is refused with REFUSED_STREAM.
   public var maxConcurrentStreams = 256
@@ -18,7 +21,8 @@ public struct ServerLimits: Sendable {
   /// Bytes of a request's body; beyond it 413.
   public var maxBodyBytes = 2 * 1_048_576
   /// Bytes of request and response bodies held for all connections; beyond it new requests are
-  /// answered 503 with `retry-after`.
+  /// answered 503 with `retry-after`. The requests of one connection may hold its share of it, and
+  /// one body in any case.
   public var maxBufferedBytes = 256 * 1_048_576
   /// Bytes of answers that wait for one connection's peer to take them; beyond it, or beyond
   /// the connection's share of what is free of ``maxBufferedBytes``, that connection's new requests
@@ -45,8 +49,10 @@ public struct ServerLimits: Sendable {
   /// The time in which a body must advance by ``minBodyProgress`` bytes or end; else 408.
   public var bodyTimeout: Duration = .seconds(20)
   public var minBodyProgress = 1_024
-  /// How long a peer may take nothing of an answer that waits for it.
+  /// The time in which a peer must take ``minSendProgress`` bytes of the answers that wait for it,
+  /// or a thirty-second part when that is more; else the connection is closed.
   public var sendTimeout: Duration = .seconds(30)
+  public var minSendProgress = 4_096
   /// How long a connection may live without a request.
   public var idleTimeout: Duration = .seconds(120)
   /// How long a connection that the server ended is read, so that its peer sees the last answer
@@ -61,6 +67,7 @@ public struct ServerLimits: Sendable {
   var normalized: ServerLimits {
     var limits = self
     limits.maxConnections = clamp(maxConnections, 1, 1_000_000)
+    limits.maxConnectionsPerAddress = clamp(maxConnectionsPerAddress, 1, 1_000_000)
     limits.maxConcurrentStreams = clamp(maxConcurrentStreams, 1, 65_536)
     limits.maxPipelined = clamp(maxPipelined, 1, 1_024)
     limits.maxHeaderBytes = clamp(maxHeaderBytes, 256, 65_536)
@@ -75,6 +82,7 @@ public struct ServerLimits: Sendable {
     limits.streamWindow = clamp(streamWindow, 65_535, 0x7FFF_FFFF)
     limits.connectionWindow = clamp(connectionWindow, 65_535, 0x7FFF_FFFF)
     limits.minBodyProgress = clamp(minBodyProgress, 1, 1 << 30)
+    limits.minSendProgress = clamp(minSendProgress, 1, 1 << 30)
     limits.backlog = clamp(backlog, 1, 65_535)
     return limits
   }

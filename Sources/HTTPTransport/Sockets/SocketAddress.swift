@@ -11,6 +11,13 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   /// In host order. Port 0 asks the system for a free one.
   public var port: UInt16
 
+  /// The same address without the port.
+  var withoutPort: SocketAddress {
+    var address = self
+    address.port = 0
+    return address
+  }
+
   /// 127.0.0.1.
   public static func loopback(port: UInt16 = 0) -> SocketAddress {
     SocketAddress(ipv4: 0x7F00_0001, port: port)
