@@ -60,12 +60,17 @@ public final class NodeServer: RequestHandler {
     }
   }
 
+  /// Requests for keys; neither the cluster's control nor its health checks.
+  public func isSheddable(_ exchange: Exchange) -> Bool {
+    KeyedRequest.isKeyPath(exchange) || manager.application.methods[exchange.methodName] != nil
+  }
+
   private func route(_ exchange: Exchange, isKey: Bool) throws(Problem) -> Disposition {
     try ContentCoding.refuse(exchange, except: "/handle_event")
     if isKey {
       return try run(KeyedRequest(value: exchange), exchange)
     }
-    let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
+    let name = exchange.methodName
     if let method = manager.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }

@@ -188,6 +188,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if exchange.phase == .answering {
       pendingResponseBytes -= exchange.responseBody.count - exchange.bodySent
     }
+    if exchange.phase == .awaiting { server.waitingCount -= 1 }
     heldRequestBytes -= exchange.received
     exchange.received = 0
     exchange.phase = .free
@@ -204,6 +205,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Hands a complete request to the application, or answers for it.
   func dispatch(_ exchange: Exchange) {
+    if exchange.rejection == nil, server.sheds(exchange) { exchange.rejection = .busy }
     if let rejection = exchange.rejection {
       rejection.fill(exchange)
       exchange.phase = .answering
@@ -215,7 +217,9 @@ final class Connection: ReadinessHandler, TurnFlushable {
     case .done:
       exchange.finish()
     case .later:
-      if exchange.phase == .handling { exchange.phase = .awaiting }
+      guard exchange.phase == .handling else { return }
+      exchange.phase = .awaiting
+      server.waitingCount += 1
     }
   }
 

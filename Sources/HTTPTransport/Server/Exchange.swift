@@ -146,6 +146,7 @@ public final class Exchange {
   /// answered already.
   public func finish() {
     guard phase == .awaiting || phase == .handling, let connection else { return }
+    if phase == .awaiting { connection.server.waitingCount -= 1 }
     phase = .answering
     connection.answer(self)
   }

@@ -23,9 +23,12 @@ public final class HTTPServer {
   private var pool: [Exchange] = []
   /// Bytes of bodies held for all connections.
   public private(set) var bufferedBytes = 0
+  /// Requests that the application has and that are not answered.
+  var waitingCount = 0
+  private var shedder: LoadShedder
   /// Open connections, those that are being refused or end included.
   public private(set) var connectionCount = 0
-  /// Open connections by the peer's address, loopback left out.
+  /// Open connections by the peer's network, loopback left out.
   private var peerCounts: [SocketAddress: Int] = [:]
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
@@ -48,6 +51,8 @@ public final class HTTPServer {
     self.limits = limits.normalized
     self.handler = handler
     http2Options = HTTP2Options()
+    shedder = LoadShedder(
+      target: self.limits.overloadTarget, interval: self.limits.overloadInterval)
   }
 
   deinit {
@@ -101,7 +106,7 @@ public final class HTTPServer {
       return
     }
     connectionCount += 1
-    if !peer.isLoopback { peerCounts[peer.withoutPort, default: 0] += 1 }
+    if !peer.isLoopback { peerCounts[peer.network, default: 0] += 1 }
     if isBeyondLimit { slots[index].connection?.refuse() }
   }
 
@@ -117,12 +122,12 @@ public final class HTTPServer {
   }
 
   private func isCrowded(by peer: SocketAddress) -> Bool {
-    !peer.isLoopback && peerCounts[peer.withoutPort, default: 0] >= limits.maxConnectionsPerAddress
+    !peer.isLoopback && peerCounts[peer.network, default: 0] >= limits.maxConnectionsPerAddress
   }
 
   private func forget(_ peer: SocketAddress) {
-    guard !peer.isLoopback, let count = peerCounts[peer.withoutPort] else { return }
-    peerCounts[peer.withoutPort] = count > 1 ? count - 1 : nil
+    guard !peer.isLoopback, let count = peerCounts[peer.network] else { return }
+    peerCounts[peer.network] = count > 1 ? count - 1 : nil
   }
 
   func closeAll() {
@@ -133,6 +138,25 @@ public final class HTTPServer {
     if let drainTimer { loop.cancel(drainTimer) }
     sweepTimer = nil
     drainTimer = nil
+  }
+
+  // MARK: Overload
+
+  /// Whether a new request is refused so that those before it are answered in time.
+  @inline(__always)
+  func sheds(_ exchange: Exchange) -> Bool {
+    if shedder.turn != loop.turnCount {
+      shedder.begin(turn: loop.turnCount, wait: loop.inputWait, now: loop.now)
+    }
+    guard shedder.isShedding || waitingCount >= limits.maxWaiting else { return false }
+    return shedsNow(exchange)
+  }
+
+  @inline(never)
+  private func shedsNow(_ exchange: Exchange) -> Bool {
+    guard handler.isSheddable(exchange) else { return false }
+    return waitingCount >= limits.maxWaiting
+      || shedder.refuses(wait: MonotonicTime.current() - loop.inputSince)
   }
 
   // MARK: Exchanges and the budget of bytes

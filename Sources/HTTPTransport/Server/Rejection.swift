@@ -66,6 +66,11 @@ struct Rejection {
     detail: "The server holds as much data as it may; repeat the request in a second.",
     retryable: true, retryAfter: true)
 
+  static let busy = Rejection(
+    status: 503, code: "overloaded",
+    detail: "The server has more to do than it can in time; repeat the request in a second.",
+    retryable: true, retryAfter: true)
+
   static let pendingResponses = Rejection(
     status: 503, code: "responses_pending",
     detail: "Too many answers wait on this connection; read them before asking for more.",

@@ -41,6 +41,14 @@ public struct ServerLimits: Sendable {
   /// CONTINUATION frames of one header block; beyond it the connection is ended with
   /// ENHANCE_YOUR_CALM (CVE-2024-27316). At most 8, which is what nghttp2 allows.
   public var maxContinuations = 8
+  /// Requests that the application has taken and not answered; beyond it new ones are answered 503
+  /// with `retry-after`.
+  public var maxWaiting = 16_384
+  /// How long requests may wait for the loop. When each turn of one ``overloadInterval`` began
+  /// later than that, a growing part of new requests is answered 503 with `retry-after`, until the
+  /// wait is shorter again (after CoDel, RFC 8289).
+  public var overloadTarget: Duration = .milliseconds(100)
+  public var overloadInterval: Duration = .milliseconds(500)
   /// HTTP/2's flow-control windows, in bytes, at most 2³¹-1.
   public var streamWindow = 262_144
   public var connectionWindow = 1_048_576
@@ -82,6 +90,7 @@ public struct ServerLimits: Sendable {
     limits.streamWindow = clamp(streamWindow, 65_535, 0x7FFF_FFFF)
     limits.connectionWindow = clamp(connectionWindow, 65_535, 0x7FFF_FFFF)
     limits.minBodyProgress = clamp(minBodyProgress, 1, 1 << 30)
+    limits.maxWaiting = clamp(maxWaiting, 1, 1_000_000_000)
     limits.minSendProgress = clamp(minSendProgress, 1, 1 << 30)
     limits.backlog = clamp(backlog, 1, 65_535)
     return limits

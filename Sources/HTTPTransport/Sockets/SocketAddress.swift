@@ -11,11 +11,13 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   /// In host order. Port 0 asks the system for a free one.
   public var port: UInt16
 
-  /// The same address without the port.
-  var withoutPort: SocketAddress {
-    var address = self
-    address.port = 0
-    return address
+  /// What one peer can choose freely left out: the port, and of an IPv6 address all but its network
+  /// of 64 bits.
+  var network: SocketAddress {
+    var network = self
+    network.port = 0
+    if isIPv6, high != 0 { network.low = 0 }
+    return network
   }
 
   /// 127.0.0.1.
