@@ -280,13 +280,13 @@ final class HTTP1Driver {
       exchange.headSent += output.append(exchange.head[exchange.headSent..<exchange.head.count])
       guard exchange.headSent == exchange.head.count else { return false }
     }
-    guard exchange.bodySent < exchange.responseBody.count else { return true }
-    let count = exchange.responseBody.withUnsafeBytes { body in
+    guard exchange.bodySent < exchange.responseCount else { return true }
+    let count = exchange.withResponseBody { body in
       output.append(UnsafeRawBufferPointer(rebasing: body[exchange.bodySent...]))
     }
     exchange.bodySent += count
     connection.responseAdvanced(by: count)
-    return exchange.bodySent == exchange.responseBody.count
+    return exchange.bodySent == exchange.responseCount
   }
 
   /// Whether the last answer was handed over.

@@ -47,7 +47,7 @@ final class HTTP1Parser {
     if isChunked, exchange.headersComplete, sink.rejection == nil, count > sink.checked {
       sink.rejection = sink.framing.check(
         UnsafeRawBufferPointer(rebasing: bytes[sink.checked..<count]),
-        bodyCount: exchange.body.count)
+        bodyCount: exchange.bodyCount)
     }
     framing = sink.framing
     let error = http_errno(parser.pointee.http_errno)
@@ -79,8 +79,7 @@ final class HTTP1Parser {
     http_parser_settings_init(settings)
     settings.pointee.on_url = { parser, at, count in
       HTTP1Parser.with(parser) { sink in
-        sink.pointee.exchange.target.append(
-          contentsOf: UnsafeRawBufferPointer(start: at, count: count))
+        sink.pointee.exchange.target.append(UnsafeRawBufferPointer(start: at, count: count))
         return 0
       }
     }
@@ -127,7 +126,7 @@ final class HTTP1Parser {
       sink.pointee.rejection = sink.pointee.framing.check(
         UnsafeRawBufferPointer(
           start: base.advanced(by: sink.pointee.checked), count: offset - sink.pointee.checked),
-        bodyCount: sink.pointee.exchange.body.count)
+        bodyCount: sink.pointee.exchange.bodyCount)
     }
     sink.pointee.framing.skipBody()
     sink.pointee.checked = offset + bytes.count

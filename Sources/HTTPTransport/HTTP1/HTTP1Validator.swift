@@ -34,13 +34,14 @@ struct HTTP1Validator {
     guard exchange.target.count <= limits.maxTargetBytes else {
       return .targetTooLong(limits.maxTargetBytes)
     }
-    guard exchange.target.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+    guard exchange.target.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       return .malformed("The target has bytes outside ASCII; percent-encode them.")
     }
-    guard !exchange.target.contains(0x23) else {
+    guard !exchange.target.bytes.contains(0x23) else {
       return .malformed("The target contains a fragment; leave out '#' and what follows.")
     }
-    if exchange.target.first != 0x2F, !(exchange.target == [0x2A] && exchange.method == .options) {
+    let isAsterisk = exchange.target.bytes.equals("*") && exchange.method == .options
+    if exchange.target.bytes.first != 0x2F, !isAsterisk {
       guard takeAuthority(exchange) else {
         return .malformed("The target must start with '/' or be an absolute http URI.")
       }
@@ -51,7 +52,7 @@ struct HTTP1Validator {
 
   /// The authority of an absolute target counts, and `host` does not (RFC 9112 section 3.2.2).
   private func takeAuthority(_ exchange: Exchange) -> Bool {
-    let target = exchange.target
+    let target = Array(exchange.target.bytes)
     guard
       let scheme = ["http://", "https://"].first(where: { scheme in
         target.count > scheme.utf8.count
@@ -61,8 +62,9 @@ struct HTTP1Validator {
     let start = scheme.utf8.count
     let end = target[start...].firstIndex { $0 == 0x2F || $0 == 0x3F } ?? target.count
     guard end > start, !target[start..<end].contains(0x40) else { return false }
-    exchange.target.removeSubrange(..<end)
-    if exchange.target.first != 0x2F { exchange.target.insert(0x2F, at: 0) }
+    exchange.target.reset()
+    if end == target.count || target[end] != 0x2F { exchange.target.append("/") }
+    target[end...].withUnsafeBytes { _ = exchange.target.append($0) }
     guard
       let index = exchange.requestFields.elements.firstIndex(where: {
         exchange.requestBytes[$0.nameStart..<$0.nameEnd].equals("host")

@@ -76,7 +76,7 @@ extension HTTP2Driver {
         exchange.rejection = .targetTooLong(limit)
         return
       }
-      exchange.target.append(contentsOf: value)
+      exchange.target.append(value)
       exchange.indexTarget()
     } else if name.equals(":method") {
       exchange.method = HTTPMethod(bytes: value)
@@ -196,17 +196,17 @@ extension HTTP2Driver {
 
   func streamClosed(_ stream: Int32) {
     guard let pointer = nghttp2_session_get_stream_user_data(session, stream) else { return }
-    nghttp2_session_set_stream_user_data(session, stream, nil)
     if current?.toOpaque() == pointer { current = nil }
     Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { exchange in
       if exchange.phase == .receiving { incomplete -= 1 }
       if exchange.awaitsReset { lateResets -= 1 }
       if held === exchange { held = nil }
-      // Kept before it is detached: the connection's list held it.
-      let isQueued = exchange.submittedEpoch == epoch
-      retired.append(exchange)
       connection.detach(exchange)
-      if !isQueued, let last = retired.popLast() { connection.server.give(last) }
+      if exchange.submittedEpoch == epoch {
+        retired.prepend(exchange)
+      } else {
+        connection.server.give(exchange)
+      }
     }
   }
 

@@ -12,7 +12,7 @@ extension HTTP2Driver {
     let scratch = server.fieldScratch
     let statusStart = exchange.responseBytes.append(decimal: exchange.validStatus)
     let statusEnd = exchange.responseBytes.count
-    let lengthStart = exchange.responseBytes.append(decimal: exchange.responseBody.count)
+    let lengthStart = exchange.responseBytes.append(decimal: exchange.responseCount)
     let lengthEnd = exchange.responseBytes.count
     scratch.begin(capacity: exchange.responseFields.count + 3)
     scratch.add(":status", exchange.responseBytes[statusStart..<statusEnd])
@@ -47,8 +47,8 @@ extension HTTP2Driver {
   }
 
   func sweepLateResets(now: MonotonicTime) {
-    for exchange in connection.exchanges where exchange.awaitsReset {
-      guard now >= exchange.progressDeadline else { continue }
+    connection.exchanges.forEach { exchange in
+      guard exchange.awaitsReset, now >= exchange.progressDeadline else { return }
       exchange.awaitsReset = false
       lateResets -= 1
       nghttp2_submit_rst_stream(
@@ -68,15 +68,14 @@ extension HTTP2Driver {
     _ exchange: Exchange, into buffer: UnsafeMutableRawBufferPointer,
     _ flags: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    let amount = min(buffer.count, exchange.responseBody.count - exchange.bodySent)
-    exchange.responseBody.withUnsafeBytes { body in
-      buffer.copyMemory(
-        from: UnsafeRawBufferPointer(
-          rebasing: body[exchange.bodySent..<exchange.bodySent + amount]))
+    let start = exchange.bodySent
+    let amount = min(buffer.count, exchange.responseCount - start)
+    exchange.withResponseBody { body in
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: body[start..<start + amount]))
     }
-    exchange.bodySent += amount
+    exchange.bodySent = start + amount
     connection.responseAdvanced(by: amount)
-    if exchange.bodySent == exchange.responseBody.count {
+    if exchange.bodySent == exchange.responseCount {
       flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
       if !exchange.requestComplete { resetLater(exchange) }
     }
@@ -106,7 +105,7 @@ extension HTTP2Driver {
   }
 
   func releaseRetired() {
-    while let exchange = retired.popLast() { connection.server.give(exchange) }
+    while let exchange = retired.popFirst() { connection.server.give(exchange) }
   }
 
   /// Whether nothing more is to be sent or read.

@@ -22,7 +22,7 @@ final class HTTP2Driver {
   /// Counts the times at which nghttp2's queue was empty.
   var epoch: UInt64 = 1
   /// Closed exchanges whose fields may still be queued in nghttp2.
-  var retired: [Exchange] = []
+  let retired = ExchangeList()
   /// Output that did not fit into the write buffer, and what precedes nghttp2's own.
   let spill = ByteArena()
   var resets = 0
@@ -158,8 +158,10 @@ final class HTTP2Driver {
   }
 
   private func sweepIncomplete(now: MonotonicTime) {
-    for exchange in connection.exchanges where exchange.phase == .receiving {
-      guard now >= exchange.progressDeadline else { continue }
+    connection.exchanges.forEach { exchange in
+      guard exchange.phase == .receiving, now >= exchange.progressDeadline, !isEnding else {
+        return
+      }
       guard exchange.headersComplete else {
         // No answer can be given amid a header block: the compression state would be lost.
         end(NGHTTP2_ENHANCE_YOUR_CALM)

@@ -34,7 +34,7 @@ extension Connection {
 
   private func releaseExchanges() {
     if case .http2(let driver) = driver { driver.abandon() }
-    while let exchange = exchanges.last {
+    while let exchange = exchanges.first {
       detach(exchange)
       server.give(exchange)
     }

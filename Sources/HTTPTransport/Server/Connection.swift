@@ -42,7 +42,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var inputEnded = false
 
   /// Every exchange of this connection.
-  var exchanges: [Exchange] = []
+  let exchanges = ExchangeList()
   /// Answers' bytes that the peer has not taken yet.
   var pendingResponseBytes = 0
   /// Answers' bytes that were handed to the output.
@@ -170,23 +170,16 @@ final class Connection: ReadinessHandler, TurnFlushable {
   func open(stream: UInt32, version: HTTPVersion) -> Exchange {
     let exchange = server.takeExchange()
     exchange.begin(on: self, stream: stream, version: version)
-    exchange.openIndex = exchanges.count
-    exchanges.append(exchange)
+    exchanges.prepend(exchange)
     return exchange
   }
 
   /// Detaches an exchange: its token is stale from here on.
   func detach(_ exchange: Exchange) {
-    let index = exchange.openIndex
-    guard index < exchanges.count, exchanges[index] === exchange else { return }
-    let last = exchanges.count - 1
-    if index != last {
-      exchanges[index] = exchanges[last]
-      exchanges[index].openIndex = index
-    }
-    exchanges.removeLast()
+    guard exchange.phase != .free else { return }
+    exchanges.remove(exchange)
     if exchange.phase == .answering {
-      pendingResponseBytes -= exchange.responseBody.count - exchange.bodySent
+      pendingResponseBytes -= exchange.responseCount - exchange.bodySent
     }
     if exchange.phase == .awaiting { server.waitingCount -= 1 }
     heldRequestBytes -= exchange.received
@@ -226,15 +219,15 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// Queues the answer that is in the exchange.
   func answer(_ exchange: Exchange) {
     if exchange.sendsBody,
-      !server.hasRoom(forAnswer: exchange.responseBody.count, pending: pendingResponseBytes)
+      !server.hasRoom(forAnswer: exchange.responseCount, pending: pendingResponseBytes)
     {
       Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
     }
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if pendingResponseBytes == 0, unsent.isEmpty { sendGoal = 0 }
-    if !exchange.sendsBody { exchange.bodySent = exchange.responseBody.count }
-    pendingResponseBytes += exchange.responseBody.count - exchange.bodySent
-    if !exchange.responseBody.isEmpty { server.chargeResponse(exchange) }
+    if !exchange.sendsBody { exchange.bodySent = exchange.responseCount }
+    pendingResponseBytes += exchange.responseCount - exchange.bodySent
+    if exchange.responseCount > 0 { server.chargeResponse(exchange) }
     switch driver {
     case .undetermined: break
     case .http1(let driver): driver.submit(exchange)

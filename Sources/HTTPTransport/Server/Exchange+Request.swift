@@ -7,23 +7,24 @@ extension Exchange {
     phase = .receiving
   }
 
+  /// Bytes of memory that are kept for the next body.
+  private static let keptBody = 16_384
+
   /// Forgets everything and keeps modest buffers.
   func recycle() {
     phase = .free
     connection = nil
     method = .get
     status = 200
-    // Assigning what is empty already would cost a check of exclusive access each.
-    if !body.isEmpty { body.removeAll(keepingCapacity: body.capacity <= 65_536) }
-    target.removeAll(keepingCapacity: true)
+    requestBody.reset(keeping: Exchange.keptBody)
+    target.reset()
     queryStart = nil
     requestBytes.reset()
     requestFields.reset(keeping: 64)
-    if ownsResponseBody {
-      responseBody.removeAll(keepingCapacity: responseBody.capacity <= 65_536)
-    } else if !responseBody.isEmpty {
-      responseBody = []
-    }
+    // Assigning what is empty already would cost a check of exclusive access.
+    if !givenBody.isEmpty { givenBody = [] }
+    responseArena.reset(keeping: Exchange.keptBody)
+    responseCount = 0
     responseBytes.reset()
     responseFields.reset(keeping: 64)
     if rejection != nil { rejection = nil }
@@ -75,9 +76,12 @@ extension Exchange {
       FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
   }
 
+  /// Bytes of the request's body.
+  package var bodyCount: Int { requestBody.count }
+
   /// Hands the request's body to `read` without copying it.
   package func withBody<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
-    body.withUnsafeBytes(read)
+    read(requestBody.bytes)
   }
 
   /// Hands the target before the `?`, still percent-encoded, to `read` without copying it; the query
@@ -85,15 +89,10 @@ extension Exchange {
   package func withTarget<Result>(
     _ read: (_ path: UnsafeRawBufferPointer, _ query: UnsafeRawBufferPointer) -> Result
   ) -> Result {
-    let queryStart = queryStart
-    return target.withUnsafeBytes { target in
-      guard let queryStart else {
-        return read(target, UnsafeRawBufferPointer(start: nil, count: 0))
-      }
-      return read(
-        UnsafeRawBufferPointer(rebasing: target[..<(queryStart - 1)]),
-        UnsafeRawBufferPointer(rebasing: target[queryStart...]))
+    guard let queryStart else {
+      return read(target.bytes, UnsafeRawBufferPointer(start: nil, count: 0))
     }
+    return read(target[0..<queryStart - 1], target[queryStart..<target.count])
   }
 
   /// Whether no field of the request changes what a plain answer would be: no condition, no content
@@ -113,7 +112,7 @@ extension Exchange {
 
   /// Finds where the query begins, once the target is whole.
   func indexTarget() {
-    queryStart = target.firstIndex(of: 0x3F).map { $0 + 1 }
+    queryStart = target.bytes.firstIndex(of: 0x3F).map { $0 + 1 }
   }
 
   /// How many fields have this lower-case name.
@@ -129,7 +128,7 @@ extension Exchange {
   /// Appends a piece of the body, or sets the reason why it is refused.
   func receive(_ bytes: UnsafeRawBufferPointer, server: HTTPServer) {
     guard rejection == nil else { return }
-    guard bytes.count <= server.limits.maxBodyBytes - body.count else {
+    guard bytes.count <= server.limits.maxBodyBytes - requestBody.count else {
       rejection = .bodyTooLarge(server.limits.maxBodyBytes)
       return
     }
@@ -139,9 +138,9 @@ extension Exchange {
     }
     received += bytes.count
     connection.heldRequestBytes += bytes.count
-    body.append(contentsOf: bytes)
-    if body.count - progressMark >= server.limits.minBodyProgress {
-      progressMark = body.count
+    requestBody.append(bytes)
+    if requestBody.count - progressMark >= server.limits.minBodyProgress {
+      progressMark = requestBody.count
       progressDeadline = server.loop.now + server.limits.bodyTimeout
     }
   }

@@ -39,17 +39,23 @@ extension Exchange {
   /// The answer's body. It is sent straight from this array, with its length; a HEAD request gets
   /// the length only, and the statuses 204 and 304 neither.
   public func setBody(_ body: consuming [UInt8]) {
-    responseBody = body
-    ownsResponseBody = false
+    givenBody = body
+    responseArena.reset()
+    responseCount = givenBody.count
   }
 
   /// Adds to the answer's body by copying into memory that is used again.
   package func appendBody(_ bytes: UnsafeRawBufferPointer) {
-    if !ownsResponseBody {
-      ownsResponseBody = true
-      if !responseBody.isEmpty { responseBody = Array(responseBody) }
+    if !givenBody.isEmpty {
+      givenBody.withUnsafeBytes { _ = responseArena.append($0) }
+      givenBody = []
     }
-    responseBody.append(contentsOf: bytes)
+    responseArena.append(bytes)
+    responseCount = responseArena.count
+  }
+
+  func withResponseBody<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
+    givenBody.isEmpty ? read(responseArena.bytes) : givenBody.withUnsafeBytes(read)
   }
 
   /// Adds a field whose name is not the transport's, and whose value has no control characters: both
@@ -99,7 +105,7 @@ extension Exchange {
 
   /// Whether the answer has a body on the wire.
   var sendsBody: Bool {
-    !responseBody.isEmpty && method != .head && status != 204 && status != 304
+    responseCount > 0 && method != .head && status != 204 && status != 304
   }
 
   /// Whether the answer tells the length of its body. A 304 would have to tell the length of what

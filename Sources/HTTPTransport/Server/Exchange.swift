@@ -37,11 +37,12 @@ public final class Exchange {
 
   public internal(set) var method = HTTPMethod.get
   public internal(set) var version = HTTPVersion.http1
-  /// The request's body, empty when it had none.
-  public internal(set) var body: [UInt8] = []
+  /// The request's body, empty when it had none. A copy: O(size).
+  public var body: [UInt8] { Array(requestBody.bytes) }
+  let requestBody = ByteArena()
 
   /// The raw target, such as `/kv/a%20b?ttl=5`.
-  var target: [UInt8] = []
+  let target = ByteArena()
   var queryStart: Int?
   let requestBytes = ByteArena()
   let requestFields = PlainList<FieldRange>(capacity: 16)
@@ -50,9 +51,11 @@ public final class Exchange {
 
   /// The status to answer with, 200 to 599; anything else is sent as 500.
   public var status = 200
-  var responseBody: [UInt8] = []
-  /// The body's memory is this exchange's own, to be used again.
-  var ownsResponseBody = false
+  /// The body as the handler gave it; empty when it was written to ``responseArena``.
+  var givenBody: [UInt8] = []
+  let responseArena = ByteArena()
+  /// Bytes of the answer's body.
+  var responseCount = 0
   let responseBytes = ByteArena()
   let responseFields = PlainList<ResponseField>(capacity: 8)
 
@@ -64,8 +67,9 @@ public final class Exchange {
   unowned(unsafe) var connection: Connection?
   /// HTTP/2's stream id, or the request's number on an HTTP/1.1 connection.
   var stream: UInt32 = 0
-  /// Where the connection keeps this exchange.
-  var openIndex = 0
+  /// The neighbours in the list that this exchange is in.
+  var previous: Unmanaged<Exchange>?
+  var next: Unmanaged<Exchange>?
   /// Why the transport answers by itself.
   var rejection: Rejection?
   var headersComplete = false
@@ -80,7 +84,7 @@ public final class Exchange {
   var received = 0
   /// Bytes that this exchange takes of the server's budget.
   var charged = 0
-  /// Bytes of `responseBody` handed to the connection.
+  /// Bytes of the answer's body handed to the connection.
   var bodySent = 0
   /// The HTTP/1.1 head, and how much of it was handed over.
   let head = ByteArena()
@@ -101,13 +105,13 @@ public final class Exchange {
   public var peer: SocketAddress { connection?.peer ?? SocketAddress(ipv4: 0, port: 0) }
 
   /// The target before the `?`, still percent-encoded. It starts with `/`, or is `*`.
-  public var path: ArraySlice<UInt8> { target[..<(queryStart.map { $0 - 1 } ?? target.count)] }
+  public var path: ArraySlice<UInt8> { withTarget { path, _ in Array(path)[...] } }
 
   /// The target after the first `?`, still percent-encoded; empty without one.
-  public var query: ArraySlice<UInt8> { queryStart.map { target[$0...] } ?? [] }
+  public var query: ArraySlice<UInt8> { withTarget { _, query in Array(query)[...] } }
 
   /// The whole target, still percent-encoded.
-  public var rawTarget: [UInt8] { target }
+  public var rawTarget: [UInt8] { Array(target.bytes) }
 
   /// The first value of a field, nil when it is absent. `name` is lower-case; HTTP/2's
   /// `:authority` is found as `host`.

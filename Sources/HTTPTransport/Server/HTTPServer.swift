@@ -20,7 +20,7 @@ public final class HTTPServer {
   var slots: [Slot] = []
   private var freeSlots: [UInt32] = []
   var listeners: [Listener] = []
-  private var pool: [Exchange] = []
+  private let pool = ExchangeList()
   /// Bytes of bodies held for all connections.
   public private(set) var bufferedBytes = 0
   /// Requests that the application has and that are not answered.
@@ -161,15 +161,17 @@ public final class HTTPServer {
 
   // MARK: Exchanges and the budget of bytes
 
-  func takeExchange() -> Exchange { pool.popLast() ?? Exchange() }
+  func takeExchange() -> Exchange { pool.popFirst() ?? ExchangeList.make() }
 
+  /// Takes an exchange that is in no list and of no more use.
   func give(_ exchange: Exchange) {
     guard pool.count < HTTPServer.poolCapacity else {
       exchange.connection = nil
+      ExchangeList.drop(exchange)
       return
     }
     exchange.recycle()
-    pool.append(exchange)
+    pool.prepend(exchange)
   }
 
   /// Whether new requests can be taken.
@@ -204,8 +206,8 @@ public final class HTTPServer {
 
   /// Takes the bytes of an answer, which exists already; ``hasRoom(forAnswer:pending:)`` was asked.
   func chargeResponse(_ exchange: Exchange) {
-    bufferedBytes += exchange.responseBody.count
-    exchange.charged += exchange.responseBody.count
+    bufferedBytes += exchange.responseCount
+    exchange.charged += exchange.responseCount
   }
 
   func refund(_ exchange: Exchange) {
