@@ -57,7 +57,7 @@ final class ClusterService {
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
       maximumValueBytes: settings.maxValueBytes, loop: process.loop,
-      limits: ServiceProcess.limits(maxValueBytes: settings.maxValueBytes))
+      limits: settings.serverLimits)
   }
 
   private static func launcherSettings(
@@ -74,6 +74,7 @@ final class ClusterService {
         "--handover-compression", settings.handoverCompression.rawValue,
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
+    if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
     launcher.environment = ProcessInfo.processInfo.environment

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPTransport
 import Logging
 import RocksDBStorage
 import ScaledStorage
@@ -42,10 +43,13 @@ struct ServiceOptions: ParsableArguments {
   @Flag(help: "Listen in plain text on addresses that other machines reach.")
   var allowPlaintext = false
 
-  static let names = [
-    "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
-    "handover-rate", "handover-compression", "allow-plaintext",
-  ]
+  @OptionGroup var limits: LimitOptions
+
+  static let names =
+    [
+      "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
+      "handover-rate", "handover-compression", "allow-plaintext",
+    ] + LimitOptions.names
 }
 
 /// The settings that are in force.
@@ -60,6 +64,9 @@ struct ServiceSettings {
   var handoverCompression: Switch
   var logLevel: Logger.Level
   var allowPlaintext: Bool
+  /// The text of the limits that differ from the usual, and all limits.
+  var limits: String?
+  var serverLimits: ServerLimits
 
   static let largestValue = 16 << 20
   /// A slower copy would look like one that stalls.
@@ -90,6 +97,9 @@ struct ServiceSettings {
         message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
           + "\(ServiceSettings.largestValue)")
     }
+    serverLimits = ServiceProcess.limits(maxValueBytes: maxValueBytes)
+    limits = try configuration.optional("limits", flag: options.limits.limits)
+    if let limits { try LimitOptions.apply(limits, to: &serverLimits) }
     // Last, so that wrong settings leave nothing behind.
     let path = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
     let credential = try configuration.optional("credential-file", flag: options.credentialFile)

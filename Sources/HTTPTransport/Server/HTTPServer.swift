@@ -25,7 +25,7 @@ public final class HTTPServer {
   public private(set) var bufferedBytes = 0
   /// Requests that the application has and that are not answered.
   var waitingCount = 0
-  private var shedder: LoadShedder
+  var shedder: LoadShedder
   /// Open connections, those that are being refused or end included.
   public private(set) var connectionCount = 0
   /// Open connections by the peer's network, loopback left out.

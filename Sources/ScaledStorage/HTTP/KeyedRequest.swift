@@ -33,7 +33,8 @@ package struct KeyedRequest {
     default: throw KeyedRequest.methodNotAllowed
     }
     let target = try KeyTarget(
-      path: exchange.path.dropFirst(KeyedRequest.keyPrefix.utf8CodeUnitCount), query: exchange.query)
+      path: exchange.path.dropFirst(KeyedRequest.keyPrefix.utf8CodeUnitCount), query: exchange.query
+    )
     try self.init(
       .value(target), key: target.key, exchange: exchange,
       representation: Representation.ofAnswer(
