@@ -53,7 +53,7 @@ struct LoadShedder {
     nextStep = now + step
   }
 
-  /// Whether the next request, which has waited for `wait`, is refused; spreads the refusals evenly.
+  /// Whether the next request, which has waited for `wait`, is refused. Refusals are spread evenly.
   mutating func refuses(wait: Duration) -> Bool {
     guard isShedding else { return false }
     if wait > target * LoadShedder.excess { return true }
