@@ -99,9 +99,9 @@ public struct ClusterMap: Hashable, Sendable {
     return slots[slot]
   }
 
-  /// The member that owns the keys of this hash; nil on an empty ring. Without allocation.
-  package func owner(ofHash hash: UInt64) -> Principal? {
-    guard let slot = ring.ownerIndex(ofHash: hash), slots.indices.contains(slot) else { return nil }
+  /// The member that owns `key`; nil on an empty ring. Without allocation.
+  package func owner(of key: UnsafeRawBufferPointer) -> Principal? {
+    guard let slot = ring.ownerIndex(of: key), slots.indices.contains(slot) else { return nil }
     return slots[slot]
   }
 
@@ -140,4 +140,15 @@ public struct ClusterMap: Hashable, Sendable {
     let digits = String(ring.digest, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
+}
+
+/// A map that many requests ask: by reference, since a copy would count a reference for each of its
+/// parts.
+final class SharedMap: Sendable {
+  let map: ClusterMap
+
+  init(_ map: ClusterMap) { self.map = map }
+
+  func owner(of key: UnsafeRawBufferPointer) -> Principal? { map.owner(of: key) }
+  var epoch: UInt64 { map.ring.epoch }
 }

@@ -240,9 +240,10 @@ extension NodeMachine {
     guard handover?.isOutgoing == true, let identity, let map, let next = handover?.next else {
       return
     }
-    for touch in turn.touched
-    where map.owner(ofHash: touch.hash) == identity && next.owner(ofHash: touch.hash) != identity {
-      handover?.markDirty(turn.key(of: touch), touch.version)
+    for touch in turn.touched {
+      let key = turn.key(of: touch)
+      guard map.owner(of: key) == identity, next.owner(of: key) != identity else { continue }
+      handover?.markDirty(key, touch.version)
     }
   }
 

@@ -1,14 +1,9 @@
-import Placement
 import Storage
 
 /// Where a record is found: among the writes that are not durable yet, in the cache, in the store.
 extension NodeMachine {
-  /// A key with the hash by which the ring places it, and the tables here find it: the same in
-  /// every ring of a cluster.
   @inline(__always)
-  package func hashed(_ key: UnsafeRawBufferPointer) -> HashedKey {
-    HashedKey(key, hash: map?.ring.hash(of: key) ?? 0)
-  }
+  func hashed(_ key: UnsafeRawBufferPointer) -> HashedKey { HashedKey(key, seed: tableSeed) }
 
   // MARK: - What is not durable yet
 
@@ -63,9 +58,17 @@ extension NodeMachine {
       let write = pendingWrite(key)
       let isLast = write?.sequence == turn.sequence
       if let write, isLast { pending.remove(write) }
-      guard isLast, failure == nil, !touch.record.isEmpty else { return cache.remove(key) }
+      guard isLast, failure == nil, !touch.record.isEmpty, mayCache(bytes) else {
+        return cache.remove(key)
+      }
       turn.batch.withBytes(at: touch.record) { cache.put(key, $0) }
     }
+  }
+
+  /// Only keys of this node are cached: while no handover is under way, what is found there needs
+  /// no look at the ring. When the ring changes, the cache starts anew.
+  private func mayCache(_ key: UnsafeRawBufferPointer) -> Bool {
+    handover == nil || shared?.owner(of: key) == identity
   }
 
   // MARK: - What is durable
@@ -77,7 +80,7 @@ extension NodeMachine {
     if let found = cache.find(key, body) { return found }
     guard let stored = try read(StoreLayout.dataKey(Array(key.bytes))) else { return nil }
     return stored.withUnsafeBytes { stored in
-      if failure == nil { cache.put(key, stored) }
+      if failure == nil, mayCache(key.bytes) { cache.put(key, stored) }
       return body(stored)
     }
   }

@@ -54,10 +54,25 @@ extension NodeMachine {
 
   /// Reads a key, and hands its live record to `found`, which must only copy it.
   package mutating func get(
+    _ key: UnsafeRawBufferPointer, ticket: UInt64, now: Moment,
+    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
+  ) -> ReadOutcome {
+    get(hashed(key), ticket: ticket, now: now, found)
+  }
+
+  private mutating func get(
     _ key: HashedKey, ticket: UInt64, now: Moment,
     _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) -> ReadOutcome {
-    if case .here = route(key.hash) {
+    if handover == nil {
+      let isFound = cache.find(key) { record in
+        guard let header = RecordHeader(record), header.isLive(at: now.wall) else { return false }
+        found(header, RecordHeader.value(of: record))
+        return true
+      }
+      if isFound == true { return .found }
+    }
+    if case .here = route(key.bytes) {
       do throws(ClusterError) {
         return try read(key, ticket: ticket, now: now, found)
       } catch {
@@ -70,10 +85,17 @@ extension NodeMachine {
   /// Sets a key. The bytes are copied.
   /// - Returns: nil when the answer follows as a `.reply` action.
   package mutating func put(
+    _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, ttl: Duration?,
+    if condition: KeyCommand.Condition, ticket: UInt64, now: Moment
+  ) -> KeyReply? {
+    put(hashed(key), value, ttl: ttl, if: condition, ticket: ticket, now: now)
+  }
+
+  private mutating func put(
     _ key: HashedKey, _ value: UnsafeRawBufferPointer, ttl: Duration?,
     if condition: KeyCommand.Condition, ticket: UInt64, now: Moment
   ) -> KeyReply? {
-    guard case .here = route(key.hash) else {
+    guard isKnownHere(key) || isHere(key.bytes) else {
       let command = KeyCommand.put(value: Array(value), ttl: ttl, condition: condition)
       return turnAway(key, command, ticket: ticket, now: now)
     }
@@ -96,7 +118,7 @@ extension NodeMachine {
     _ key: HashedKey, _ command: KeyCommand, ticket: UInt64, now: Moment,
     _ body: (inout NodeMachine) throws(ClusterError) -> KeyReply?
   ) -> KeyReply? {
-    guard case .here = route(key.hash) else {
+    guard isHere(key.bytes) else {
       return turnAway(key, command, ticket: ticket, now: now)
     }
     if let writeRefusal { return .refused(writeRefusal) }
@@ -112,7 +134,7 @@ extension NodeMachine {
   private mutating func turnAway(
     _ key: HashedKey, _ command: KeyCommand, ticket: UInt64, now: Moment
   ) -> KeyReply? {
-    switch route(key.hash) {
+    switch route(key.bytes) {
     case .elsewhere(let owner, let address):
       return .elsewhere(owner: owner, address: address)
     case .refused(let error):
@@ -144,25 +166,33 @@ extension NodeMachine {
   }
 
   package func route(_ key: [UInt8]) -> Route {
-    key.withUnsafeBytes { route(hashed($0).hash) }
+    key.withUnsafeBytes { route($0) }
   }
 
-  /// Where the keys of this hash are served.
-  func route(_ hash: UInt64) -> Route {
-    // The parts are asked in place: a copy of the map would count references.
-    guard map != nil, let identity else {
+  private func isHere(_ key: UnsafeRawBufferPointer) -> Bool {
+    if case .here = route(key) { true } else { false }
+  }
+
+  /// Whether a key is served here that was used lately: the cache knows without the ring.
+  private func isKnownHere(_ key: HashedKey) -> Bool {
+    handover == nil && cache.contains(key)
+  }
+
+  /// Where a key is served.
+  func route(_ key: UnsafeRawBufferPointer) -> Route {
+    guard let shared, let identity else {
       return .refused(
         ClusterError(
           .notInitialised,
           "this node belongs to no cluster yet; initialise it by init_canister_manager"))
     }
-    guard let owner = map?.owner(ofHash: hash) else {
+    guard let owner = shared.owner(of: key) else {
       return .refused(ClusterError(.notInitialised, "the ring at this node has no members"))
     }
     guard owner == identity else {
-      return .elsewhere(owner, map?.addresses[owner] ?? "")
+      return .elsewhere(owner, shared.map.addresses[owner] ?? "")
     }
-    if handover?.isFenced == true, handover?.next.owner(ofHash: hash) != identity {
+    if handover?.isFenced == true, handover?.next.owner(of: key) != identity {
       return .fenced
     }
     return .here

@@ -45,9 +45,15 @@ public struct NodeMachine {
 
   let store: any StorageEngine
   let limits: Limits
+  let tableSeed: UInt64
 
   public internal(set) var identity: Principal?
-  public internal(set) var map: ClusterMap?
+  public internal(set) var map: ClusterMap? {
+    get { shared?.map }
+    set { shared = newValue.map(SharedMap.init) }
+  }
+  /// The map, to be asked about every request.
+  var shared: SharedMap?
   public internal(set) var statistics = Statistics()
 
   var handover: Handover?
@@ -108,12 +114,20 @@ public struct NodeMachine {
 
   /// Reads back what a node was when it stopped, or starts an empty one.
   /// - Throws: `ClusterError` when the store cannot be read or holds an unknown format.
-  public init(store: any StorageEngine, limits: Limits = Limits()) throws(ClusterError) {
+  ///
+  /// - Parameter tableSeed: a random number, so that nobody can choose keys that meet in tables.
+  public init(
+    store: any StorageEngine, limits: Limits = Limits(), tableSeed: UInt64 = 0
+  ) throws(ClusterError) {
     self.store = store
+    self.tableSeed = tableSeed
     self.limits = limits
     cache = RecordCache(limit: limits.cacheBytes)
     try restore()
   }
+
+  /// The epoch of the ring that this node knows.
+  package var epoch: UInt64? { shared?.epoch }
 
   // MARK: - Actions
 
@@ -124,8 +138,8 @@ public struct NodeMachine {
     return taken
   }
 
-  /// Exchanges `done`, which is empty, for what the driver has to do now: `takeActions()` with memory
-  /// that is used again.
+  /// Exchanges `done`, which is empty, for what the driver has to do now: `takeActions()` with
+  /// memory that is used again.
   package mutating func swapActions(_ done: inout [NodeAction]) {
     swap(&done, &actions)
   }
@@ -242,7 +256,7 @@ public struct NodeMachine {
   static let versionReserveStep: UInt64 = 1 << 20
 
   mutating func newVersion(after previous: Version?) -> Version {
-    var version = max(lastVersion.next, Version.first(of: map?.ring.epoch ?? 0))
+    var version = max(lastVersion.next, Version.first(of: shared?.epoch ?? 0))
     if let previous, previous >= version { version = previous.next }
     lastVersion = version
     return version

@@ -1,5 +1,3 @@
-import Glibc
-
 /// Durable records by key, in memory, up to a number of bytes: what is read often costs the store
 /// nothing.
 ///
@@ -43,6 +41,8 @@ struct RecordCache {
     if isOld(offset) { renew(key, at: offset) }
     return result
   }
+
+  func contains(_ key: HashedKey) -> Bool { slot(of: key) != nil }
 
   /// Keeps `record` under `key` instead of what was there.
   mutating func put(_ key: HashedKey, _ record: UnsafeRawBufferPointer) {
@@ -265,23 +265,5 @@ struct RecordCache {
     }
     index[hole] = 0
     count -= 1
-  }
-}
-
-/// A key with its hash under the cluster's hash key.
-package struct HashedKey {
-  package let bytes: UnsafeRawBufferPointer
-  package let hash: UInt64
-
-  package init(_ bytes: UnsafeRawBufferPointer, hash: UInt64) {
-    self.bytes = bytes
-    self.hash = hash
-  }
-
-  @inline(__always)
-  func equals(_ other: UnsafeRawBufferPointer) -> Bool {
-    guard bytes.count == other.count else { return false }
-    guard let left = bytes.baseAddress, let right = other.baseAddress else { return true }
-    return memcmp(left, right, bytes.count) == 0
   }
 }

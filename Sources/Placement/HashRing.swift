@@ -91,28 +91,18 @@ public struct HashRing: Sendable {
     slotOfMember[member]
   }
 
-  /// The hash by which the ring places `key`, the same for every epoch. Allocation-free with the
-  /// production variant.
-  public func hash(of key: UnsafeRawBufferPointer) -> UInt64 {
+  /// The index into ``slots`` of the member that owns `key`, or nil on an empty ring.
+  /// Allocation-free with the production variant.
+  public func ownerIndex(of key: UnsafeRawBufferPointer) -> Int? {
     switch anchor.variant {
     case .production:
-      return HighwayHash.hash(key, key: hashKey)
+      return anchor.lookup(HighwayHash.hash(key, key: hashKey))
     case .reference:
       // The original hashed strings as its language does: the bytes, then 0xff.
       var bytes = [UInt8](key)
       bytes.append(0xff)
-      return HighwayHash.hash(bytes, key: hashKey)
+      return anchor.lookup(HighwayHash.hash(bytes, key: hashKey))
     }
-  }
-
-  /// The index into ``slots`` of the member that owns the keys of this hash, or nil on an empty
-  /// ring. Allocation-free.
-  public func ownerIndex(ofHash hash: UInt64) -> Int? { anchor.lookup(hash) }
-
-  /// The index into ``slots`` of the member that owns `key`, or nil on an empty ring.
-  /// Allocation-free with the production variant.
-  public func ownerIndex(of key: UnsafeRawBufferPointer) -> Int? {
-    anchor.lookup(hash(of: key))
   }
 
   /// The index into ``slots`` of the member that owns `key`, or nil on an empty ring.

@@ -16,6 +16,7 @@ public final class CanisterManager {
   private var upload = ModuleUpload()
   private var moduleDigest: [UInt8]?
   private let meter: WorkMeter
+  private let me = BackReference<CanisterManager>()
   private let incarnation: UInt64
   private var isShuttingDown = false
   /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
@@ -58,7 +59,10 @@ public final class CanisterManager {
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
     moduleDigest = try Module.storedDigest(node.stored)
+    me.set(self)
   }
+
+  deinit { me.clear() }
 
   /// Called when the node cannot go on, but can start again from what is stored.
   public var onFailure: () -> Void {
@@ -122,8 +126,8 @@ public final class CanisterManager {
   ) {
     do throws(Problem) {
       guard let module = try upload.take(args) else { return completion(.success(())) }
-      node.store(module.storedEntries) { [weak self] result in
-        if case .success = result { self?.moduleDigest = module.digest }
+      node.store(module.storedEntries) { [me] result in
+        if case .success = result { me.target?.moduleDigest = module.digest }
         completion(result.mapError(Problem.init))
       }
     } catch {

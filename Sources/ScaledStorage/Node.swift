@@ -16,9 +16,11 @@ public final class Node {
   public let loop: EventLoop
   let durability: Durability
   private let committer: GroupCommitter
-  private var machine: NodeMachine
+  /// Nothing that it calls reaches this node before it returns.
+  private let confined: LoopConfined<NodeMachine>
+  private let me = BackReference<Node>()
   private let peers: PeerClient
-  private var currentStamp: AnswerStamp?
+  private(set) var stamp: AnswerStamp?
   private let logger: Logger
 
   private var waiters = TicketTable<Waiter>()
@@ -29,10 +31,11 @@ public final class Node {
   private var turnMoment = Moment(wall: 0, monotonic: 0)
   private var isFlushScheduled = false
   /// Made once: a closure of its own for each turn would be allocated.
-  private lazy var flushHook: () -> Void = { [weak self] in self?.flush() }
+  private let flushHook: () -> Void
   private var ticker: TimerID?
   private var isStopped = false
   private var isFetchingMap = false
+  private var isExecuting = false
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
   /// Called with the answers of requests that came by ``read(_:for:_:)`` or ``put(_:_:for:)`` and
@@ -68,74 +71,86 @@ public final class Node {
     self.loop = loop
     self.durability = durability
     self.logger = logger
-    machine = try NodeMachine(store: store, limits: limits)
+    confined = LoopConfined(
+      try NodeMachine(
+        store: store, limits: limits, tableSeed: UInt64.random(in: .min ... .max)))
     peers = PeerClient(
       loop: loop, credential: credential, compressesMigrations: compressesHandover)
+    flushHook = { [me] in me.target?.flush() }
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
     } catch {
       throw ClusterError(.storage, "the committer could not be started: \(error.message)")
     }
-    relay.onOutcome = { [weak self] outcome in self?.committed(outcome) }
+    relay.onOutcome = { [me] outcome in me.target?.committed(outcome) }
+    me.set(self)
+    refreshStamp()
     scheduleTick()
   }
+
+  deinit { me.clear() }
 
   // MARK: - Keys
 
   /// The id of this node; nil before it was initialised.
-  public var id: Principal? { machine.identity }
+  public var id: Principal? { confined.value.identity }
 
   /// The ring and the addresses that this node knows.
-  public var map: ClusterMap? { machine.map }
+  public var map: ClusterMap? { confined.value.map }
 
   /// Writes who answers, and by which ring, into a keyed answer.
-  func stamp(_ exchange: Exchange) {
-    refreshStamp()
-    currentStamp?.write(to: exchange)
-  }
+  func stamp(_ exchange: Exchange) { stamp?.write(to: exchange) }
 
-  var stamp: AnswerStamp? {
-    refreshStamp()
-    return currentStamp
-  }
-
+  /// To be called when the ring may have changed: when something has become durable.
   private func refreshStamp() {
-    guard machine.map?.ring.epoch != currentStamp?.epoch else { return }
-    currentStamp = AnswerStamp(machine)
+    guard confined.value.epoch != stamp?.epoch else { return }
+    stamp = AnswerStamp(confined.value)
   }
 
   /// Runs a command on a key at this node.
   public func execute(_ command: KeyCommand, key: [UInt8], _ completion: @escaping Completion) {
-    let ticket = waiters.add(.closure(completion))
-    if let reply = machine.execute(command, key: key, ticket: ticket, now: now) {
-      _ = waiters.take(ticket)
+    // The command's closure is the caller's code, which must not come back here.
+    guard !isExecuting else {
+      let error = ClusterError(
+        .conflict, "the closure that changes a value called the node; call it afterwards")
+      return completion(.refused(error))
+    }
+    isExecuting = true
+    let reply = confined.value.execute(command, key: key, ticket: waiters.next, now: now)
+    isExecuting = false
+    if let reply {
       completion(reply)
     } else {
+      waiters.add(.closure(completion))
       scheduleFlush()
     }
   }
 
   /// Reads a key for an exchange, and hands its live record to `found`, which must only copy it.
   func read(
-    _ key: UnsafeRawBufferPointer, for token: ExchangeToken,
+    _ key: UnsafeRawBufferPointer, for exchange: Exchange,
     _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) -> NodeMachine.ReadOutcome {
-    let ticket = waiters.add(.exchange(token))
-    let outcome = machine.get(machine.hashed(key), ticket: ticket, now: now, found)
-    if case .waits = outcome { scheduleFlush() } else { _ = waiters.take(ticket) }
+    let outcome = confined.value.get(key, ticket: waiters.next, now: now, found)
+    if case .waits = outcome { wait(exchange) }
     return outcome
   }
 
   /// Sets a key for an exchange. Returns nil when the answer follows by ``onReply``.
   func put(
-    _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for token: ExchangeToken
+    _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for exchange: Exchange
   ) -> KeyReply? {
-    let ticket = waiters.add(.exchange(token))
-    let reply = machine.put(
-      machine.hashed(key), value, ttl: nil, if: .none, ticket: ticket, now: now)
-    if reply == nil { scheduleFlush() } else { _ = waiters.take(ticket) }
+    let reply = confined.value.put(
+      key, value, ttl: nil, if: .none, ticket: waiters.next, now: now)
+    if reply == nil { wait(exchange) }
     return reply
+  }
+
+  /// The exchange's request waits under the ticket that came next.
+  private func wait(_ exchange: Exchange) {
+    waiters.add(.exchange(exchange.token))
+    scheduleFlush()
   }
 
   /// Reads a value where it lives.
@@ -191,27 +206,26 @@ public final class Node {
     identity: Principal, map: ClusterMap,
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    machine.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
+    confined.value.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   func handle(
     _ event: CanisterManagerEvent, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    machine.handle(event, ticket: acknowledgement(completion))
+    confined.value.handle(event, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   /// Someone works by a ring of this epoch: a newer one than ours is fetched from the coordinator.
   func noticeEpoch(_ epoch: UInt64) {
-    guard let map = machine.map, epoch > map.ring.epoch, !isFetchingMap,
+    guard let map = confined.value.map, epoch > map.ring.epoch, !isFetchingMap,
       let coordinator = map.coordinator
     else { return }
     isFetchingMap = true
-    peers.fetchMap(from: coordinator) { [weak self] map in
-      guard let self else { return }
-      isFetchingMap = false
-      if let map { handle(.ringChanged(map)) { _ in } }
+    peers.fetchMap(from: coordinator) { [me] map in
+      me.target?.isFetchingMap = false
+      if let map { me.target?.handle(.ringChanged(map)) { _ in } }
     }
   }
 
@@ -220,12 +234,12 @@ public final class Node {
     _ entries: [(name: String, value: [UInt8]?)],
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    machine.store(entries, ticket: acknowledgement(completion))
+    confined.value.store(entries, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   func stored(_ name: String) throws(ClusterError) -> [UInt8]? {
-    try machine.stored(name)
+    try confined.value.stored(name)
   }
 
   private func acknowledgement(
@@ -236,10 +250,10 @@ public final class Node {
     return nextAcknowledgement
   }
 
-  var status: NodeStatus { machine.status }
-  var statistics: NodeMachine.Statistics { machine.statistics }
-  var handoverStatus: HandoverStatus? { machine.handoverStatus }
-  var isPurging: Bool { machine.isPurging }
+  var status: NodeStatus { confined.value.status }
+  var statistics: NodeMachine.Statistics { confined.value.statistics }
+  var handoverStatus: HandoverStatus? { confined.value.handoverStatus }
+  var isPurging: Bool { confined.value.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
   /// commit is done.
@@ -271,28 +285,29 @@ public final class Node {
   }
 
   private func scheduleTick() {
-    let tick = machine.isBusy ? Node.busyTick : Node.idleTick
-    ticker = loop.schedule(after: tick) { [weak self] in
-      guard let self, !isStopped else { return }
-      scheduleFlush()
-      scheduleTick()
+    let tick = confined.value.isBusy ? Node.busyTick : Node.idleTick
+    ticker = loop.schedule(after: tick) { [me] in
+      guard let node = me.target, !node.isStopped else { return }
+      node.scheduleFlush()
+      node.scheduleTick()
     }
   }
 
   private func flush() {
     isFlushScheduled = false
-    let more = machine.advance(now: now)
-    machine.flush()
+    defer { refreshStamp() }
+    let more = confined.value.advance(now: now)
+    confined.value.flush()
     // An action may lead to further ones, such as an answer that lets a waiting request go on.
-    machine.swapActions(&performing)
+    confined.value.swapActions(&performing)
     while !performing.isEmpty {
       for index in performing.indices { perform(performing[index]) }
       performing.removeAll(keepingCapacity: true)
-      machine.flush()
-      machine.swapActions(&performing)
+      confined.value.flush()
+      confined.value.swapActions(&performing)
     }
     if more {
-      loop.schedule(after: .zero) { [weak self] in self?.scheduleFlush() }
+      loop.schedule(after: .zero) { [me] in me.target?.scheduleFlush() }
     }
   }
 
@@ -318,10 +333,10 @@ public final class Node {
     case .respond(let ticket, let result):
       acknowledgements.removeValue(forKey: ticket)?(result)
     case .send(let message, let node, let address, let event):
-      peers.send(event, to: node, at: address, epoch: machine.map?.ring.epoch ?? 0) {
-        [weak self] result in
-        self?.machine.peerReplied(message, result)
-        self?.scheduleFlush()
+      peers.send(event, to: node, at: address, epoch: confined.value.map?.ring.epoch ?? 0) {
+        [me] result in
+        me.target?.confined.value.peerReplied(message, result)
+        me.target?.scheduleFlush()
       }
     case .alarm(let text):
       logger.error("\(text)")
@@ -331,7 +346,8 @@ public final class Node {
   private func committed(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
-      machine.committed(through: outcome.sequences.upperBound)
+      confined.value.committed(through: outcome.sequences.upperBound)
+      refreshStamp()
     case .failure(let error):
       commitFailed(error)
     }
@@ -340,7 +356,7 @@ public final class Node {
 
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
-    machine.commitFailed(error)
+    confined.value.commitFailed(error)
     if error.code != .noSpace {
       // Only a full disk heals while the store is open. What is stored is sound: start again from
       // it.

@@ -18,7 +18,7 @@ extension NodeServer {
   private func readValue(_ exchange: Exchange) -> Disposition? {
     guard readKey(exchange) else { return nil }
     let node = manager.node
-    let outcome = node.read(keyScratch.bytes, for: exchange.token) { header, value in
+    let outcome = node.read(keyScratch.bytes, for: exchange) { header, value in
       ValueAnswer.found(header.version, value, to: exchange)
     }
     switch outcome {
@@ -33,10 +33,9 @@ extension NodeServer {
 
   private func putValue(_ exchange: Exchange) -> Disposition? {
     guard readKey(exchange) else { return nil }
-    let token = exchange.token
     let reply: KeyReply? = exchange.withBody { value in
       guard value.count <= manager.settings.maximumValueBytes else { return .missing }
-      return manager.node.put(keyScratch.bytes, value, for: token)
+      return manager.node.put(keyScratch.bytes, value, for: exchange)
     }
     // A reply at once says that nothing was done.
     return reply == nil ? .later : nil

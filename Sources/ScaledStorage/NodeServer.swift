@@ -11,6 +11,7 @@ public final class NodeServer: RequestHandler {
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
   let keyScratch = KeyScratch()
+  private let me = BackReference<NodeServer>()
   private let forwarder: Forwarder
   private let client: HTTPClient
 
@@ -22,8 +23,11 @@ public final class NodeServer: RequestHandler {
     client = HTTPClient(loop: loop, limits: .forwarding(limits))
     forwarder = Forwarder(loop: loop, client: client)
     server = HTTPServer(loop: loop, limits: limits, handler: self)
-    manager.node.onReply = { [weak self] token, reply in self?.concludeValue(token, reply) }
+    me.set(self)
+    manager.node.onReply = { [me] token, reply in me.target?.concludeValue(token, reply) }
   }
+
+  deinit { me.clear() }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
@@ -96,8 +100,8 @@ public final class NodeServer: RequestHandler {
       exchange, maximumValueBytes: manager.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
     let pending = try later(exchange)
-    manager.node.execute(command, key: request.key) { [weak self] reply in
-      self?.conclude(reply, request, pending)
+    manager.node.execute(command, key: request.key) { [me] reply in
+      me.target?.conclude(reply, request, pending)
     }
     return pending.disposition()
   }
@@ -166,8 +170,8 @@ public final class NodeServer: RequestHandler {
   ) {
     switch request.forward ?? manager.settings.forward {
     case .proxy:
-      forwarder.forward(exchange, request, for: pending) { [weak self] in
-        self?.route(of: request.key)
+      forwarder.forward(exchange, request, for: pending) { [me] in
+        me.target?.route(of: request.key)
       }
     case .return:
       var answer = ForwardResponse.answer(

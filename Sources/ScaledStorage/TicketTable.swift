@@ -12,14 +12,19 @@ struct TicketTable<Waiter> {
   /// How many wait.
   var count: Int { places.count - free.count }
 
-  /// Returns a ticket that no other waiter has, nor had lately.
-  mutating func add(_ waiter: Waiter) -> UInt64 {
+  /// The ticket of the waiter that is added next: no other has it, nor had it lately.
+  var next: UInt64 {
+    guard let index = free.last else { return UInt64(places.count) }
+    return UInt64(places[Int(index)].generation) << 32 | UInt64(index)
+  }
+
+  /// Adds a waiter under the ``next`` ticket.
+  mutating func add(_ waiter: Waiter) {
     guard let index = free.popLast() else {
       places.append(Place(waiter: waiter))
-      return UInt64(places.count - 1)
+      return
     }
     places[Int(index)].waiter = waiter
-    return UInt64(places[Int(index)].generation) << 32 | UInt64(index)
   }
 
   /// Ends the waiting; nil when the ticket was taken before.

@@ -19,6 +19,11 @@ struct ArgumentTests {
     "load words.txt --resume-file state", "stress 100000 --seed 7 --settle 0",
     "bench --connections 4 --streams 64 --duration 10", "bench --requests 10 --read-ratio 0.5",
     "bench --counters 100 --json", "placement batch",
+    "bench --requests 1000 --read-ratio 0.5 --value-bytes 100..4000 --no-preload",
+    "bench --rate 20000 --arrivals poisson --distribution zipf --warm-up 2 --max-behind 5",
+    "bench --url http://127.0.0.1:9000 --target-path /file-{key} --keys 100 --preload",
+    "bench --url http://127.0.0.1:8080/kv/{key} --cpu-of gateway=4711 --cpu-of 12",
+    "bench --threads 2 --connections 16 --histogram times.hgrm --header ss-forward:proxy",
     "candid encode (1) --types (nat)", "candid decode 4449 --defs types.did", "candid batch",
     "candid subtype nat int", "candid check new.did --previous old.did", "candid hash name",
     "candid encode - --defs service.did --method put", "candid decode - -d a.did -m get --json",
@@ -41,6 +46,13 @@ struct ArgumentTests {
     "simulate --seeds 1 --mutation none", "simulate --seeds 1 --clients 0",
     "load", "load file --concurrency 100000", "bench --duration 1 --requests 1",
     "bench --read-ratio 2", "bench --counters 0", "bench --requests 0", "placement row",
+    "bench --rate 0", "bench --rate many", "bench --arrivals poisson", "bench --max-behind 5",
+    "bench --rate 1 --arrivals sometimes", "bench --zipf-exponent 1", "bench --value-bytes 5..1",
+    "bench --distribution zipf --zipf-exponent 0", "bench --threads 2", "bench --warm-up -1",
+    "bench --url http://127.0.0.1:1/x/{key} --target-path /y", "bench --target-path file",
+    "bench --target-path /{key}/{key}", "bench --target-path /one --preload",
+    "bench --connections 257", "bench --cpu-of node", "bench --counters 5 --rate 10",
+    "bench --header nothing", "bench --counters 5 --target-path /one", "bench --keys 0",
     "candid decode", "candid subtype nat", "candid encode (1) --method put",
     "candid encode (1) --defs a.did --method put --types (nat)",
   ])
@@ -66,7 +78,7 @@ struct ArgumentTests {
       try RootCommand.parseAsRoot(line.split(separator: " ").map(String.init))
     }
     let cluster = try #require(try parse("bench --streams 5 --json") as? ClusterBenchCommand)
-    #expect(cluster.streams == 5 && cluster.json)
+    #expect(cluster.shape.streams == 5 && cluster.json)
     #expect(try parse("bench cluster --streams 5") is ClusterBenchCommand)
     let candid = try #require(try parse("bench candid --json --rounds 3") as? CandidBenchCommand)
     #expect(candid.json && candid.rounds == 3)

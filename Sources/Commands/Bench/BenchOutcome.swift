@@ -1,59 +1,158 @@
-/// What a measurement found.
+import HTTPTransport
+
+/// What a measurement found, as `--json` tells it. Names of units stand in the keys.
 struct BenchOutcome: Encodable {
-  struct Counters: Encodable {
-    var counters: Int
-    var increments: UInt64
-    /// Writes that were refused because another stream was faster.
-    var conflicts: UInt64
-    /// Increments of which it is not known whether they were done.
-    var uncertain: UInt64
-    var lost: UInt64
-    /// Increments that nobody asked for.
-    var gained: UInt64
-    /// The longest time that one write took, with its repetitions.
-    var longestWriteNs: UInt64
-    /// The longest time in which no write at all was acknowledged.
-    var longestPauseNs: UInt64
+  /// Reads, or writes.
+  struct Operation: Encodable {
+    /// Answered with a status from 200 to 299.
+    var succeeded: UInt64
+    var failed: UInt64
+    /// Due and never sent; their response times count with what they had waited.
+    var behind: UInt64
+    /// From when a request should have been sent; in a closed loop that is when it was sent.
+    var response: Latencies.Summary
+    /// From when it was sent; only an open loop has both.
+    var service: Latencies.Summary?
+
+    private enum CodingKeys: String, CodingKey {
+      case succeeded, failed, behind, service
+    }
+
+    /// The response times stand beside the counts, the service times in an object of their own.
+    func encode(to encoder: any Encoder) throws {
+      try response.encode(to: encoder)
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(succeeded, forKey: .succeeded)
+      try container.encode(failed, forKey: .failed)
+      try container.encode(behind, forKey: .behind)
+      try container.encodeIfPresent(service, forKey: .service)
+    }
+
+    init?(_ tally: BenchTally.Operation) {
+      guard tally.succeeded + tally.failed + tally.behind > 0 else { return nil }
+      succeeded = tally.succeeded
+      failed = tally.failed
+      behind = tally.behind
+      response = tally.response.summary
+      service = tally.service.count > 0 ? tally.service.summary : nil
+    }
   }
 
-  var connections = 1
-  var streams = 1
+  struct Processor: Encodable {
+    var name: String
+    var pid: Int32
+    var cpuNs: UInt64
+    var cpuNsPerRequest: UInt64
+  }
+
+  var target: String
+  /// `closed` or `open`.
+  var loop: String
+  var ratePerSecond: Double?
+  var arrivals: String?
+  var connections: Int
+  var streams: Int
+  var threads: Int
+  var keys: UInt64
+  var distribution: String
+  var zipfExponent: Double?
+  var readRatio: Double
+  var valueBytesMin: Int
+  var valueBytesMax: Int
   var seed: UInt64
+  var warmUpSeconds: Double
+  /// From the end of the warm-up to the last answer.
   var seconds: Double
+  /// Requests that ended, well or not.
   var requests: UInt64
   var failed: UInt64
   var firstFailure: String?
+  /// Requests that succeeded, a second.
   var perSecond: Double
-  var reads: Latencies.Summary?
-  var writes: Latencies.Summary?
-  var counters: Counters?
+  var receivedBytesPerSecond: Double
+  var sentBytesPerSecond: Double
+  var behind: UInt64
+  /// It ended early, because more requests were behind than `--max-behind` allows.
+  var gaveUp: Bool
+  var interrupted: Bool
+  var resent: UInt64
+  var reconnected: UInt64
+  /// Answers by status.
+  var statuses: [String: UInt64]
+  /// Requests without an answer, by cause.
+  var transportErrors: [String: UInt64]
+  var reads: Operation?
+  var writes: Operation?
+  var processors: [Processor]
 
-  /// Whether all went as it should. Counters may meet failures, of nodes that are killed for
-  /// example, as long as each increment that was acknowledged is there.
-  var isSound: Bool {
-    guard let counters else { return failed == 0 }
-    return counters.lost == 0 && counters.gained == 0
+  init(_ plan: BenchPlan, _ result: BenchRun.Result, _ subjects: [ProcessorTime.Subject]) {
+    let tally = result.tally
+    target = plan.targetText
+    loop = plan.arrivals == nil ? "closed" : "open"
+    ratePerSecond = plan.arrivals?.rate
+    arrivals = plan.arrivals?.process.rawValue
+    connections = plan.connections
+    streams = plan.streams
+    threads = plan.threads
+    keys = plan.keys
+    (distribution, zipfExponent) =
+      switch plan.distribution {
+      case .uniform: ("uniform", nil)
+      case .sequential: ("sequential", nil)
+      case .zipf(let exponent): ("zipf", exponent)
+      }
+    readRatio = plan.readRatio
+    valueBytesMin = plan.valueBytes.lowerBound
+    valueBytesMax = plan.valueBytes.upperBound
+    seed = plan.seed
+    warmUpSeconds = plan.warmUp.seconds
+    seconds = result.seconds
+    failed = tally.failed
+    requests = tally.succeeded + failed
+    firstFailure = tally.firstFailure
+    let each = seconds > 0 ? 1 / seconds : 0
+    perSecond = Double(tally.succeeded) * each
+    receivedBytesPerSecond = Double(tally.receivedBytes) * each
+    sentBytesPerSecond = Double(tally.sentBytes) * each
+    behind = tally.behind
+    gaveUp = tally.gaveUp
+    interrupted = result.wasInterrupted
+    resent = tally.resent
+    reconnected = tally.reconnected
+    statuses = [:]
+    for (status, count) in tally.statuses.enumerated() where count > 0 {
+      statuses[String(status)] = count
+    }
+    transportErrors = [:]
+    for (kind, count) in tally.transportErrors {
+      transportErrors[BenchOutcome.snakeCase(kind), default: 0] += count
+    }
+    reads = Operation(tally.reads)
+    writes = Operation(tally.writes)
+    let answered = max(requests, 1)
+    processors = zip(subjects, result.processorTime).map { subject, time in
+      Processor(
+        name: subject.name, pid: subject.process, cpuNs: time, cpuNsPerRequest: time / answered)
+    }
   }
 
-  var text: String {
-    var text =
-      "\(connections) connection\(connections == 1 ? "" : "s") with \(streams) streams, seed "
-      + "\(seed)\n\(Figures.grouped(requests)) requests in \(Figures.fixed(seconds, places: 2)) s: "
-      + "\(Figures.fixed(perSecond, places: 0))/s, \(Figures.grouped(failed)) failed\n"
-    if let firstFailure { text += "first failure: \(firstFailure)\n" }
-    if let reads { text += "reads:  \(reads.text)\n" }
-    if let writes { text += "writes: \(writes.text)\n" }
-    if let counters {
-      text +=
-        "\(Figures.grouped(counters.increments)) increments of "
-        + "\(Figures.grouped(counters.counters)) counters, \(Figures.grouped(counters.conflicts)) "
-        + "conflicts, \(counters.uncertain) uncertain\n"
-        + "longest write \(Figures.time(counters.longestWriteNs)), longest time without a write "
-        + "\(Figures.time(counters.longestPauseNs))\n"
-        + (counters.lost == 0 && counters.gained == 0
-          ? "no increment was lost\n"
-          : "\(counters.lost) increments were LOST, \(counters.gained) were done twice\n")
+  private static func snakeCase(_ name: String) -> String {
+    name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  }
+
+  /// Whether every request was made and succeeded.
+  var isSound: Bool {
+    failed == 0 && behind == 0 && !gaveUp && transportErrors.isEmpty && requests > 0
+  }
+}
+
+extension BenchPlan {
+  /// What is measured, for people.
+  var targetText: String {
+    switch target {
+    case .cluster: endpoint.description
+    case .plain(let prefix, let suffix):
+      "http://\(endpoint.authority)\(prefix)" + (suffix.map { "{key}\($0)" } ?? "")
     }
-    return text
   }
 }

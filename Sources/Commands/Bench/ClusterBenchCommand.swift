@@ -1,40 +1,33 @@
 import ArgumentParser
+import Glibc
 import HTTPTransport
 
 /// `scaled-storage bench`.
 struct ClusterBenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cluster", abstract: "Measure a running cluster.",
+    commandName: "cluster", abstract: "Measure a running cluster, or any HTTP/2 server.",
     discussion: """
-      A closed loop: each stream sends its next request when the last one is answered. Keys are \
-      stored first, then chosen uniformly. With --counters, streams increment counters by \
-      compare-and-set, and the end tells whether an increment was lost (exit status 1).
+      A closed loop keeps all streams busy: each sends its next request when the last one is \
+      answered. With --rate, an open loop sends at given times, whatever the target does; response \
+      times count from when a request should have been sent, service times from when it was.
+
+      A cluster is reached through its gateway or any node, and forward responses are followed. \
+      With --target-path, or a URL with {key} in its path, plain GET and PUT go to that path of \
+      any server that speaks HTTP/2 without TLS. Any status but 200 to 299 counts as a failure.
 
         scaled-storage bench --connections 4 --streams 64 --duration 10
-        scaled-storage bench --requests 1000000 --read-ratio 0.5 --value-bytes 1000
+        scaled-storage bench --read-ratio 0.5 --value-bytes 100..4000
+        scaled-storage bench --rate 20000 --distribution zipf --warm-up 2
+        scaled-storage bench --url http://127.0.0.1:9000 --target-path /file
+        scaled-storage bench --url 'http://127.0.0.1:8080/kv/{key}'
         scaled-storage bench --counters 100 --duration 30 --json
+
+      With --counters, streams increment counters by compare-and-set, and the end tells whether an \
+      increment was lost (exit status 1).
       """)
 
-  @Option(help: "Connections to each node.")
-  var connections = 1
-
-  @Option(help: "Requests under way on each connection.")
-  var streams = 32
-
-  @Option(help: "How many seconds to measure. (default: 10)")
-  var duration: Double?
-
-  @Option(help: "How many requests to send instead.")
-  var requests: UInt64?
-
-  @Option(help: "The share of reads, 0 to 1.")
-  var readRatio = 0.9
-
-  @Option(help: "Bytes of a value.")
-  var valueBytes = 100
-
-  @Option(help: "How many keys there are.")
-  var keys = 10_000
+  @OptionGroup(title: "Load") var shape: LoadShapeOptions
+  @OptionGroup(title: "Requests") var content: LoadContentOptions
 
   @Option(help: "Increment this many counters by compare-and-set instead.")
   var counters: Int?
@@ -45,47 +38,126 @@ struct ClusterBenchCommand: ParsableCommand {
   @Flag(help: "Print the outcome as JSON.")
   var json = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the distribution of response times there, as the tools of HdrHistogram plot it.",
+      valueName: "file"))
+  var histogram: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tell the processor time of this process a request; may be repeated.",
+      valueName: "name=pid"),
+    transform: ProcessorTime.Subject.init(argument:))
+  var cpuOf: [ProcessorTime.Subject] = []
+
   @OptionGroup var cluster: ClusterOptions
 
   func validate() throws {
-    try ClusterBenchCommand.check(connections, in: 1...256, "--connections")
-    try ClusterBenchCommand.check(streams, in: 1...1_024, "--streams")
-    try ClusterBenchCommand.check(valueBytes, in: 0...(16 << 20), "--value-bytes")
-    try ClusterBenchCommand.check(keys, in: 1...100_000_000, "--keys")
-    try ClusterBenchCommand.check(counters ?? 1, in: 1...1_000_000, "--counters")
-    guard duration == nil || requests == nil else {
-      throw ValidationError("--duration and --requests exclude each other")
+    let isPlain = try targetPath() != nil
+    try shape.check(isPlain: isPlain)
+    if let counters {
+      try LoadShapeOptions.check(counters, in: 1...1_000_000, "--counters")
+      let refused = [
+        ("--rate", shape.rate != nil), ("--threads", shape.threads > 1),
+        ("--warm-up", shape.warmUp > 0), ("--histogram", histogram != nil),
+        ("--cpu-of", !cpuOf.isEmpty), ("--target-path, or {key} in the URL", isPlain),
+        ("--preload", content.preload != nil), ("--distribution", content.distribution != nil),
+        ("--header", !content.header.isEmpty),
+      ]
+      for (name, isGiven) in refused where isGiven {
+        throw ValidationError("--counters works by itself: leave out \(name)")
+      }
     }
-    guard (duration ?? 1) > 0, (duration ?? 1) <= 86_400 else {
-      throw ValidationError("--duration is a number of seconds, more than 0 and at most 86400")
+    if content.preload == true, let path = try targetPath(), !path.contains(Self.keyMark) {
+      throw ValidationError("--preload stores keys: the path needs a place for them, {key}")
     }
-    guard requests != 0 else { throw ValidationError("--requests is at least 1") }
-    guard (0...1).contains(readRatio) else { throw ValidationError("--read-ratio is 0 to 1") }
   }
 
-  private static func check(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws {
-    guard range.contains(value) else {
-      throw ValidationError("\(name) is \(range.lowerBound) to \(range.upperBound)")
+  static let keyMark = "{key}"
+
+  /// The path of a plain target, nil for a cluster.
+  private func targetPath() throws -> String? {
+    let inURL = try cluster.endpoint().target
+    let path = content.targetPath ?? (inURL.contains(Self.keyMark) ? inURL : nil)
+    guard let path else { return nil }
+    guard content.targetPath == nil || inURL == "/" else {
+      throw ValidationError("the URL has a path, and --target-path is another: give one of them")
     }
+    guard path.hasPrefix("/") else {
+      throw ValidationError("--target-path begins with '/'; write it as '/file-{key}'")
+    }
+    guard path.firstRange(of: Self.keyMark)?.upperBound == path.lastRange(of: Self.keyMark) else {
+      throw ValidationError("the path holds {key} more than once")
+    }
+    return path
   }
 
   func run() throws {
-    let fleet = try ConnectionFleet(cluster, count: connections, streams: streams)
-    let seed = seed ?? .random(in: 0 ... .max)
-    let extent: BenchExtent =
-      requests.map { .requests($0) } ?? .duration(.seconds(duration ?? 10))
-    var outcome: BenchOutcome
     if let counters {
-      let run = CounterRun(fleet, counters: counters, seed: seed, extent: extent)
-      outcome = try run.run()
+      try runCounters(counters)
     } else {
-      let run = MixedRun(
-        fleet, keys: keys, valueBytes: valueBytes, readRatio: readRatio, seed: seed,
-        extent: extent)
-      outcome = try run.run()
+      try measure()
     }
-    outcome.connections = connections
-    outcome.streams = streams
+  }
+
+  private func measure() throws {
+    let plan = try plan()
+    if let histogram { try OutputFile.write("", to: histogram) }
+    ServiceProcess.raiseDescriptorLimit()
+    let loop = try EventLoop()
+    let run = BenchRun(plan, loop: loop, processorTimeOf: cpuOf)
+    var current = run
+    try loop.onSignals([SIGINT, SIGTERM]) { _ in current.interrupt() }
+    let isPlain = if case .plain = plan.target { true } else { false }
+    if content.preload ?? !isPlain {
+      let preload = BenchRun(plan.preloading, loop: loop, title: "store keys")
+      current = preload
+      let stored = try preload.run()
+      if stored.wasInterrupted { throw CommandFailure("interrupted while keys were stored") }
+      if let failure = stored.tally.firstFailure {
+        throw CommandFailure("the keys cannot be stored: \(failure)")
+      }
+      current = run
+    }
+    let result = try run.run()
+    let outcome = BenchOutcome(plan, result, cpuOf)
+    if let histogram {
+      var times = result.tally.reads.response
+      times.add(result.tally.writes.response)
+      try OutputFile.write(times.percentileDistribution, to: histogram)
+    }
+    if json {
+      try JSONOutput.print(outcome)
+    } else {
+      try StandardStreams.write(outcome.text)
+    }
+    if !outcome.isSound { throw ExitCode.failure }
+  }
+
+  func plan() throws -> BenchPlan {
+    let endpoint = try cluster.endpoint()
+    var plan = BenchPlan(
+      endpoint: endpoint, address: try endpoint.resolve(), seed: seed ?? .random(in: 0 ... .max))
+    if let path = try targetPath() {
+      let mark = path.firstRange(of: Self.keyMark)
+      plan.target = .plain(
+        prefix: String(path[..<(mark?.lowerBound ?? path.endIndex)]),
+        suffix: mark.map { String(path[$0.upperBound...]) })
+    }
+    plan.timeout = .seconds(cluster.timeout)
+    shape.apply(to: &plan)
+    content.apply(to: &plan)
+    return plan
+  }
+
+  private func runCounters(_ counters: Int) throws {
+    let fleet = try ConnectionFleet(cluster, count: shape.connections, streams: shape.streams)
+    let run = CounterRun(
+      fleet, counters: counters, seed: seed ?? .random(in: 0 ... .max), extent: shape.extent)
+    var outcome = try run.run()
+    outcome.connections = shape.connections
+    outcome.streams = shape.streams
     if json {
       try JSONOutput.print(outcome)
     } else {
@@ -95,42 +167,16 @@ struct ClusterBenchCommand: ParsableCommand {
   }
 }
 
-/// When a measurement ends.
-enum BenchExtent {
-  case duration(Duration)
-  case requests(UInt64)
+extension String {
+  /// Where the last occurrence ends.
+  fileprivate func lastRange(of text: String) -> Index? { ranges(of: text).last?.upperBound }
 }
 
-/// Several connections that share a loop, with the streams spread over them.
-final class ConnectionFleet {
-  let connections: [ClusterConnection]
-  let streams: Int
-
-  init(_ options: ClusterOptions, count: Int, streams: Int) throws {
-    var limits = ClientLimits()
-    limits.maxConnectionsPerPeer = 1
-    limits.maxStreamsPerConnection = streams
-    let first = try options.connect(
-      connectPatience: .seconds(options.timeout), limits: limits)
-    var connections = [first]
-    for _ in 1..<max(count, 1) {
-      connections.append(
-        try options.connect(
-          on: first.loop, connectPatience: .seconds(options.timeout), limits: limits))
+extension ProcessorTime.Subject {
+  fileprivate init(argument: String) throws {
+    guard let subject = Self(argument) else {
+      throw ValidationError("write it as NAME=PID, or as a PID alone")
     }
-    self.connections = connections
-    self.streams = streams
+    self = subject
   }
-
-  /// How many requests are under way at a time.
-  var concurrency: Int { connections.count * streams }
-
-  /// The connection of a stream.
-  func connection(_ stream: Int) -> ClusterConnection { connections[stream % connections.count] }
-
-  func run(_ pump: Pump) {
-    connections[0].run(pump)
-  }
-
-  var loop: EventLoop { connections[0].loop }
 }

@@ -12,7 +12,7 @@ final class CounterRun {
 
   private let fleet: ConnectionFleet
   private let seed: UInt64
-  private let extent: BenchExtent
+  private let extent: BenchPlan.Extent
   private var counters: [Counter]
   private var generator: SplitMix64
   private var reads = Latencies()
@@ -24,7 +24,7 @@ final class CounterRun {
   private var longestPause: UInt64 = 0
   private var lastWrite = MonotonicTime.current()
 
-  init(_ fleet: ConnectionFleet, counters: Int, seed: UInt64, extent: BenchExtent) {
+  init(_ fleet: ConnectionFleet, counters: Int, seed: UInt64, extent: BenchPlan.Extent) {
     self.fleet = fleet
     self.seed = seed
     self.extent = extent
@@ -33,7 +33,7 @@ final class CounterRun {
   }
 
   /// - Throws: `CommandFailure` when the counters cannot be made or read at the end.
-  func run() throws(CommandFailure) -> BenchOutcome {
+  func run() throws(CommandFailure) -> CounterOutcome {
     try eachCounter { [self] index in
       .put(key(index), Array("0".utf8))
     } take: { _, _ in
@@ -56,7 +56,7 @@ final class CounterRun {
     let seconds = (MonotonicTime.current() - begin).seconds
     let tally = try tally()
     let requests = reads.count + writes.count + conflicts + failed
-    return BenchOutcome(
+    return CounterOutcome(
       seed: seed, seconds: seconds, requests: requests, failed: failed,
       firstFailure: firstFailure, perSecond: seconds > 0 ? Double(requests) / seconds : 0,
       reads: reads.count > 0 ? reads.summary : nil,
@@ -140,8 +140,8 @@ final class CounterRun {
 
   // MARK: - All counters
 
-  private func tally() throws(CommandFailure) -> BenchOutcome.Counters {
-    var total = BenchOutcome.Counters(
+  private func tally() throws(CommandFailure) -> CounterOutcome.Counters {
+    var total = CounterOutcome.Counters(
       counters: counters.count, increments: 0, conflicts: conflicts, uncertain: 0, lost: 0,
       gained: 0, longestWriteNs: longestWrite, longestPauseNs: longestPause)
     try eachCounter { [self] index in

@@ -21,7 +21,7 @@ final class ServiceProcess {
   }
 
   /// A server with many connections needs more descriptors than the usual soft limit of 1,024.
-  private static func raiseDescriptorLimit() {
+  static func raiseDescriptorLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max

@@ -25,6 +25,8 @@ final class ClientConnection: ReadinessHandler {
   unowned(unsafe) let client: HTTPClient
   unowned(unsafe) let peer: ClientPeer
   unowned(unsafe) let loop: EventLoop
+  /// Outlives the session, which allocates from it.
+  private let memory: SessionMemory
 
   var state = State.connecting
   private var socket: Descriptor?
@@ -69,6 +71,7 @@ final class ClientConnection: ReadinessHandler {
     self.client = client
     self.peer = peer
     loop = client.loop
+    memory = client.loop.sessionMemory
     startedAt = client.loop.now.nanoseconds
     lastActive = startedAt
     lastReceived = startedAt
@@ -137,8 +140,9 @@ final class ClientConnection: ReadinessHandler {
 
   private func startSession() -> Bool {
     guard let callbacks = ClientCallbacks.shared, let options = ClientCallbacks.options,
-      nghttp2_session_client_new2(
-        &session, callbacks, Unmanaged.passUnretained(self).toOpaque(), options) == 0
+      nghttp2_session_client_new3(
+        &session, callbacks, Unmanaged.passUnretained(self).toOpaque(), options,
+        &memory.callbacks) == 0
     else { return false }
     let settings = [
       nghttp2_settings_entry(

@@ -10,13 +10,16 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  public private(set) var now = MonotonicTime.current()
+  public var now: MonotonicTime { turnStart }
+  private var turnStart = MonotonicTime.current()
 
   /// Turns so far.
-  private(set) var turnCount: UInt64 = 0
+  var turnCount: UInt64 { turns }
+  private var turns: UInt64 = 0
   /// Whatever is ready in this turn has become so after this: when the loop last looked and took
   /// all there was, or began to wait for more.
-  private(set) var inputSince = MonotonicTime(nanoseconds: 0)
+  var inputSince: MonotonicTime { inputStart }
+  private var inputStart = MonotonicTime(nanoseconds: 0)
   /// How long input of this turn can have waited when it began.
   var inputWait: Duration { now - inputSince }
   private var lastLook = MonotonicTime(nanoseconds: 0)
@@ -29,6 +32,9 @@ public final class EventLoop {
   /// Scratch space in which one connection's output is gathered for one `write`.
   let writeBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: EventLoop.bufferSize, alignment: 16)
+
+  /// What the nghttp2 sessions of this loop allocate from.
+  let sessionMemory: SessionMemory
 
   static let bufferSize = 65_536
   private static let eventCapacity = 256
@@ -45,7 +51,13 @@ public final class EventLoop {
   private var signalWatchers: [SignalWatcher] = []
 
   /// - Throws: `.system` when the process has no descriptors left.
-  public init() throws(TransportError) {
+  public convenience init() throws(TransportError) {
+    try self.init(sessionMemoryLimit: SessionMemory.usualLimit)
+  }
+
+  /// - Parameter sessionMemoryLimit: bytes of freed blocks that are kept for nghttp2.
+  package init(sessionMemoryLimit: Int) throws(TransportError) {
+    sessionMemory = SessionMemory(limit: sessionMemoryLimit)
     mailbox = try Mailbox()
     let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard descriptor >= 0 else {
@@ -80,7 +92,7 @@ public final class EventLoop {
     mailbox.adopt()
     isRunning = true
     isStopping = false
-    now = .current()
+    turnStart = .current()
     finishTurn()
     while !isStopping {
       guard turn() else { break }
@@ -98,7 +110,7 @@ public final class EventLoop {
   /// Runs `body` once, not before `delay` has passed.
   @discardableResult
   public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> TimerID {
-    if !isRunning { now = .current() }
+    if !isRunning { turnStart = .current() }
     return timers.add(at: now + delay, body)
   }
 
@@ -164,11 +176,11 @@ public final class EventLoop {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
     let error = errno
-    now = .current()
+    turnStart = .current()
     if count < 0 {
       return error == EINTR
     }
-    turnCount &+= 1
+    turns &+= 1
     noteLook(tookAll: count < EventLoop.eventCapacity)
     for index in 0..<Int(count) {
       let packed = events[index].data.u64
@@ -189,10 +201,10 @@ public final class EventLoop {
     // Less is the price of looking.
     let isIdle = now - turnEnd > EventLoop.shortestIdleness
     if isIdle {
-      inputSince = now
+      inputStart = now
       lastLook = now
     } else {
-      inputSince = lastLook
+      inputStart = lastLook
       if tookAll { lastLook = now }
     }
   }

@@ -133,7 +133,7 @@ final class HTTP1Driver {
       fail(.malformed("The request is not valid HTTP/1.1."))
       return
     }
-    exchange.method = parser.method
+    exchange.requestMethod = parser.method
     let validator = HTTP1Validator(
       limits: server.limits, major: parser.major, minor: parser.minor,
       isChunked: parser.isChunked, lineLength: (section.firstIndex(of: 0x0D) ?? 0))

@@ -33,6 +33,10 @@ struct FrameWatch {
   private var continuations = 0
   private var blockBytes = 0
   private var streams = StreamHistory()
+  /// Bytes of a PRIORITY frame's dependency that are still to come, and those that came.
+  private var priorityBytes = 0
+  private var priorityStream: UInt32 = 0
+  private var dependency: UInt32 = 0
   /// Frames that may still come before the time and the work done meanwhile are counted.
   private var credit: Int
   private var creditTime: MonotonicTime
@@ -66,6 +70,7 @@ struct FrameWatch {
   ) -> (count: Int, fault: Fault?) {
     var offset = 0
     while true {
+      if priorityBytes > 0, dependsOnItself(bytes, &offset) { return (offset, .protocolError) }
       let skipped = min(skip, bytes.count - offset)
       skip -= skipped
       offset += skipped
@@ -97,6 +102,30 @@ struct FrameWatch {
     }
   }
 
+  /// Reads on what a PRIORITY frame says its stream depends on. nghttp2 looks at it no more once
+  /// the server has said that it does without (RFC 9218 section 2.1); RFC 7540 section 5.3.1
+  /// forbids a stream to depend on itself all the same.
+  private mutating func dependsOnItself(
+    _ bytes: UnsafeRawBufferPointer, _ offset: inout Int
+  ) -> Bool {
+    while priorityBytes > 0, offset < bytes.count {
+      dependency = dependency << 8 | UInt32(bytes[offset])
+      offset += 1
+      skip -= 1
+      priorityBytes -= 1
+    }
+    return priorityBytes == 0 && dependency & 0x7FFF_FFFF == priorityStream
+  }
+
+  private mutating func priority(stream: UInt32, length: Int) -> Fault? {
+    credit -= 1
+    guard stream != 0 else { return .protocolError }
+    guard length == 5 else { return nil }
+    priorityStream = stream
+    priorityBytes = 4
+    return nil
+  }
+
   private mutating func take(_ byte: UInt8) {
     if headCount < 8 {
       head.0 = head.0 << 8 | UInt64(byte)
@@ -113,6 +142,7 @@ struct FrameWatch {
     switch type {
     case 0: return data(flags: flags, stream: stream, length: length)
     case 1: return headers(flags: flags, stream: stream, length: length)
+    case 2: return priority(stream: stream, length: length)
     case 9: return continuation(flags: flags, length: length)
     case 3:
       streams.end(stream)

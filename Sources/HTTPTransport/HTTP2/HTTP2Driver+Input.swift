@@ -79,7 +79,7 @@ extension HTTP2Driver {
       exchange.target.append(value)
       exchange.indexTarget()
     } else if name.equals(":method") {
-      exchange.method = HTTPMethod(bytes: value)
+      exchange.requestMethod = HTTPMethod(bytes: value)
     } else if name.equals(":authority") {
       guard !value.contains(0x40) else {
         exchange.rejection = .malformed(
@@ -134,6 +134,9 @@ extension HTTP2Driver {
     if case .other("CONNECT") = exchange.method {
       exchange.rejection =
         exchange.rejection ?? .notImplemented("The server is no proxy and knows no CONNECT.")
+    } else if exchange.rejection == nil, !exchange.hasPath {
+      // nghttp2 looks at the targets of http and https only.
+      exchange.rejection = .malformed("The field ':path' must start with '/'.")
     }
     if endsStream {
       completed(exchange)

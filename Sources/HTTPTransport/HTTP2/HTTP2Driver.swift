@@ -6,6 +6,7 @@ import CNghttp2
 /// the stream is closed, and ``retired`` until nghttp2 no longer refers to its fields.
 final class HTTP2Driver {
   unowned(unsafe) let connection: Connection
+  private let memory: SessionMemory
   var session: OpaquePointer?
   /// The request whose header section is arriving.
   var current: Unmanaged<Exchange>?
@@ -42,19 +43,22 @@ final class HTTP2Driver {
   /// Nil when memory is lacking.
   init?(_ connection: Connection) {
     self.connection = connection
+    memory = connection.server.loop.sessionMemory
     maxHeaderBytes = connection.server.limits.maxHeaderBytes
     maxHeaderCount = connection.server.limits.maxHeaderCount
     watch = FrameWatch(connection.server.limits.frameLimits, now: connection.now)
     guard let callbacks = HTTP2Callbacks.table,
-      nghttp2_session_server_new2(
+      nghttp2_session_server_new3(
         &session, callbacks, Unmanaged.passUnretained(self).toOpaque(),
-        connection.server.http2Options.pointer) == 0
+        connection.server.http2Options.pointer, &memory.callbacks) == 0
     else { return nil }
     let limits = connection.server.limits
     let settings = [
       setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams),
       setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindow),
       setting(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.maxHeaderBytes),
+      // RFC 7540's tree is deprecated, and costs time with every stream (RFC 9218 section 2.1).
+      setting(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
     nghttp2_submit_settings(session, 0, settings, settings.count)
     nghttp2_session_set_local_window_size(
@@ -81,7 +85,7 @@ final class HTTP2Driver {
     else { return false }
     watch.upgraded()
     exchange.stream = 1
-    exchange.version = .http2
+    exchange.requestVersion = .http2
     holdsAnswer = true
     // nghttp2 reports the settings of the request's field as a frame.
     hasSettings = false

@@ -3,7 +3,7 @@ extension Exchange {
   func begin(on connection: Connection, stream: UInt32, version: HTTPVersion) {
     self.connection = connection
     self.stream = stream
-    self.version = version
+    requestVersion = version
     phase = .receiving
   }
 
@@ -14,8 +14,8 @@ extension Exchange {
   func recycle() {
     phase = .free
     connection = nil
-    method = .get
-    status = 200
+    requestMethod = .get
+    responseStatus = 200
     requestBody.reset(keeping: Exchange.keptBody)
     target.reset()
     queryStart = nil
@@ -84,8 +84,8 @@ extension Exchange {
     read(requestBody.bytes)
   }
 
-  /// Hands the target before the `?`, still percent-encoded, to `read` without copying it; the query
-  /// is empty when there is none.
+  /// Hands the target before and after the `?`, still percent-encoded, to `read` without copying
+  /// it; the query is empty when there is none.
   package func withTarget<Result>(
     _ read: (_ path: UnsafeRawBufferPointer, _ query: UnsafeRawBufferPointer) -> Result
   ) -> Result {
@@ -108,6 +108,12 @@ extension Exchange {
       }
     }
     return true
+  }
+
+  /// Whether the target is a path, or the `*` of OPTIONS.
+  var hasPath: Bool {
+    guard let first = target.bytes.first else { return false }
+    return first == 0x2F || (first == 0x2A && target.count == 1 && method == .options)
   }
 
   /// Finds where the query begins, once the target is whole.

@@ -1,5 +1,5 @@
-/// Exchanges linked through themselves. An exchange that is made for a list belongs to one list at a
-/// time, which keeps it; adding and removing count no references and allocate nothing.
+/// Exchanges linked through themselves. An exchange that is made for a list belongs to one list at
+/// a time, which keeps it; adding and removing count no references and allocate nothing.
 ///
 /// Its state lies behind a pointer, so that a class keeps it as a constant, without checks of
 /// exclusive access.

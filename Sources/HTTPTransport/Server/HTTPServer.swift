@@ -22,12 +22,14 @@ public final class HTTPServer {
   var listeners: [Listener] = []
   private let pool = ExchangeList()
   /// Bytes of bodies held for all connections.
-  public private(set) var bufferedBytes = 0
+  public var bufferedBytes: Int { buffered }
+  private var buffered = 0
   /// Requests that the application has and that are not answered.
   var waitingCount = 0
   var shedder: LoadShedder
   /// Open connections, those that are being refused or end included.
-  public private(set) var connectionCount = 0
+  public var connectionCount: Int { connected }
+  private var connected = 0
   /// Open connections by the peer's network, loopback left out.
   private var peerCounts: [SocketAddress: Int] = [:]
   private var sweepTimer: TimerID?
@@ -105,7 +107,7 @@ public final class HTTPServer {
       freeSlots.append(slot)
       return
     }
-    connectionCount += 1
+    connected += 1
     if !peer.isLoopback { peerCounts[peer.network, default: 0] += 1 }
     if isBeyondLimit { slots[index].connection?.refuse() }
   }
@@ -116,7 +118,7 @@ public final class HTTPServer {
     slots[index].connection = nil
     slots[index].generation &+= 1
     freeSlots.append(connection.slot)
-    connectionCount -= 1
+    connected -= 1
     forget(connection.peer)
     if isDraining, connectionCount == 0 { finishDraining() }
   }
@@ -175,13 +177,13 @@ public final class HTTPServer {
   }
 
   /// Whether new requests can be taken.
-  var isWithinBudget: Bool { bufferedBytes <= limits.maxBufferedBytes }
+  var isWithinBudget: Bool { buffered <= limits.maxBufferedBytes }
 
   /// Bytes of answers that one connection may have waiting: a part of what is free, so that
   /// connections that take nothing cannot use up the budget together (dynamic thresholds, Choudhury
   /// and Hahne 1998).
   var pendingShare: Int {
-    let free = max(limits.maxBufferedBytes - bufferedBytes, 0)
+    let free = max(limits.maxBufferedBytes - buffered, 0)
     // While less than half of the budget is used, one connection may take half of what is left up
     // to there: a client that reads many large values at once.
     let generous = (free - limits.maxBufferedBytes / 2) / 2
@@ -193,25 +195,25 @@ public final class HTTPServer {
   func hasRoom(forAnswer count: Int, pending: Int) -> Bool {
     guard count > HTTPServer.smallAnswer else { return true }
     let reserve = limits.maxBufferedBytes / HTTPServer.shareDivisor
-    return pending <= pendingShare && count <= limits.maxBufferedBytes - reserve - bufferedBytes
+    return pending <= pendingShare && count <= limits.maxBufferedBytes - reserve - buffered
   }
 
   /// Takes `count` bytes for a request's body unless the budget is used up.
   func charge(_ exchange: Exchange, _ count: Int) -> Bool {
-    guard count <= limits.maxBufferedBytes - bufferedBytes else { return false }
-    bufferedBytes += count
+    guard count <= limits.maxBufferedBytes - buffered else { return false }
+    buffered += count
     exchange.charged += count
     return true
   }
 
   /// Takes the bytes of an answer, which exists already; ``hasRoom(forAnswer:pending:)`` was asked.
   func chargeResponse(_ exchange: Exchange) {
-    bufferedBytes += exchange.responseCount
+    buffered += exchange.responseCount
     exchange.charged += exchange.responseCount
   }
 
   func refund(_ exchange: Exchange) {
-    bufferedBytes -= exchange.charged
+    buffered -= exchange.charged
     exchange.charged = 0
   }
 

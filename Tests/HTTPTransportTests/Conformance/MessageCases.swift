@@ -93,6 +93,9 @@ enum MessageCases {
       [(":method", "GET"), (":scheme", "http"), (":authority", "a")]),
     request("RFC 9113 8.3.1", "an empty :path is malformed", HTTP2Peer.fields("GET", "")),
     request("RFC 9113 8.3.1", ":path begins with a slash", HTTP2Peer.fields("GET", "hello")),
+    request(
+      "RFC 9113 8.3.1", ":path begins with a slash for other schemes too",
+      [(":method", "GET"), (":scheme", "other"), (":path", "hello"), (":authority", "a")]),
     request("RFC 9113 8.3.1", "only OPTIONS has the asterisk form", HTTP2Peer.fields("GET", "*")),
     request(
       "RFC 9113 8.3.1", "OPTIONS has the asterisk form", HTTP2Peer.fields("OPTIONS", "*"),

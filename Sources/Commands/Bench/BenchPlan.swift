@@ -1,0 +1,73 @@
+import HTTPTransport
+import ScaledStorage
+
+/// All that decides what a measurement does.
+struct BenchPlan: Sendable {
+  enum Target: Sendable {
+    /// A cluster of ours: forward responses are followed.
+    case cluster
+    /// Any HTTP/2 server: this path, before and behind the key's number, and nothing is followed.
+    case plain(prefix: String, suffix: String?)
+  }
+
+  enum Extent: Sendable {
+    case duration(Duration)
+    case requests(UInt64)
+  }
+
+  struct Arrivals: Sendable {
+    /// Requests a second.
+    var rate: Double
+    var process: ArrivalSchedule.Process
+    /// More requests behind than this end the measurement.
+    var maximumBehind: UInt64
+  }
+
+  var target = Target.cluster
+  var endpoint: HTTPEndpoint
+  var address: SocketAddress
+  var headers: [(name: String, value: String)] = []
+  var connections = 1
+  var streams = 32
+  var threads = 1
+  var extent = Extent.duration(.seconds(10))
+  var warmUp = Duration.zero
+  /// Nil for a closed loop.
+  var arrivals: Arrivals?
+  var keys: UInt64 = 10_000
+  var distribution = KeyChooser.Distribution.uniform
+  /// Stands before a key's number.
+  var keyPrefix = ""
+  var readRatio = 0.9
+  /// Bytes of a value.
+  var valueBytes = 100...100
+  var seed: UInt64
+  /// How long a request may take, and how long the target may be away.
+  var timeout = Duration.seconds(30)
+  /// Whether one request that fails ends it.
+  var endsAtFailure = false
+
+  /// What stores every key once.
+  var preloading: BenchPlan {
+    var plan = self
+    plan.extent = .requests(keys)
+    plan.warmUp = .zero
+    plan.arrivals = nil
+    plan.distribution = .sequential
+    plan.readRatio = 0
+    plan.endsAtFailure = true
+    return plan
+  }
+
+  /// The values' bytes: each value is the beginning of them.
+  var body: [UInt8] {
+    var generator = SplitMix64(seed: seed)
+    return RandomPairs.text(valueBytes.upperBound, &generator)
+  }
+
+  /// How many of `count` things a thread has.
+  func share(of count: UInt64, thread: Int) -> UInt64 {
+    let (each, rest) = count.quotientAndRemainder(dividingBy: UInt64(threads))
+    return each + (thread < rest ? 1 : 0)
+  }
+}

@@ -1,0 +1,35 @@
+import HTTPTransport
+
+/// Several connections that share a loop, with the streams spread over them.
+final class ConnectionFleet {
+  let connections: [ClusterConnection]
+  let streams: Int
+
+  init(_ options: ClusterOptions, count: Int, streams: Int) throws {
+    var limits = ClientLimits()
+    limits.maxConnectionsPerPeer = 1
+    limits.maxStreamsPerConnection = streams
+    let first = try options.connect(
+      connectPatience: .seconds(options.timeout), limits: limits)
+    var connections = [first]
+    for _ in 1..<max(count, 1) {
+      connections.append(
+        try options.connect(
+          on: first.loop, connectPatience: .seconds(options.timeout), limits: limits))
+    }
+    self.connections = connections
+    self.streams = streams
+  }
+
+  /// How many requests are under way at a time.
+  var concurrency: Int { connections.count * streams }
+
+  /// The connection of a stream.
+  func connection(_ stream: Int) -> ClusterConnection { connections[stream % connections.count] }
+
+  func run(_ pump: Pump) {
+    connections[0].run(pump)
+  }
+
+  var loop: EventLoop { connections[0].loop }
+}

@@ -1,0 +1,103 @@
+import CLinux
+import CNghttp2
+import Glibc
+
+/// The memory of one loop's nghttp2 sessions: small blocks that are freed are kept by size and
+/// given out again, up to a bound. nghttp2 allocates five or six of them for each request, and the
+/// general allocator needs several times as long for one.
+///
+/// Used on the loop's thread only. It must outlive its sessions, each of which keeps it.
+final class SessionMemory {
+  /// Blocks of one size, linked through their first word.
+  private struct Pool {
+    var cachedBytes = 0
+    let limit: Int
+    let lists: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  }
+
+  /// The general allocator's blocks hold 24, 40, 56 … bytes.
+  private static let classCount = 64
+  private static let largest = 16 * (classCount - 1) + 8
+  /// Bytes that are kept at most by default.
+  static let usualLimit = 1 << 20
+
+  private let pool: UnsafeMutablePointer<Pool>
+  var callbacks = nghttp2_mem()
+
+  /// - Parameter limit: bytes of free blocks that are kept at most; 0 hands every block back at
+  ///   once, so that a checker of memory sees each use after free.
+  init(limit: Int = SessionMemory.usualLimit) {
+    let lists = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(
+      capacity: SessionMemory.classCount)
+    lists.initialize(repeating: nil, count: SessionMemory.classCount)
+    pool = .allocate(capacity: 1)
+    pool.initialize(to: Pool(limit: limit, lists: lists))
+    callbacks = nghttp2_mem(
+      mem_user_data: pool,
+      malloc: { size, user in SessionMemory.allocate(size, user) },
+      free: { block, user in SessionMemory.free(block, user) },
+      calloc: { count, size, user in SessionMemory.allocateZeroed(count, size, user) },
+      realloc: { block, size, user in SessionMemory.reallocate(block, size, user) })
+  }
+
+  deinit {
+    for index in 0..<SessionMemory.classCount {
+      while let block = pool.pointee.lists[index] {
+        pool.pointee.lists[index] = block.load(as: UnsafeMutableRawPointer?.self)
+        Glibc.free(block)
+      }
+    }
+    pool.pointee.lists.deallocate()
+    pool.deallocate()
+  }
+
+  /// Bytes of free blocks that are kept.
+  var cachedBytes: Int { pool.pointee.cachedBytes }
+
+  private static func allocate(
+    _ size: Int, _ user: UnsafeMutableRawPointer?
+  ) -> UnsafeMutableRawPointer? {
+    guard let pool = user?.assumingMemoryBound(to: Pool.self), size <= largest else {
+      return malloc(size)
+    }
+    let index = size <= 24 ? 1 : (size &+ 7) &>> 4
+    guard let block = pool.pointee.lists[index] else { return malloc(index &* 16 &+ 8) }
+    pool.pointee.lists[index] = block.load(as: UnsafeMutableRawPointer?.self)
+    pool.pointee.cachedBytes &-= index &* 16
+    return block
+  }
+
+  private static func free(_ block: UnsafeMutableRawPointer?, _ user: UnsafeMutableRawPointer?) {
+    guard let block else { return }
+    let index = malloc_usable_size(block) &>> 4
+    guard let pool = user?.assumingMemoryBound(to: Pool.self), index > 0, index < classCount,
+      pool.pointee.cachedBytes &+ index &* 16 <= pool.pointee.limit
+    else {
+      Glibc.free(block)
+      return
+    }
+    block.storeBytes(of: pool.pointee.lists[index], as: UnsafeMutableRawPointer?.self)
+    pool.pointee.lists[index] = block
+    pool.pointee.cachedBytes &+= index &* 16
+  }
+
+  private static func allocateZeroed(
+    _ count: Int, _ size: Int, _ user: UnsafeMutableRawPointer?
+  ) -> UnsafeMutableRawPointer? {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
+    guard !overflow else { return nil }
+    // Large blocks come zeroed from the system, untouched.
+    guard bytes <= largest else { return calloc(count, size) }
+    let block = allocate(bytes, user)
+    if let block { memset(block, 0, bytes) }
+    return block
+  }
+
+  private static func reallocate(
+    _ block: UnsafeMutableRawPointer?, _ size: Int, _ user: UnsafeMutableRawPointer?
+  ) -> UnsafeMutableRawPointer? {
+    guard let block else { return allocate(size, user) }
+    if size > 0, size <= malloc_usable_size(block) { return block }
+    return realloc(block, size)
+  }
+}
