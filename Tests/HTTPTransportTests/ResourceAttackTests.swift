@@ -65,6 +65,36 @@ struct ResourceAttackTests {
     #expect(try hog.body(of: 199).contains("\"code\":\"overloaded\""))
   }
 
+  @Test(
+    "Header sections that are held count too",
+    arguments: ["/echo", "/later"])
+  func manyHeads(path: String) throws {
+    var limits = ServerLimits()
+    limits.maxBufferedBytes = 4_000_000
+    limits.maxBodyBytes = 100_000
+    let harness = try ServerHarness(limits)
+    let hogs = try (0..<4).map { _ in try HTTP2Peer(harness.address) }
+    let field = ("x", String(repeating: "y", count: 15_000))
+    for index in 0..<100 as Range<UInt32> {
+      for hog in hogs {
+        // Of `/echo` the body never comes.
+        let flags = path == "/echo" ? Flag.endHeaders : Flag.endHeaders | Flag.endStream
+        try hog.send(headers(2 * index + 1, HTTP2Peer.fields("POST", path, [field]), flags))
+      }
+    }
+    for hog in hogs {
+      try hog.send(ping())
+      _ = try hog.first { $0.type == HTTP2Peer.ping && $0.flags & Flag.ack != 0 }
+      #expect(try hog.body(of: 199).contains("\"code\":\"overloaded\""))
+    }
+    #expect(try harness.onLoop { $0.server?.bufferedBytes ?? 0 } < 4_100_000)
+    try expectAlive(harness)
+    try harness.waitUntil { context in
+      _ = context.handler.release(context.server)
+      return context.server?.waitingCount == 0
+    }
+  }
+
   @Test("Connections of one address are bounded, and counted down when they end")
   func connectionsOfAnAddress() throws {
     var limits = ServerLimits()

@@ -154,6 +154,7 @@ final class HTTP1Driver {
       complete(exchange)
       return
     }
+    connection.holdHead(of: exchange)
     state = .body
     exchange.progressDeadline = server.loop.now + server.limits.bodyTimeout
     if parser.minor > 0, exchange.fieldCount("expect") > 0 { owesContinue = true }

@@ -15,7 +15,7 @@ extension HTTP2Driver {
     exchange.progressDeadline = connection.now + server.limits.headerTimeout
     incomplete += 1
     current = Unmanaged.passUnretained(exchange)
-    if !server.isWithinBudget {
+    if !server.isWithinBudget || !connection.maySendMore {
       exchange.rejection = .overloaded
     } else if connection.pendingResponseBytes > server.pendingShare {
       exchange.rejection = .pendingResponses
@@ -142,6 +142,7 @@ extension HTTP2Driver {
       completed(exchange)
       return
     }
+    if exchange.rejection == nil { connection.holdHead(of: exchange) }
     if exchange.rejection == nil, let length = exchange.declaredLength,
       length > server.limits.maxBodyBytes
     {

@@ -193,7 +193,21 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// free, and one body in any case.
   func mayHold(_ count: Int) -> Bool {
     let held = heldRequestBytes + count
-    return held <= server.limits.maxBodyBytes || held <= server.pendingShare
+    let limits = server.limits
+    return held <= limits.maxBodyBytes + limits.maxHeaderBytes || held <= server.pendingShare
+  }
+
+  /// Whether this connection may send further requests as far as those that it has go.
+  var maySendMore: Bool { heldRequestBytes == 0 || mayHold(0) }
+
+  /// Counts the header section of a request that stays for a while: its body is to come, or its
+  /// answer. Where there is no room, later ones are refused.
+  func holdHead(of exchange: Exchange) {
+    guard exchange.received == 0 else { return }
+    let count = exchange.requestBytes.count + exchange.target.count
+    server.chargeHead(exchange, count)
+    exchange.received = count
+    heldRequestBytes += count
   }
 
   /// Hands a complete request to the application, or answers for it.
@@ -213,6 +227,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       guard exchange.phase == .handling else { return }
       exchange.phase = .awaiting
       server.waitingCount += 1
+      holdHead(of: exchange)
     }
   }
 

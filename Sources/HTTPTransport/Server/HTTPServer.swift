@@ -206,6 +206,12 @@ public final class HTTPServer {
     return true
   }
 
+  /// Takes the bytes of a header section, which are here already.
+  func chargeHead(_ exchange: Exchange, _ count: Int) {
+    buffered += count
+    exchange.charged += count
+  }
+
   /// Takes the bytes of an answer, which exists already; ``hasRoom(forAnswer:pending:)`` was asked.
   func chargeResponse(_ exchange: Exchange) {
     buffered += exchange.responseCount
