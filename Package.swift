@@ -75,6 +75,14 @@ let package = Package(
     .executableTarget(
       name: "scaled-storage", dependencies: ["Commands"], swiftSettings: strict),
 
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+    .executableTarget(
+      name: "allocation-gate",
+      dependencies: [
+        "AllocationCounter", "Candid", "Cluster", "HTTPTransport", "RocksDBStorage",
+        "ScaledStorage", "Storage",
+        .product(name: "Logging", package: "swift-log"),
+      ], path: "Tests/AllocationGate", swiftSettings: strict),
     tests("ArchitectureTests", []),
     tests("CandidTests", ["Candid"], resources: [.copy("Vectors")]),
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),

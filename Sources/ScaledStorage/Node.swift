@@ -17,18 +17,18 @@ public final class Node {
   let durability: Durability
   private let committer: GroupCommitter
   /// Nothing that it calls reaches this node before it returns.
-  private let confined: LoopConfined<NodeMachine>
+  @exclusivity(unchecked) private var machine: NodeMachine
   private let me = BackReference<Node>()
   private let peers: PeerClient
-  private(set) var stamp: AnswerStamp?
+  @exclusivity(unchecked) private(set) var stamp: AnswerStamp?
   private let logger: Logger
 
-  private var waiters = TicketTable<Waiter>()
+  @exclusivity(unchecked) private var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
   private var performing: [NodeAction] = []
-  private var turnTime = MonotonicTime(nanoseconds: 0)
-  private var turnMoment = Moment(wall: 0, monotonic: 0)
+  @exclusivity(unchecked) private var turnTime = MonotonicTime(nanoseconds: 0)
+  @exclusivity(unchecked) private var turnMoment = Moment(wall: 0, monotonic: 0)
   private var isFlushScheduled = false
   /// Made once: a closure of its own for each turn would be allocated.
   private let flushHook: () -> Void
@@ -71,9 +71,8 @@ public final class Node {
     self.loop = loop
     self.durability = durability
     self.logger = logger
-    confined = LoopConfined(
-      try NodeMachine(
-        store: store, limits: limits, tableSeed: UInt64.random(in: .min ... .max)))
+    machine = try NodeMachine(
+      store: store, limits: limits, tableSeed: UInt64.random(in: .min ... .max))
     peers = PeerClient(
       loop: loop, credential: credential, compressesMigrations: compressesHandover)
     flushHook = { [me] in me.target?.flush() }
@@ -94,18 +93,18 @@ public final class Node {
   // MARK: - Keys
 
   /// The id of this node; nil before it was initialised.
-  public var id: Principal? { confined.value.identity }
+  public var id: Principal? { machine.identity }
 
   /// The ring and the addresses that this node knows.
-  public var map: ClusterMap? { confined.value.map }
+  public var map: ClusterMap? { machine.map }
 
   /// Writes who answers, and by which ring, into a keyed answer.
   func stamp(_ exchange: Exchange) { stamp?.write(to: exchange) }
 
   /// To be called when the ring may have changed: when something has become durable.
   private func refreshStamp() {
-    guard confined.value.epoch != stamp?.epoch else { return }
-    stamp = AnswerStamp(confined.value)
+    guard machine.epoch != stamp?.epoch else { return }
+    stamp = AnswerStamp(machine)
   }
 
   /// Runs a command on a key at this node.
@@ -117,7 +116,7 @@ public final class Node {
       return completion(.refused(error))
     }
     isExecuting = true
-    let reply = confined.value.execute(command, key: key, ticket: waiters.next, now: now)
+    let reply = machine.execute(command, key: key, ticket: waiters.next, now: now)
     isExecuting = false
     if let reply {
       completion(reply)
@@ -132,7 +131,7 @@ public final class Node {
     _ key: UnsafeRawBufferPointer, for exchange: Exchange,
     _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) -> NodeMachine.ReadOutcome {
-    let outcome = confined.value.get(key, ticket: waiters.next, now: now, found)
+    let outcome = machine.get(key, ticket: waiters.next, now: now, found)
     if case .waits = outcome { wait(exchange) }
     return outcome
   }
@@ -141,7 +140,7 @@ public final class Node {
   func put(
     _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for exchange: Exchange
   ) -> KeyReply? {
-    let reply = confined.value.put(
+    let reply = machine.put(
       key, value, ttl: nil, if: .none, ticket: waiters.next, now: now)
     if reply == nil { wait(exchange) }
     return reply
@@ -206,20 +205,20 @@ public final class Node {
     identity: Principal, map: ClusterMap,
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    confined.value.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
+    machine.initialise(identity: identity, map: map, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   func handle(
     _ event: CanisterManagerEvent, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    confined.value.handle(event, ticket: acknowledgement(completion))
+    machine.handle(event, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   /// Someone works by a ring of this epoch: a newer one than ours is fetched from the coordinator.
   func noticeEpoch(_ epoch: UInt64) {
-    guard let map = confined.value.map, epoch > map.ring.epoch, !isFetchingMap,
+    guard let map = machine.map, epoch > map.ring.epoch, !isFetchingMap,
       let coordinator = map.coordinator
     else { return }
     isFetchingMap = true
@@ -234,12 +233,12 @@ public final class Node {
     _ entries: [(name: String, value: [UInt8]?)],
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    confined.value.store(entries, ticket: acknowledgement(completion))
+    machine.store(entries, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
   func stored(_ name: String) throws(ClusterError) -> [UInt8]? {
-    try confined.value.stored(name)
+    try machine.stored(name)
   }
 
   private func acknowledgement(
@@ -250,10 +249,10 @@ public final class Node {
     return nextAcknowledgement
   }
 
-  var status: NodeStatus { confined.value.status }
-  var statistics: NodeMachine.Statistics { confined.value.statistics }
-  var handoverStatus: HandoverStatus? { confined.value.handoverStatus }
-  var isPurging: Bool { confined.value.isPurging }
+  var status: NodeStatus { machine.status }
+  var statistics: NodeMachine.Statistics { machine.statistics }
+  var handoverStatus: HandoverStatus? { machine.handoverStatus }
+  var isPurging: Bool { machine.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
   /// commit is done.
@@ -285,7 +284,7 @@ public final class Node {
   }
 
   private func scheduleTick() {
-    let tick = confined.value.isBusy ? Node.busyTick : Node.idleTick
+    let tick = machine.isBusy ? Node.busyTick : Node.idleTick
     ticker = loop.schedule(after: tick) { [me] in
       guard let node = me.target, !node.isStopped else { return }
       node.scheduleFlush()
@@ -296,15 +295,15 @@ public final class Node {
   private func flush() {
     isFlushScheduled = false
     defer { refreshStamp() }
-    let more = confined.value.advance(now: now)
-    confined.value.flush()
+    let more = machine.advance(now: now)
+    machine.flush()
     // An action may lead to further ones, such as an answer that lets a waiting request go on.
-    confined.value.swapActions(&performing)
+    machine.swapActions(&performing)
     while !performing.isEmpty {
       for index in performing.indices { perform(performing[index]) }
       performing.removeAll(keepingCapacity: true)
-      confined.value.flush()
-      confined.value.swapActions(&performing)
+      machine.flush()
+      machine.swapActions(&performing)
     }
     if more {
       loop.schedule(after: .zero) { [me] in me.target?.scheduleFlush() }
@@ -333,9 +332,9 @@ public final class Node {
     case .respond(let ticket, let result):
       acknowledgements.removeValue(forKey: ticket)?(result)
     case .send(let message, let node, let address, let event):
-      peers.send(event, to: node, at: address, epoch: confined.value.map?.ring.epoch ?? 0) {
+      peers.send(event, to: node, at: address, epoch: machine.map?.ring.epoch ?? 0) {
         [me] result in
-        me.target?.confined.value.peerReplied(message, result)
+        me.target?.machine.peerReplied(message, result)
         me.target?.scheduleFlush()
       }
     case .alarm(let text):
@@ -346,7 +345,7 @@ public final class Node {
   private func committed(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
-      confined.value.committed(through: outcome.sequences.upperBound)
+      machine.committed(through: outcome.sequences.upperBound)
       refreshStamp()
     case .failure(let error):
       commitFailed(error)
@@ -356,7 +355,7 @@ public final class Node {
 
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
-    confined.value.commitFailed(error)
+    machine.commitFailed(error)
     if error.code != .noSpace {
       // Only a full disk heals while the store is open. What is stored is sound: start again from
       // it.

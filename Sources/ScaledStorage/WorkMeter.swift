@@ -9,7 +9,7 @@ final class WorkMeter {
   private(set) var requestsPerSecond = 0.0
 
   private let loop: EventLoop
-  private var requests: UInt64 = 0
+  @exclusivity(unchecked) private var requests: UInt64 = 0
   private var lastUsed: UInt64
   private var lastTime: MonotonicTime
 

@@ -91,7 +91,7 @@ struct ResourceAttackTests {
     try expectAlive(harness)
     try harness.waitUntil { context in
       _ = context.handler.release(context.server)
-      return context.server?.waitingCount == 0
+      return context.server?.core.waitingCount == 0
     }
   }
 
@@ -106,7 +106,7 @@ struct ResourceAttackTests {
     var descriptors = try crowd.map { address in
       let pair = try socketPair()
       _ = try harness.onLoop { context in
-        context.server?.admit(Descriptor(owning: pair.server), from: address)
+        context.server?.core.admit(Descriptor(owning: pair.server), from: address)
         return true
       }
       return pair.client
@@ -124,7 +124,7 @@ struct ResourceAttackTests {
     let pair = try socketPair()
     descriptors = [pair.client]
     _ = try harness.onLoop { context in
-      context.server?.admit(Descriptor(owning: pair.server), from: crowd[0])
+      context.server?.core.admit(Descriptor(owning: pair.server), from: crowd[0])
       return true
     }
     #expect(!isRefused(0))
@@ -157,7 +157,7 @@ struct ResourceAttackTests {
     // Those that nobody waits for any more are not counted either.
     try client.request(15, "/later")
     try client.send(reset(15))
-    try harness.waitUntil { $0.server?.waitingCount == 0 }
+    try harness.waitUntil { $0.server?.core.waitingCount == 0 }
   }
 
   @Test("An overloaded server refuses a part with 503, and all is well when it is over")
@@ -169,7 +169,7 @@ struct ResourceAttackTests {
       guard let server = context.server else { return false }
       var now = server.loop.now.nanoseconds + later
       for _ in 0..<100 {
-        server.shedder.begin(
+        server.core.shedder.begin(
           turn: 0, wait: .seconds(1), now: MonotonicTime(nanoseconds: now))
         now += 1_000_000_000
       }
@@ -187,7 +187,7 @@ struct ResourceAttackTests {
     }
     #expect((50..<64).contains(refused), "\(refused)")
     _ = try harness.onLoop { context in
-      context.server?.shedder.begin(
+      context.server?.core.shedder.begin(
         turn: 0, wait: .zero, now: MonotonicTime(nanoseconds: .max / 2))
       return true
     }
@@ -203,7 +203,7 @@ struct ResourceAttackTests {
     let harness = try ServerHarness(limits)
     let holder = try RawPeer(harness.address)
     try holder.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
-    try harness.waitUntil { $0.server?.waitingCount == 1 }
+    try harness.waitUntil { $0.server?.core.waitingCount == 1 }
     let peer = try RawPeer(harness.address)
     try peer.send("GET /large?5 HTTP/1.1\r\nHost: a\r\n\r\n")
     let response = try peer.response()

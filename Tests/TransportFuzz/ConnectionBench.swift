@@ -69,7 +69,7 @@ final class ConnectionBench {
     peer = pair.0
     output = []
     handler.forget()
-    server.admit(Descriptor(owning: pair.1), from: SocketAddress(ipv4: 0x7F00_0001, port: 1))
+    server.core.admit(Descriptor(owning: pair.1), from: SocketAddress(ipv4: 0x7F00_0001, port: 1))
   }
 
   private func send(_ bytes: [UInt8]) {
@@ -93,7 +93,7 @@ final class ConnectionBench {
     case .answer: handler.answer(server)
     case .timeout: sweep()
     case .halfClose: shutdown(peer, Int32(SHUT_WR))
-    case .drain: for slot in server.slots { slot.connection?.drain() }
+    case .drain: for slot in server.core.slots { slot.connection?.drain() }
     }
     turn()
     read()
@@ -111,7 +111,7 @@ final class ConnectionBench {
 
   private func sweep() {
     let now = loop.now + .seconds(3_600)
-    for slot in server.slots { slot.connection?.sweep(now: now) }
+    for slot in server.core.slots { slot.connection?.sweep(now: now) }
   }
 
   private func read() {

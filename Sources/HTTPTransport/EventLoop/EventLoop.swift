@@ -10,16 +10,13 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  public var now: MonotonicTime { turnStart }
-  private var turnStart = MonotonicTime.current()
+  @exclusivity(unchecked) public private(set) var now = MonotonicTime.current()
 
   /// Turns so far.
-  var turnCount: UInt64 { turns }
-  private var turns: UInt64 = 0
+  @exclusivity(unchecked) private(set) var turnCount: UInt64 = 0
   /// Whatever is ready in this turn has become so after this: when the loop last looked and took
   /// all there was, or began to wait for more.
-  var inputSince: MonotonicTime { inputStart }
-  private var inputStart = MonotonicTime(nanoseconds: 0)
+  @exclusivity(unchecked) private(set) var inputSince = MonotonicTime(nanoseconds: 0)
   /// How long input of this turn can have waited when it began.
   var inputWait: Duration { now - inputSince }
   private var lastLook = MonotonicTime(nanoseconds: 0)
@@ -92,7 +89,7 @@ public final class EventLoop {
     mailbox.adopt()
     isRunning = true
     isStopping = false
-    turnStart = .current()
+    now = .current()
     finishTurn()
     while !isStopping {
       guard turn() else { break }
@@ -110,7 +107,7 @@ public final class EventLoop {
   /// Runs `body` once, not before `delay` has passed.
   @discardableResult
   public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> TimerID {
-    if !isRunning { turnStart = .current() }
+    if !isRunning { now = .current() }
     return timers.add(at: now + delay, body)
   }
 
@@ -176,11 +173,11 @@ public final class EventLoop {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
     let error = errno
-    turnStart = .current()
+    now = .current()
     if count < 0 {
       return error == EINTR
     }
-    turns &+= 1
+    turnCount &+= 1
     noteLook(tookAll: count < EventLoop.eventCapacity)
     for index in 0..<Int(count) {
       let packed = events[index].data.u64
@@ -201,10 +198,10 @@ public final class EventLoop {
     // Less is the price of looking.
     let isIdle = now - turnEnd > EventLoop.shortestIdleness
     if isIdle {
-      inputStart = now
+      inputSince = now
       lastLook = now
     } else {
-      inputStart = lastLook
+      inputSince = lastLook
       if tookAll { lastLook = now }
     }
   }

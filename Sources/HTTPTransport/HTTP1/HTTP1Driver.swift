@@ -35,7 +35,7 @@ final class HTTP1Driver {
     self.connection = connection
   }
 
-  private var server: HTTPServer { connection.server }
+  private var server: ServerCore { connection.server }
 
   // MARK: Input
 
@@ -133,7 +133,7 @@ final class HTTP1Driver {
       fail(.malformed("The request is not valid HTTP/1.1."))
       return
     }
-    exchange.requestMethod = parser.method
+    exchange.method = parser.method
     let validator = HTTP1Validator(
       limits: server.limits, major: parser.major, minor: parser.minor,
       isChunked: parser.isChunked, lineLength: (section.firstIndex(of: 0x0D) ?? 0))
@@ -196,7 +196,10 @@ final class HTTP1Driver {
     owesContinue = false
     state = .busy
     if upgrade(exchange) { return }
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   /// Ends the connection with an answer: what follows cannot be told apart from this request.
@@ -208,7 +211,10 @@ final class HTTP1Driver {
     headDeadline = nil
     owesContinue = false
     state = .ended
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   func endOfInput() {
@@ -238,7 +244,10 @@ final class HTTP1Driver {
     current = nil
     isUpgraded = true
     connection.driver = .http2(driver)
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      driver.submit(exchange)
+      connection.markDirty()
+    }
     return true
   }
 

@@ -2,7 +2,7 @@
 enum HTTP1Head {
   static let interim: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
-  static func write(_ exchange: Exchange, server: HTTPServer, minor: Int) {
+  static func write(_ exchange: Exchange, server: ServerCore, minor: Int) {
     let status = exchange.validStatus
     exchange.head.append("HTTP/1.1 ")
     exchange.head.append(decimal: status)

@@ -6,7 +6,7 @@ final class HTTP1Parser {
   /// What the callbacks fill in during one ``execute(_:for:)``.
   struct Sink {
     let exchange: Exchange
-    let server: HTTPServer
+    let server: ServerCore
     let base: UnsafeRawPointer?
     var framing = FramingGuard()
     /// Up to where the framing was checked.
@@ -32,7 +32,7 @@ final class HTTP1Parser {
   }
 
   /// Parses `bytes` into `exchange` until the message is complete.
-  func execute(_ bytes: UnsafeRawBufferPointer, for exchange: Exchange, server: HTTPServer)
+  func execute(_ bytes: UnsafeRawBufferPointer, for exchange: Exchange, server: ServerCore)
     -> Outcome
   {
     var sink = Sink(exchange: exchange, server: server, base: bytes.baseAddress)

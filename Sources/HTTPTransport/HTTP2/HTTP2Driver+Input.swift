@@ -79,7 +79,7 @@ extension HTTP2Driver {
       exchange.target.append(value)
       exchange.indexTarget()
     } else if name.equals(":method") {
-      exchange.requestMethod = HTTPMethod(bytes: value)
+      exchange.method = HTTPMethod(bytes: value)
     } else if name.equals(":authority") {
       guard !value.contains(0x40) else {
         exchange.rejection = .malformed(
@@ -187,7 +187,10 @@ extension HTTP2Driver {
     exchange.requestComplete = true
     guard exchange.phase == .receiving else { return }
     incomplete -= 1
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   /// Answers without the rest of the request; the stream is reset with NO_ERROR after the answer
@@ -195,7 +198,10 @@ extension HTTP2Driver {
   func answerEarly(_ exchange: Exchange) {
     guard exchange.phase == .receiving else { return }
     incomplete -= 1
-    connection.dispatch(exchange)
+    if connection.dispatch(exchange) {
+      submit(exchange)
+      connection.markDirty()
+    }
   }
 
   func streamClosed(_ stream: Int32) {

@@ -5,15 +5,16 @@ import CNghttp2
 /// An exchange is the user data of its stream, unretained: the connection's list keeps it until
 /// the stream is closed, and ``retired`` until nghttp2 no longer refers to its fields.
 final class HTTP2Driver {
-  unowned(unsafe) let connection: Connection
+  /// Keeps this driver until it is closed.
+  let connection: Connection
   private let memory: SessionMemory
-  var session: OpaquePointer?
+  @exclusivity(unchecked) var session: OpaquePointer?
   /// The request whose header section is arriving.
-  var current: Unmanaged<Exchange>?
+  @exclusivity(unchecked) var current: Unmanaged<Exchange>?
   let maxHeaderBytes: Int
   let maxHeaderCount: Int
   /// Requests that are not complete and not answered.
-  var incomplete = 0
+  @exclusivity(unchecked) var incomplete = 0
   /// Answered requests whose rest is not wanted.
   var lateResets = 0
   /// The answer to an upgraded request, until the client's preface is here: curl 7.88 cannot take
@@ -21,7 +22,7 @@ final class HTTP2Driver {
   var held: Exchange?
   var holdsAnswer = false
   /// Counts the times at which nghttp2's queue was empty.
-  var epoch: UInt64 = 1
+  @exclusivity(unchecked) var epoch: UInt64 = 1
   /// Closed exchanges whose fields may still be queued in nghttp2.
   let retired = ExchangeList()
   /// Output that did not fit into the write buffer, and what precedes nghttp2's own.
@@ -85,7 +86,7 @@ final class HTTP2Driver {
     else { return false }
     watch.upgraded()
     exchange.stream = 1
-    exchange.requestVersion = .http2
+    exchange.version = .http2
     holdsAnswer = true
     // nghttp2 reports the settings of the request's field as a frame.
     hasSettings = false

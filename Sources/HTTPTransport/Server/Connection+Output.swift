@@ -8,8 +8,6 @@ extension Connection {
   func flush() {
     isDirty = false
     guard phase == .open else { return }
-    let server = server
-    defer { withExtendedLifetime(server) {} }
     now = server.loop.now
     isBusy = true
     let drained = writeOutput()

@@ -1,7 +1,7 @@
 /// One accepted socket: reads it, feeds its protocol, and writes what the protocol produces.
 ///
-/// The server owns it; it never outlives the server while it is open. A connection that is closed
-/// touches neither the socket nor the server again.
+/// The server owns it, and it keeps the server, until it is closed. Then it touches neither the
+/// socket nor the server again.
 final class Connection: ReadinessHandler, TurnFlushable {
   enum Phase: Equatable {
     case open
@@ -22,7 +22,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// Bytes that one connection may write in one turn before others get theirs.
   static let turnBudget = 1_048_576
 
-  unowned(unsafe) let server: HTTPServer
+  let server: ServerCore
   let slot: UInt32
   let generation: UInt32
   let peer: SocketAddress
@@ -62,7 +62,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   init(
     _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
-    server: HTTPServer
+    server: ServerCore
   ) throws(TransportError) {
     self.descriptor = descriptor
     self.peer = peer
@@ -79,9 +79,6 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   func ready(_ readiness: Readiness) {
     guard phase != .closed else { return }
-    // A handler may drop the last reference to the server.
-    let server = server
-    defer { withExtendedLifetime(server) {} }
     now = server.loop.now
     if !readiness.isDisjoint(with: [.failed, .hangUp]) {
       close()
@@ -210,29 +207,42 @@ final class Connection: ReadinessHandler, TurnFlushable {
     heldRequestBytes += count
   }
 
-  /// Hands a complete request to the application, or answers for it.
-  func dispatch(_ exchange: Exchange) {
+  /// Hands a complete request to the application, or answers for it. Returns whether the answer is
+  /// there, to be queued.
+  func dispatch(_ exchange: Exchange) -> Bool {
     if exchange.rejection == nil, server.sheds(exchange) { exchange.rejection = .busy }
     if let rejection = exchange.rejection {
       rejection.fill(exchange)
-      exchange.phase = .answering
-      answer(exchange)
-      return
+    } else {
+      exchange.phase = .handling
+      if server.handler.handle(exchange) == .later {
+        if exchange.phase == .handling {
+          exchange.phase = .awaiting
+          server.waitingCount += 1
+          holdHead(of: exchange)
+        }
+        return false
+      }
+      guard exchange.phase == .handling else { return false }
     }
-    exchange.phase = .handling
-    switch server.handler.handle(exchange) {
-    case .done:
-      exchange.finish()
-    case .later:
-      guard exchange.phase == .handling else { return }
-      exchange.phase = .awaiting
-      server.waitingCount += 1
-      holdHead(of: exchange)
-    }
+    exchange.phase = .answering
+    prepareAnswer(exchange)
+    return true
   }
 
   /// Queues the answer that is in the exchange.
   func answer(_ exchange: Exchange) {
+    prepareAnswer(exchange)
+    switch driver {
+    case .undetermined: break
+    case .http1(let driver): driver.submit(exchange)
+    case .http2(let driver): driver.submit(exchange)
+    }
+    markDirty()
+  }
+
+  /// Counts an answer's bytes, or replaces it when there is no room for them.
+  private func prepareAnswer(_ exchange: Exchange) {
     if exchange.sendsBody,
       !server.hasRoom(forAnswer: exchange.responseCount, pending: pendingResponseBytes)
     {
@@ -243,12 +253,6 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if !exchange.sendsBody { exchange.bodySent = exchange.responseCount }
     pendingResponseBytes += exchange.responseCount - exchange.bodySent
     if exchange.responseCount > 0 { server.chargeResponse(exchange) }
-    switch driver {
-    case .undetermined: break
-    case .http1(let driver): driver.submit(exchange)
-    case .http2(let driver): driver.submit(exchange)
-    }
-    markDirty()
   }
 
   /// A piece of an answer's body was handed to the output.

@@ -3,7 +3,7 @@ extension Exchange {
   func begin(on connection: Connection, stream: UInt32, version: HTTPVersion) {
     self.connection = connection
     self.stream = stream
-    requestVersion = version
+    self.version = version
     phase = .receiving
   }
 
@@ -14,8 +14,8 @@ extension Exchange {
   func recycle() {
     phase = .free
     connection = nil
-    requestMethod = .get
-    responseStatus = 200
+    method = .get
+    status = 200
     requestBody.reset(keeping: Exchange.keptBody)
     target.reset()
     queryStart = nil
@@ -132,7 +132,7 @@ extension Exchange {
   }
 
   /// Appends a piece of the body, or sets the reason why it is refused.
-  func receive(_ bytes: UnsafeRawBufferPointer, server: HTTPServer) {
+  func receive(_ bytes: UnsafeRawBufferPointer, server: ServerCore) {
     guard rejection == nil else { return }
     guard bytes.count <= server.limits.maxBodyBytes - requestBody.count else {
       rejection = .bodyTooLarge(server.limits.maxBodyBytes)

@@ -91,7 +91,7 @@ extension Exchange {
   public func setProblem(
     status: Int, title: String, code: String, detail: String, retryable: Bool = false
   ) {
-    responseStatus = status
+    self.status = status
     responseFields.reset(keeping: 64)
     responseBytes.reset()
     setHeader("content-type", static: "application/problem+json")
@@ -101,16 +101,16 @@ extension Exchange {
   }
 
   /// The status that goes on the wire.
-  var validStatus: Int { (200..<600).contains(responseStatus) ? responseStatus : 500 }
+  var validStatus: Int { (200..<600).contains(status) ? status : 500 }
 
   /// Whether the answer has a body on the wire.
   var sendsBody: Bool {
-    responseCount > 0 && requestMethod != .head && sendsLength
+    responseCount > 0 && method != .head && sendsLength
   }
 
   /// Whether the answer tells the length of its body. A 304 would have to tell the length of what
   /// it does not send (RFC 9110 section 8.6).
-  var sendsLength: Bool { responseStatus != 204 && responseStatus != 304 }
+  var sendsLength: Bool { status != 204 && status != 304 }
 
   private func setHeader(_ name: StaticString, bytes value: UnsafeRawBufferPointer) {
     guard !isTransportField(bytes(of: name)) else { return }

@@ -35,13 +35,9 @@ public final class Exchange {
 
   // MARK: The request
 
-  // What is public is computed: the compiler proves of a stored property that nobody uses it twice
-  // at a time only when it sees all of its uses.
-
-  public var method: HTTPMethod { requestMethod }
-  var requestMethod = HTTPMethod.get
-  public var version: HTTPVersion { requestVersion }
-  var requestVersion = HTTPVersion.http1
+  // Of what is public the compiler cannot see all uses, and would check each at run time.
+  @exclusivity(unchecked) public internal(set) var method = HTTPMethod.get
+  @exclusivity(unchecked) public internal(set) var version = HTTPVersion.http1
   /// The request's body, empty when it had none. A copy: O(size).
   public var body: [UInt8] { Array(requestBody.bytes) }
   let requestBody = ByteArena()
@@ -55,11 +51,7 @@ public final class Exchange {
   // MARK: The answer
 
   /// The status to answer with, 200 to 599; anything else is sent as 500.
-  public var status: Int {
-    get { responseStatus }
-    set { responseStatus = newValue }
-  }
-  var responseStatus = 200
+  @exclusivity(unchecked) public var status = 200
   /// The body as the handler gave it; empty when it was written to ``responseArena``.
   var givenBody: [UInt8] = []
   let responseArena = ByteArena()

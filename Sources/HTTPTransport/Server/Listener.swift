@@ -7,13 +7,13 @@ final class Listener: ReadinessHandler {
   /// How long to wait when the process has no descriptors left.
   private static let exhaustionPause = Duration.milliseconds(50)
 
-  private unowned(unsafe) let server: HTTPServer
+  private let server: ServerCore
   private let socket: Descriptor
   private var registration: WatchID?
   private var retry: TimerID?
   let address: SocketAddress
 
-  init(server: HTTPServer, address: SocketAddress) throws(TransportError) {
+  init(server: ServerCore, address: SocketAddress) throws(TransportError) {
     self.server = server
     socket = try Socket.listen(on: address, backlog: Int32(clamping: server.limits.backlog))
     self.address = try Socket.localAddress(socket.rawValue)

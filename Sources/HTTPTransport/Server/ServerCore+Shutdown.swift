@@ -1,8 +1,8 @@
-extension HTTPServer {
+extension ServerCore {
   /// Ends the server with grace: stops accepting, tells every peer (GOAWAY in two steps, RFC 9113
   /// section 6.8; `connection: close` on HTTP/1.1), answers what is in flight, and calls `done`
   /// once when the last connection is closed. What is not done within `bound` is cut off.
-  public func shutdown(within bound: Duration, _ done: @escaping () -> Void) {
+  func shutdown(within bound: Duration, _ done: @escaping () -> Void) {
     let earlier = onDrained
     onDrained = {
       earlier?()
