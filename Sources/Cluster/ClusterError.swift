@@ -23,6 +23,8 @@ public struct ClusterError: Error, Hashable, Sendable {
     case noSpace = "no_space"
     /// A queue is full or a wait took too long.
     case overloaded
+    /// The client's time was up before anything was done.
+    case deadlineExceeded = "deadline_exceeded"
   }
 
   public var code: Code
@@ -37,7 +39,7 @@ public struct ClusterError: Error, Hashable, Sendable {
   /// Whether the same request may succeed a little later.
   public var isRetryable: Bool {
     switch code {
-    case .notInitialised, .conflict, .storage, .noSpace, .overloaded: true
+    case .notInitialised, .conflict, .storage, .noSpace, .overloaded, .deadlineExceeded: true
     case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption,
       .outcomeUnknown:
       false

@@ -96,6 +96,9 @@ public struct CoordinatorMachine {
   /// The map to route by: a decided one counts from when its new owners serve.
   public var routingMap: ClusterMap { previousMap ?? state.map }
 
+  /// The revision of ``routingMap``, without a copy of the map.
+  public var routingRevision: UInt64 { previousMap?.revision ?? state.map.revision }
+
   public mutating func takeActions() -> [CoordinatorAction] {
     let taken = actions
     actions = []

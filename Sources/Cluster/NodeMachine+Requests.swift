@@ -157,6 +157,13 @@ extension NodeMachine {
     }
   }
 
+  /// Tells when the client of the request that was just taken stops waiting: if it is held, it is
+  /// refused then. One that is carried out already is answered with what became of it.
+  public mutating func limit(ticket: UInt64, to deadline: UInt64) {
+    guard let last = held.indices.last, held[last].ticket == ticket else { return }
+    held[last].clientDeadline = deadline
+  }
+
   package enum Route {
     case here
     case elsewhere(Principal, String)
@@ -206,25 +213,43 @@ extension NodeMachine {
     heldBytes = 0
     for request in released {
       let moment = now ?? lastMoment
+      guard request.clientDeadline > moment.monotonic else {
+        actions.append(.reply(request.ticket, .refused(NodeMachine.tooLate)))
+        continue
+      }
       if let reply = execute(
         request.command, key: request.key, ticket: request.ticket, now: moment)
       {
         actions.append(.reply(request.ticket, reply))
+      } else if request.clientDeadline != .max {
+        limit(ticket: request.ticket, to: request.clientDeadline)
       }
     }
   }
 
+  private static let tooLate = ClusterError(
+    .deadlineExceeded,
+    "the key is being moved, and the time that ss-deadline gave is up; nothing was done")
+
   /// Refuses the requests that have waited for too long. Nothing of them was done.
   mutating func expireHeld(now: Moment) {
-    guard let first = held.first, first.deadline <= now.monotonic else { return }
-    let refusal = ClusterError(
+    guard !held.isEmpty else { return }
+    let moving = ClusterError(
       .overloaded, "the key is being moved and its new owner is not ready; try again shortly")
-    let expired = held.prefix { $0.deadline <= now.monotonic }
-    for request in expired {
-      actions.append(.reply(request.ticket, .refused(refusal)))
+    var kept = 0
+    for index in held.indices {
+      let request = held[index]
+      let isTooLate = request.clientDeadline <= now.monotonic
+      guard isTooLate || request.deadline <= now.monotonic else {
+        if kept != index { held.swapAt(kept, index) }
+        kept += 1
+        continue
+      }
+      actions.append(
+        .reply(request.ticket, .refused(isTooLate ? NodeMachine.tooLate : moving)))
       heldBytes -= request.byteCount
     }
-    held.removeFirst(expired.count)
+    held.removeSubrange(kept...)
   }
 
   /// What is durable. Only when that has expired under a write that is not durable yet, the answer

@@ -98,7 +98,10 @@ public struct NodeMachine {
     var command: KeyCommand
     var key: [UInt8]
     var ticket: UInt64
+    /// When the node gives the request up.
     var deadline: UInt64
+    /// When its client does.
+    var clientDeadline = UInt64.max
 
     var byteCount: Int {
       if case .put(let value, _, _) = command { key.count + value.count } else { key.count }

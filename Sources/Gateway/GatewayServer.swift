@@ -10,7 +10,7 @@ public final class GatewayServer: RequestHandler {
   let credential: Credential
   private let forward: ForwardMode
   private let application: Application
-  private let client: HTTPClient
+  private let routes: Routes
   private let forwarder: Forwarder
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
@@ -24,8 +24,12 @@ public final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
-    client = HTTPClient(loop: loop, limits: .forwarding(limits))
-    forwarder = Forwarder(loop: loop, client: client)
+    let routes = Routes(
+      client: HTTPClient(forwarding: limits, credential: credential, loop: loop))
+    self.routes = routes
+    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned coordinator] in
+      routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)
+    }
     server = HTTPServer(loop: loop, limits: limits, handler: self)
   }
 
@@ -40,7 +44,7 @@ public final class GatewayServer: RequestHandler {
   public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
     server.shutdown(within: limit) { [self] in
-      client.shutdown()
+      routes.client.shutdown()
       self.server = nil
       done()
     }
@@ -49,6 +53,7 @@ public final class GatewayServer: RequestHandler {
   // MARK: - Requests
 
   public func handle(_ exchange: Exchange) -> Disposition {
+    if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
     do throws(Problem) {
       return try route(exchange)
     } catch {
@@ -102,28 +107,19 @@ public final class GatewayServer: RequestHandler {
   private func pass(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
     switch request.forward ?? forward {
     case .return:
-      guard let route = route(of: request.key) else {
+      let map = coordinator.map
+      guard let owner = map.owner(of: request.key), let address = map.addresses[owner] else {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
       var answer = ForwardResponse.answer(
-        owner: route.owner, address: route.address, target: exchange.target,
-        as: request.representation)
-      answer.headers.append(("ss-epoch", String(route.epoch)))
+        owner: owner, address: address, target: exchange.target, as: request.representation)
+      answer.headers.append(("ss-epoch", String(map.ring.epoch)))
       answer.write(to: exchange)
       return .done
     case .proxy:
-      let pending = try later(exchange)
-      forwarder.forward(exchange, request, for: pending) { [weak self] in
-        self?.route(of: request.key)
-      }
-      return pending.disposition()
+      try forwarder.forward(exchange, request)
+      return .later
     }
-  }
-
-  private func route(of key: [UInt8]) -> Forwarder.Route? {
-    let map = coordinator.map
-    guard let owner = map.owner(of: key), let address = map.addresses[owner] else { return nil }
-    return Forwarder.Route(owner: owner, address: address, epoch: map.ring.epoch)
   }
 
   func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {

@@ -108,7 +108,13 @@ public final class Node {
   }
 
   /// Runs a command on a key at this node.
-  public func execute(_ command: KeyCommand, key: [UInt8], _ completion: @escaping Completion) {
+  ///
+  /// - Parameter deadline: when nobody waits for the answer any more: what was not begun by then is
+  ///   refused.
+  public func execute(
+    _ command: KeyCommand, key: [UInt8], deadline: MonotonicTime? = nil,
+    _ completion: @escaping Completion
+  ) {
     // The command's closure is the caller's code, which must not come back here.
     guard !isExecuting else {
       let error = ClusterError(
@@ -121,6 +127,7 @@ public final class Node {
     if let reply {
       completion(reply)
     } else {
+      limitNext(to: deadline)
       waiters.add(.closure(completion))
       scheduleFlush()
     }
@@ -136,6 +143,12 @@ public final class Node {
     return outcome
   }
 
+  /// Tells when nobody waits any more for the request that was just taken.
+  private func limitNext(to deadline: MonotonicTime?) {
+    guard let deadline else { return }
+    machine.limit(ticket: waiters.next, to: deadline.nanoseconds / 1_000_000)
+  }
+
   /// Sets a key for an exchange. Returns nil when the answer follows by ``onReply``.
   func put(
     _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for exchange: Exchange
@@ -148,6 +161,7 @@ public final class Node {
 
   /// The exchange's request waits under the ticket that came next.
   private func wait(_ exchange: Exchange) {
+    limitNext(to: exchange.deadline)
     waiters.add(.exchange(exchange.token))
     scheduleFlush()
   }

@@ -7,12 +7,25 @@ import HTTPTransport
 extension NodeServer {
   /// Serves a plain request; nil when it is none, or when its answer is not the plain one.
   func serveValue(_ exchange: Exchange) -> Disposition? {
-    guard exchange.isPlain else { return nil }
+    guard exchange.isPlain({ isUsual($0, $1) }) else { return nil }
     switch exchange.method {
     case .get, .head: return readValue(exchange)
     case .put: return putValue(exchange)
     default: return nil
     }
+  }
+
+  /// Whether one of the cluster's own fields says what a proxy says of each request, and nothing
+  /// that matters where the key is.
+  private func isUsual(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
+    if name.elementsEqual("ss-deadline".utf8) { return true }
+    if name.elementsEqual("ss-forward".utf8) { return value.elementsEqual("proxy".utf8) }
+    if name.elementsEqual("ss-hops".utf8) {
+      return value.count == 1 && value[0] >= UInt8(ascii: "0")
+        && value[0] <= UInt8(ascii: "0") + UInt8(KeyedRequest.maximumHops)
+    }
+    guard name.elementsEqual("ss-epoch".utf8), let stamp = manager.node.stamp else { return false }
+    return value.elementsEqual(stamp.epochText.utf8)
   }
 
   private func readValue(_ exchange: Exchange) -> Disposition? {

@@ -13,15 +13,19 @@ public final class NodeServer: RequestHandler {
   let keyScratch = KeyScratch()
   private let me = BackReference<NodeServer>()
   private let forwarder: Forwarder
-  private let client: HTTPClient
+  private let routes: Routes
 
   /// - Parameter limits: bodies are bounded by the manager's largest value, unless they are control
   ///   messages; both fit in `limits.maxBodyBytes`.
   public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
     self.manager = manager
     maxBodyBytes = limits.maxBodyBytes
-    client = HTTPClient(loop: loop, limits: .forwarding(limits))
-    forwarder = Forwarder(loop: loop, client: client)
+    let routes = Routes(
+      client: HTTPClient(forwarding: limits, credential: manager.credential, loop: loop))
+    self.routes = routes
+    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned manager] in
+      routes.table(manager.node.map)
+    }
     server = HTTPServer(loop: loop, limits: limits, handler: self)
     me.set(self)
     manager.node.onReply = { [me] token, reply in me.target?.concludeValue(token, reply) }
@@ -42,7 +46,7 @@ public final class NodeServer: RequestHandler {
     guard let server else { return done() }
     server.shutdown(within: limit) { [self] in
       manager.node.stop()
-      client.shutdown()
+      routes.client.shutdown()
       self.server = nil
       done()
     }
@@ -52,6 +56,7 @@ public final class NodeServer: RequestHandler {
 
   public func handle(_ exchange: Exchange) -> Disposition {
     manager.countRequest()
+    if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
     if isKey, let disposition = serveValue(exchange) { return disposition }
     do throws(Problem) {
@@ -67,6 +72,15 @@ public final class NodeServer: RequestHandler {
   /// Requests for keys; neither the cluster's control nor its health checks.
   public func isSheddable(_ exchange: Exchange) -> Bool {
     KeyedRequest.isKeyPath(exchange) || manager.application.methods[exchange.methodName] != nil
+  }
+
+  /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
+  /// must not lose its connection.
+  private func trust(_ exchange: Exchange) {
+    guard let header = exchange.header("authorization"), manager.credential.matches(header) else {
+      return
+    }
+    exchange.trustConnection()
   }
 
   private func route(_ exchange: Exchange, isKey: Bool) throws(Problem) -> Disposition {
@@ -100,7 +114,7 @@ public final class NodeServer: RequestHandler {
       exchange, maximumValueBytes: manager.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
     let pending = try later(exchange)
-    manager.node.execute(command, key: request.key) { [me] reply in
+    manager.node.execute(command, key: request.key, deadline: exchange.deadline) { [me] reply in
       me.target?.conclude(reply, request, pending)
     }
     return pending.disposition()
@@ -136,7 +150,7 @@ public final class NodeServer: RequestHandler {
       case (.refused(let error), _):
         throw Problem(error)
       case (.elsewhere(let owner, let address), _):
-        return forward(request, exchange, pending, owner: owner, address: address)
+        return try forward(request, exchange, pending, owner: owner, address: address)
       case (_, .call(let call)):
         let representation = request.representation
         let body = try call.conclude(reply, manager.node.id ?? .anonymous, representation)
@@ -167,25 +181,16 @@ public final class NodeServer: RequestHandler {
   private func forward(
     _ request: KeyedRequest, _ exchange: Exchange, _ pending: PendingExchange, owner: Principal,
     address: String
-  ) {
+  ) throws(Problem) {
     switch request.forward ?? manager.settings.forward {
     case .proxy:
-      forwarder.forward(exchange, request, for: pending) { [me] in
-        me.target?.route(of: request.key)
-      }
+      try forwarder.forward(exchange, request)
     case .return:
       var answer = ForwardResponse.answer(
         owner: owner, address: address, target: exchange.target, as: request.representation)
       answer.headers.append(("ss-epoch", String(manager.node.map?.ring.epoch ?? 0)))
       pending.answer(answer)
     }
-  }
-
-  private func route(of key: [UInt8]) -> Forwarder.Route? {
-    guard let map = manager.node.map, let owner = map.owner(of: key),
-      let address = map.addresses[owner]
-    else { return nil }
-    return Forwarder.Route(owner: owner, address: address, epoch: map.ring.epoch)
   }
 
   /// Every keyed answer names who gave it, and by which ring.

@@ -16,7 +16,9 @@ package final class PeerClient {
   private static let deadline = Duration.seconds(10)
 
   package init(loop: EventLoop, credential: Credential, compressesMigrations: Bool = false) {
-    client = HTTPClient(loop: loop)
+    var limits = ClientLimits()
+    limits.tellsDeadline = true
+    client = HTTPClient(loop: loop, limits: limits)
     self.credential = credential
     self.compressesMigrations = compressesMigrations
   }

@@ -192,6 +192,27 @@ import Testing
     #expect(source.reply(held)?.isMissing == true)
   }
 
+  @Test("A held request whose client stops waiting is refused then, and nothing of it is done")
+  func heldRequestsAndDeadlines() throws {
+    let (source, target) = try prepared()
+    try transfer(from: source, to: target)
+    _ = source.handle(.fence(epoch: 2))
+    let patient = source.execute(put("patient"), moving[0])
+    let hasty = source.execute(put("hasty"), moving[1])
+    source.machine.limit(ticket: hasty, to: source.now.monotonic + 5)
+    source.now.monotonic += 5
+    _ = source.machine.advance(now: source.now)
+    source.flush()
+    #expect(source.reply(hasty)?.refusal == .deadlineExceeded)
+    #expect(source.reply(patient) == nil)
+    let late = source.execute(put("late"), moving[2])
+    source.machine.limit(ticket: late, to: source.now.monotonic + 5)
+    source.now.monotonic += 5
+    #expect(source.ask(.abort(epoch: 2)).succeeded && target.ask(.abort(epoch: 2)).succeeded)
+    #expect(source.reply(late)?.refusal == .deadlineExceeded)
+    #expect(source.reply(patient)?.created == false)
+  }
+
   @Test("An abort lets held requests go on at the source and leaves no trace at either side")
   func abort() throws {
     let (source, target) = try prepared()

@@ -20,6 +20,7 @@ final class InProcessCluster {
 
   init(
     policy: ScalePolicy = .threshold(keys: .max), isDryRun: Bool = false,
+    forward: ForwardMode = .return,
     store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil
   ) throws {
     loop = try earlier?.loop ?? EventLoop()
@@ -30,7 +31,7 @@ final class InProcessCluster {
       loop: loop, store: store, launcher: launcher, credential: launcher.credential,
       policy: policy, isDryRun: isDryRun, logger: .silent)
     gateway = GatewayServer(
-      coordinator: coordinator, credential: launcher.credential, forward: .return,
+      coordinator: coordinator, credential: launcher.credential, forward: forward,
       maximumValueBytes: 1 << 20, loop: loop, limits: ServerLimits())
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)

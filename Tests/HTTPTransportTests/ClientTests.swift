@@ -28,7 +28,7 @@ import Testing
     #expect(names == ["content-type", "x", "x"])
   }
 
-  @Test func `interim responses are skipped and trailers dropped`() throws {
+  @Test func `interim responses are skipped and trailers told apart`() throws {
     let peer = try ScriptedPeer { wire, _ in
       wire.greet()
       guard let stream = wire.request() else { return }
@@ -47,11 +47,12 @@ import Testing
     #expect(response.status == 404)
     #expect(response.headers.isEmpty)
     #expect(response.body == [1, 2])
+    #expect(response.trailers.first("checksum") == "9")
   }
 
   @Test func `ten thousand requests share one connection and complete once each`() throws {
     let peer = try ScriptedPeer { wire, _ in
-      wire.greet(maxStreams: 100)
+      wire.greet(maxStreams: 200)
       wire.serve()
     }
     let harness = try ClientHarness()

@@ -160,6 +160,15 @@ final class TestHandler: RequestHandler {
     case "/large":
       let count = Int(String(decoding: exchange.query, as: UTF8.self)) ?? 0
       exchange.setBody(TestHandler.pattern(count))
+    case "/fields":
+      var text = ""
+      exchange.forEachHeader { name, value in
+        text += String(decoding: name, as: UTF8.self) + ": "
+        text += String(decoding: value, as: UTF8.self) + "\n"
+      }
+      exchange.setBody(Array(text.utf8))
+    case "/trust":
+      exchange.trustConnection()
     case "/later":
       tokens.append(exchange.token)
       return .later

@@ -35,6 +35,8 @@ final class ClusterConnection {
     self.connectPatience = connectPatience
     self.credential = credential
     origin = try endpoint.resolve()
+    var limits = limits
+    limits.tellsDeadline = true
     client = HTTPClient(loop: loop, limits: limits)
   }
 

@@ -80,6 +80,8 @@ struct LimitOptions: ParsableArguments {
       .bytes("max-pending-bytes", \.maxPendingResponseBytes),
       .count("max-resets", \.maxResets),
       .time("reset-window", \.resetWindow),
+      .count("max-trusted-resets", \.maxTrustedResets),
+      .count("max-trusted-streams", \.maxTrustedStreams),
       .count("max-idle-frames", \.maxIdleFrames),
       .time("frame-window", \.frameWindow),
       .count("max-continuations", \.maxContinuations),

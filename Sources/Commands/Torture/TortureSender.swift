@@ -27,6 +27,7 @@ final class TortureSender {
   init(loop: EventLoop, connections: Int = 4) {
     var limits = ClientLimits()
     limits.connectTimeout = .seconds(1)
+    limits.tellsDeadline = true
     limits.maxBackoff = .milliseconds(200)
     clients = (0..<connections).map { _ in HTTPClient(loop: loop, limits: limits) }
   }

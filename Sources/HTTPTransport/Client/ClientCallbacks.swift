@@ -101,7 +101,12 @@ enum ClientCallbacks {
         let (count, isLast) = connection.readBody(
           stream: stream, into: UnsafeMutableRawBufferPointer(start: buffer, count: capacity))
       else { return failure }
-      if isLast { flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue) }
+      if isLast {
+        flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
+        if connection.submitTrailers(stream: stream) {
+          flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue)
+        }
+      }
       return count
     }
   }

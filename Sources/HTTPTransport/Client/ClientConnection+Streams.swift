@@ -1,11 +1,10 @@
 import CNghttp2
 
-/// The streams of a connection: requests out, responses in. All but the first section is called
-/// from nghttp2's callbacks.
+/// The streams of a connection: requests on their way out.
 extension ClientConnection {
-  private static let noFlags = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue)
-  private static let endStream = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_END_STREAM.rawValue)
-  private static let acknowledgement = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_ACK.rawValue)
+  static let noFlags = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue)
+  static let endStream = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_END_STREAM.rawValue)
+  static let acknowledgement = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_ACK.rawValue)
 
   // MARK: Requests
 
@@ -16,10 +15,21 @@ extension ClientConnection {
   /// - Throws: `.invalidRequest` or `.tooLarge`; the exchange is untouched.
   func submit(_ exchange: ClientExchange, authority: [UInt8]) throws(TransportError) -> Bool {
     let encoder = client.encoder
-    try encoder.encode(exchange.request, peer: authority)
+    if let relay = exchange.relay {
+      guard let taken = relay.exchange else { throw Self.withdrawn }
+      try encoder.encode(relay, of: taken, peer: authority)
+    } else {
+      try encoder.encode(exchange.request, peer: authority)
+    }
+    let now = loop.now.nanoseconds
+    if limits.tellsDeadline {
+      try encoder.appendDeadline(exchange.deadline > now ? exchange.deadline - now : 0)
+    }
+    if !isGreeted { try greet(encoder) }
     let mark = UnsafeMutableRawPointer(bitPattern: Int(exchange.slot) + 1)
     let stream: Int32
-    if exchange.request.body.isEmpty {
+    let trailers = !exchange.request.trailers.isEmpty
+    if exchange.requestBodyCount == 0, !trailers {
       stream = nghttp2_submit_request(session, nil, encoder.fields, encoder.count, nil, mark)
     } else {
       var provider = nghttp2_data_provider()
@@ -35,12 +45,21 @@ extension ClientConnection {
     exchange.state = .open
     exchange.connection = self
     exchange.streamID = stream
-    exchange.submittedAt = loop.now.nanoseconds
+    exchange.submittedAt = now
     exchange.requestSent = false
     table.append(exchange, to: &streams)
     openStreams += 1
     client.markDirty(self)
     return true
+  }
+
+  private static let withdrawn = TransportError(
+    .cancelled, "the request was withdrawn before it was sent", isRetryable: true)
+
+  /// Adds what makes the peer trust this connection to its first request.
+  private func greet(_ encoder: RequestEncoder) throws(TransportError) {
+    isGreeted = true
+    for field in client.greeting { try encoder.append(field) }
   }
 
   /// Takes an exchange off its stream, which stays open until it is reset or ends.
@@ -52,28 +71,75 @@ extension ClientConnection {
     exchange.connection = nil
   }
 
-  /// Ends a stream early (RST_STREAM with CANCEL).
-  func reset(stream: Int32) {
+  /// Ends a stream early (RST_STREAM with CANCEL), at once when the peer has not seen it yet or
+  /// when few were reset of late. Otherwise the stream lingers: peers take many resets for an
+  /// attack and end the connection with everything on it (CVE-2023-44487).
+  func reset(stream: Int32, wasSent: Bool) {
     guard state != .closed else { return }
+    guard !wasSent || resets.take(now: loop.now.nanoseconds, limits) else {
+      linger(stream: stream)
+      return
+    }
     nghttp2_submit_rst_stream(session, Self.noFlags, stream, NGHTTP2_CANCEL.rawValue)
     client.markDirty(self)
   }
 
+  /// Leaves an abandoned stream to its answer, which is dropped as it comes. It is reset by and by
+  /// when no answer ends it.
+  func linger(stream: Int32) {
+    guard state != .closed, lingering.count < ResetBudget.maxLingering else { return }
+    lingering.append(LingeringStream(id: stream, since: loop.now.nanoseconds))
+  }
+
+  /// Resets abandoned streams that are still open after a while, as many as the budget allows.
+  func resetLingering(now: UInt64) {
+    guard state != .closed, !lingering.isEmpty else { return }
+    lingering.removeAll { stream in
+      guard nghttp2_session_find_stream(session, stream.id) != nil else { return true }
+      guard now - min(stream.since, now) >= ResetBudget.patience,
+        resets.take(now: now, limits)
+      else { return false }
+      nghttp2_submit_rst_stream(session, Self.noFlags, stream.id, NGHTTP2_CANCEL.rawValue)
+      client.markDirty(self)
+      return true
+    }
+  }
+
   /// Asks whether the peer is alive, after a request timed out, unless it was heard from since.
   func suspect(since submittedAt: UInt64) {
-    guard state == .ready, pingSentAt == nil, lastReceived <= submittedAt else { return }
+    guard lastReceived <= submittedAt else { return }
+    probe()
+  }
+
+  /// Asks for a sign of life.
+  func probe() {
+    guard state == .ready, pingSentAt == nil else { return }
     nghttp2_submit_ping(session, Self.noFlags, nil)
     pingSentAt = loop.now.nanoseconds
     client.markDirty(self)
   }
 
   /// The exchange on a stream, nil when it was abandoned.
-  private func exchange(on stream: Int32) -> ClientExchange? {
+  func exchange(on stream: Int32) -> ClientExchange? {
+    held(on: stream)?.takeUnretainedValue()
+  }
+
+  /// The same without counting a reference: exchanges live as long as their table.
+  func held(on stream: Int32) -> Unmanaged<ClientExchange>? {
+    // The frames and fields of one response come in a row.
+    if let last = lastExchange,
+      last._withUnsafeGuaranteedRef({
+        $0.streamID == stream && $0.state == .open && $0.connection === self
+      })
+    {
+      return last
+    }
     guard let mark = nghttp2_session_get_stream_user_data(session, stream) else { return nil }
     guard let exchange = table[Int32(truncatingIfNeeded: Int(bitPattern: mark) - 1)],
       exchange.state == .open, exchange.streamID == stream, exchange.connection === self
     else { return nil }
-    return exchange
+    lastExchange = Unmanaged.passUnretained(exchange)
+    return lastExchange
   }
 
   // MARK: Sending
@@ -126,9 +192,18 @@ extension ClientConnection {
   ) -> (count: Int, isLast: Bool)? {
     guard let exchange = exchange(on: stream) else { return nil }
     let offset = exchange.bodyOffset
+    if let relay = exchange.relay {
+      guard let taken = relay.exchange else { return nil }
+      let count = taken.copyBody(from: offset, into: buffer)
+      exchange.bodyOffset = offset + count
+      exchange.requestSent = exchange.bodyOffset == taken.bodyCount
+      return (count, exchange.requestSent)
+    }
     let count = min(buffer.count, exchange.request.body.count - offset)
-    exchange.request.body.withUnsafeBytes {
-      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+    if count > 0 {
+      exchange.request.body.withUnsafeBytes {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+      }
     }
     exchange.bodyOffset = offset + count
     let isLast = exchange.bodyOffset == exchange.request.body.count
@@ -136,189 +211,19 @@ extension ClientConnection {
     return (count, isLast)
   }
 
-  // MARK: Receiving
-
-  func headersBegin(stream: Int32) {
-    guard let exchange = exchange(on: stream) else { return }
-    if exchange.status >= 200 {
-      exchange.inTrailers = true
-    } else {
-      exchange.status = 0
-      exchange.fields.removeAll(keepingCapacity: true)
-      exchange.fieldCount = 0
-    }
-  }
-
-  /// Returns false when the response is given up; the library then resets the stream.
-  func headerField(
-    stream: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
-  ) -> Bool {
-    guard let exchange = exchange(on: stream) else { return true }
-    exchange.headerCount += 1
-    exchange.headerBytes += name.count + value.count + 32
-    guard exchange.headerCount <= limits.maxHeaderCount,
-      exchange.headerBytes <= limits.maxHeaderBytes
-    else {
-      client.finish(
-        exchange,
-        .failure(
-          TransportError(
-            .tooLarge,
-            "the response's header fields exceed \(limits.maxHeaderCount) fields or"
-              + " \(limits.maxHeaderBytes) bytes")))
+  /// Queues the trailer section that follows a body (RFC 9113 section 8.1); false without one.
+  func submitTrailers(stream: Int32) -> Bool {
+    guard let exchange = exchange(on: stream), exchange.relay == nil,
+      !exchange.request.trailers.isEmpty
+    else { return false }
+    let encoder = client.encoder
+    encoder.begin()
+    do throws(TransportError) {
+      for field in exchange.request.trailers { try encoder.append(field) }
+    } catch {
+      // They were checked when the request was submitted.
       return false
     }
-    guard !exchange.inTrailers else { return true }
-    if name.first == 0x3A {
-      // nghttp2 lets only a ":status" of three digits through.
-      exchange.status = value.reduce(0) { $0 &* 10 &+ (Int($1) &- 0x30) }
-      return true
-    }
-    exchange.fieldCount += 1
-    return exchange.fields.appendField(name: name, value: value)
-  }
-
-  func dataReceived(stream: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
-    // Bodies are collected under limits of their own, so that bytes count as consumed on arrival.
-    nghttp2_session_consume(session, stream, bytes.count)
-    guard let exchange = exchange(on: stream) else { return }
-    guard bytes.count <= limits.maxBodyBytes - exchange.body.count else {
-      abandon(
-        exchange,
-        TransportError(
-          .tooLarge, "the response's body exceeds \(limits.maxBodyBytes) bytes; ask for less"))
-      return
-    }
-    guard bytes.count <= limits.maxBufferedBytes - table.bufferedBytes else {
-      abandon(
-        exchange,
-        TransportError(
-          .overloaded,
-          "the responses being received exceed \(limits.maxBufferedBytes) bytes;"
-            + " send fewer requests at once"))
-      return
-    }
-    if exchange.body.isEmpty { reserveBody(exchange, atLeast: bytes.count) }
-    exchange.body.append(contentsOf: bytes)
-    table.bufferedBytes += bytes.count
-  }
-
-  /// Allocates a body once when its length is told; never much on a mere promise.
-  private func reserveBody(_ exchange: ClientExchange, atLeast count: Int) {
-    let headers = HeaderBlock(storage: exchange.fields, count: exchange.fieldCount)
-    var length = 0
-    for digit in headers.firstBytes("content-length") ?? [] {
-      guard length < 1 << 24, digit >= 0x30, digit <= 0x39 else { break }
-      length = length * 10 + Int(digit - 0x30)
-    }
-    exchange.body.reserveCapacity(max(count, min(length, limits.maxBodyBytes, 1 << 20)))
-  }
-
-  private func abandon(_ exchange: ClientExchange, _ error: TransportError) {
-    let stream = exchange.streamID
-    client.finish(exchange, .failure(error))
-    reset(stream: stream)
-  }
-
-  func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
-    let header = frame.pointee.hd
-    switch header.type {
-    case ClientFrame.data, ClientFrame.headers:
-      guard header.flags & Self.endStream != 0, let exchange = exchange(on: header.stream_id)
-      else { return }
-      complete(exchange)
-    case ClientFrame.reset:
-      exchange(on: header.stream_id)?.resetByPeer = true
-    case ClientFrame.settings:
-      guard header.flags & Self.acknowledgement == 0 else { return }
-      settingsReceived()
-    case ClientFrame.ping:
-      guard header.flags & Self.acknowledgement != 0 else { return }
-      pingSentAt = nil
-      client.markDirty(peer)
-    case ClientFrame.goAway:
-      goAway = GoAway(code: frame.pointee.goaway.error_code)
-      if state == .ready || state == .greeting { state = .draining }
-      client.markDirty(peer)
-    default: return
-    }
-  }
-
-  private func complete(_ exchange: ClientExchange) {
-    answered += 1
-    peer.answered()
-    let response = ClientResponse(
-      status: exchange.status,
-      // A copy of the exact size; the exchange's own buffer is used again.
-      headers: HeaderBlock(
-        storage: exchange.fields.isEmpty ? [] : exchange.fields.withUnsafeBytes { Array($0) },
-        count: exchange.fieldCount),
-      body: exchange.body)
-    let stream = exchange.streamID
-    let requestSent = exchange.requestSent
-    client.finish(exchange, .success(response))
-    // A response that does not wait for the request's end (RFC 9113 section 8.1): stop uploading.
-    if !requestSent { reset(stream: stream) }
-  }
-
-  private func settingsReceived() {
-    let allowed = nghttp2_session_get_remote_settings(
-      session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-    streamLimit = min(Int(allowed), limits.maxStreamsPerConnection)
-    if state == .greeting { state = .ready }
-    client.markDirty(peer)
-  }
-
-  func streamClosed(_ stream: Int32, code: UInt32) {
-    if let exchange = exchange(on: stream) {
-      client.finish(exchange, .failure(closingError(exchange, code)))
-    }
-    streamEnded()
-  }
-
-  private func streamEnded() {
-    openStreams = max(openStreams - 1, 0)
-    lastActive = loop.now.nanoseconds
-    if peer.isWaiting { client.markDirty(peer) }
-    if state == .draining { client.markDirty(self) }
-  }
-
-  private func closingError(_ exchange: ClientExchange, _ code: UInt32) -> TransportError {
-    let name = String(cString: nghttp2_http2_strerror(code))
-    if code == NGHTTP2_REFUSED_STREAM.rawValue, exchange.status == 0 {
-      // After GOAWAY the library closes the streams above the last identifier with this code.
-      return exchange.resetByPeer
-        ? TransportError(
-          .refused, "\(address) refused the stream before it did anything", isRetryable: true)
-        : TransportError(
-          .goAway, "\(address) is going away and did not take the request", isRetryable: true)
-    }
-    if exchange.resetByPeer {
-      return TransportError(
-        .streamReset, "\(address) reset the stream: \(name)", isRetryable: !exchange.headersSent)
-    }
-    return TransportError(
-      .protocolViolation, "the response of \(address) is malformed: \(name)",
-      isRetryable: !exchange.headersSent)
-  }
-
-  func noteViolation(_ reason: String) {
-    if violation == nil { violation = reason }
-  }
-
-  /// Why the connection ends, as far as is known.
-  var ending: TransportError {
-    if let violation {
-      return TransportError(
-        .protocolViolation, "\(address) broke the protocol: \(violation)")
-    }
-    if let goAway {
-      let name = String(cString: nghttp2_http2_strerror(goAway.code))
-      return TransportError(
-        .goAway, "\(address) went away: \(name)", isRetryable: openStreams == 0)
-    }
-    return TransportError(
-      .connectionClosed, "\(address) closed the connection before the answer was complete",
-      isRetryable: state == .greeting)
+    return nghttp2_submit_trailer(session, stream, encoder.fields, encoder.count) == 0
   }
 }

@@ -41,7 +41,7 @@ final class ClientConnection: ReadinessHandler {
   var isDirty = false
 
   /// Exchanges whose response is awaited.
-  var streams = SlotList()
+  @exclusivity(unchecked) var streams = SlotList()
   /// Streams of the session, those whose exchange was abandoned included.
   var openStreams = 0
   /// Streams the peer allows now, bounded by the limits.
@@ -53,6 +53,13 @@ final class ClientConnection: ReadinessHandler {
   var lastReceived: UInt64
   var pingSentAt: UInt64?
   var goAway: GoAway?
+  /// The first request was sent, with what makes the peer trust the connection.
+  var isGreeted: Bool
+  var resets = ResetBudget()
+  /// Abandoned streams that are to end by themselves.
+  var lingering: [LingeringStream] = []
+  /// Whose frame came last. Exchanges are pooled, so that it never dangles.
+  @exclusivity(unchecked) var lastExchange: Unmanaged<ClientExchange>?
   /// Closed by the client's own wish.
   private var isRetiring = false
   /// What was wrong with the peer's bytes, once the session is about to end over it.
@@ -70,6 +77,7 @@ final class ClientConnection: ReadinessHandler {
     table = client.table
     self.client = client
     self.peer = peer
+    isGreeted = client.greeting.isEmpty
     loop = client.loop
     memory = client.loop.sessionMemory
     startedAt = client.loop.now.nanoseconds
@@ -99,6 +107,11 @@ final class ClientConnection: ReadinessHandler {
     case .ready: pingSentAt == nil
     case .draining, .closed: false
     }
+  }
+
+  /// The number of streams from which on another connection is worth while.
+  var growthThreshold: Int {
+    min(limits.streamsBeforeGrowth, max(streamLimit - streamLimit / 4, 1))
   }
 
   var isConnecting: Bool { state == .connecting || state == .greeting }

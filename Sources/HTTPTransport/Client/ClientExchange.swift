@@ -24,6 +24,13 @@ final class ClientExchange {
   var nextInBucket: Int32 = -1
   var previousInBucket: Int32 = -1
 
+  /// Where the request comes from and the answer goes, instead of the three below.
+  /// Its owner keeps it, and takes it back when it goes away.
+  var relay: Relay? {
+    get { heldRelay?.takeUnretainedValue() }
+    set { heldRelay = newValue.map { Unmanaged.passUnretained($0) } }
+  }
+  var heldRelay: Unmanaged<Relay>?
   var request = ClientExchange.emptyRequest
   var completion: ((Result<ClientResponse, TransportError>) -> Void)?
   var result: Result<ClientResponse, TransportError>?
@@ -36,6 +43,8 @@ final class ClientExchange {
 
   var streamID: Int32 = 0
   var bodyOffset = 0
+  /// What it counts for in the peer's queue.
+  var waitingBytes = 0
   /// When the request was submitted to the session, on the monotonic clock.
   var submittedAt: UInt64 = 0
   /// The HEADERS frame was serialised: the peer may have seen the request.
@@ -53,11 +62,22 @@ final class ClientExchange {
   var fields: [UInt8] = []
   var fieldCount = 0
   var body: [UInt8] = []
+  /// Bytes of the response's body so far, wherever they are.
+  var bodyBytes = 0
+  /// Fields of the trailer section, in the layout of ``HeaderBlock``.
+  var trailers: [UInt8] = []
+  var trailerCount = 0
 
   static let emptyRequest = ClientRequest(target: "/")
 
   init(slot: Int32) {
     self.slot = slot
+  }
+
+  /// Bytes of the request's body.
+  var requestBodyCount: Int {
+    if let relay { return relay.exchange?.bodyCount ?? 0 }
+    return request.body.count
   }
 
   var id: RequestID { RequestID(slot: slot, generation: generation) }
@@ -66,8 +86,7 @@ final class ClientExchange {
   func reset() {
     state = .free
     generation &+= 1
-    request = Self.emptyRequest
-    completion = nil
+    if heldRelay != nil { heldRelay = nil } else { resetMessages() }
     result = nil
     peer = nil
     connection = nil
@@ -81,10 +100,18 @@ final class ClientExchange {
     inTrailers = false
     headerCount = 0
     headerBytes = 0
+    bodyBytes = 0
+  }
+
+  private func resetMessages() {
+    request = Self.emptyRequest
+    completion = nil
     // A single peer's large header section must not stay allocated in the pool.
     fields.removeAll(keepingCapacity: fields.capacity <= 4_096)
     fieldCount = 0
     body = []
+    if !trailers.isEmpty { trailers = [] }
+    trailerCount = 0
   }
 }
 
@@ -102,11 +129,11 @@ final class ExchangeTable {
   /// Room for all exchanges there may ever be; pages are touched only as they are needed. A plain
   /// pointer rather than an array: looking a slot up is on the path of every frame.
   private let exchanges: UnsafeMutablePointer<ClientExchange>
-  private var created = 0
-  private var free = SlotList()
+  @exclusivity(unchecked) private var created = 0
+  @exclusivity(unchecked) private var free = SlotList()
   let capacity: Int
   /// Bytes of response bodies held by exchanges that are not delivered.
-  var bufferedBytes = 0
+  @exclusivity(unchecked) var bufferedBytes = 0
 
   init(capacity: Int) {
     self.capacity = capacity
@@ -147,7 +174,8 @@ final class ExchangeTable {
 
   func recycle(_ exchange: ClientExchange) {
     exchange.reset()
-    append(exchange, to: &free)
+    // What was used last is likely to be in the processor's cache still.
+    prepend(exchange, to: &free)
   }
 
   /// Slots of all exchanges that are outstanding. Linear; for shutting down.
@@ -194,6 +222,16 @@ final class ExchangeTable {
     exchange.next = -1
     exchange.previous = -1
     list.count -= 1
+  }
+
+  /// Lets go of all relays: the client is going away, and their owners with it.
+  func abandonRelays() {
+    for exchange in UnsafeBufferPointer(start: exchanges, count: created) {
+      guard let relay = exchange.relay else { continue }
+      relay.request = nil
+      relay.client = nil
+      exchange.relay = nil
+    }
   }
 
   /// Takes the completions of all exchanges, with the results they have or `.cancelled`.

@@ -4,12 +4,19 @@
 /// it when the client is made.
 public struct ClientLimits: Sendable {
   /// Connections to one peer that take new requests (at least 1). More than one is opened only when
-  /// requests would queue behind the peer's SETTINGS_MAX_CONCURRENT_STREAMS.
+  /// each has ``streamsBeforeGrowth`` requests, or requests queue behind the peer's
+  /// SETTINGS_MAX_CONCURRENT_STREAMS.
   public var maxConnectionsPerPeer = 4
   /// Streams open at once on one connection (at least 1), however many the peer allows.
   public var maxStreamsPerConnection = 256
+  /// Streams on each connection from which on another one is opened; the limit that the peer gives
+  /// matters as well. Below it requests go to the connections opened first, so that their output
+  /// is gathered and those that a peak called for fall idle.
+  public var streamsBeforeGrowth = 192
   /// Requests that may wait for a stream of one peer; more fail at once with `.overloaded`.
   public var maxWaitingPerPeer = 4_096
+  /// Bytes of the bodies of requests that wait for a stream of one peer; likewise.
+  public var maxWaitingBytesPerPeer = 64 << 20
   /// Requests outstanding to all peers together; more fail at once with `.overloaded`.
   public var maxOutstanding = 65_536
   /// Bytes of one request's header section, uncompressed (names, values and 32 a field, RFC 9113
@@ -35,8 +42,18 @@ public struct ClientLimits: Sendable {
   public var maxBackoff: Duration = .seconds(1)
   /// Time after which a connection without streams is closed.
   public var idleTimeout: Duration = .seconds(60)
-  /// Time for the answer to a PING, sent when a request timed out on a silent connection.
+  /// Time without a byte from the peer after which a connection in use is asked for a sign of life
+  /// by a PING.
+  public var pingInterval: Duration = .seconds(10)
+  /// Time for the answer to a PING. One is also sent when a request timed out on a silent
+  /// connection.
   public var pingTimeout: Duration = .seconds(2)
+  /// Streams of one connection that may be reset in one ``resetWindow``. Abandoned streams beyond
+  /// that are left to their answers, which are dropped: servers end connections that reset many.
+  public var maxResets = 100
+  public var resetWindow: Duration = .seconds(10)
+  /// Whether each request tells by `ss-deadline` how many milliseconds its answer is waited for.
+  public var tellsDeadline = false
 
   public init() {}
 
@@ -45,7 +62,10 @@ public struct ClientLimits: Sendable {
     var limits = self
     limits.maxConnectionsPerPeer = min(max(maxConnectionsPerPeer, 1), 1_024)
     limits.maxStreamsPerConnection = min(max(maxStreamsPerConnection, 1), 1 << 20)
+    limits.streamsBeforeGrowth = min(max(streamsBeforeGrowth, 1), 1 << 20)
     limits.maxWaitingPerPeer = min(max(maxWaitingPerPeer, 0), 1 << 24)
+    limits.maxWaitingBytesPerPeer = max(maxWaitingBytesPerPeer, 0)
+    limits.maxResets = max(maxResets, 0)
     limits.maxOutstanding = min(max(maxOutstanding, 1), 1 << 24)
     // nghttp2 refuses to send a header section above 64 KiB.
     limits.maxRequestHeaderBytes = min(max(maxRequestHeaderBytes, 256), 60 << 10)

@@ -10,6 +10,9 @@ public struct ClientRequest: Sendable {
   public var body: [UInt8]
   /// What `:authority` says; nil for the peer's address.
   public var authority: String?
+  /// Fields that follow the body (RFC 9110 section 6.5), under the rules of `headers`. Our servers
+  /// count and drop them.
+  public var trailers: [(name: String, value: String)] = []
 
   public init(
     method: HTTPMethod = .get, target: String, headers: [(name: String, value: String)] = [],
@@ -23,12 +26,14 @@ public struct ClientRequest: Sendable {
   }
 }
 
-/// A whole response: interim (1xx) responses are skipped, trailers are dropped.
+/// A whole response: interim (1xx) responses are skipped.
 public struct ClientResponse: Sendable, Equatable {
   /// 200 ... 599 as a rule; the peer may send any final status from 200 to 999.
   public let status: Int
   public let headers: HeaderBlock
   public let body: [UInt8]
+  /// Fields that came after the body; they count towards the limits of the header section.
+  public internal(set) var trailers = HeaderBlock()
 
   /// Value of the first header field with that name (lower case).
   public func header(_ name: StaticString) -> String? { headers.first(name) }

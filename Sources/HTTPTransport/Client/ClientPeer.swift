@@ -1,15 +1,20 @@
 /// The connections to one address and the requests that wait for a stream on them.
 ///
-/// One connection is opened at a time, and only when requests wait that the others have no room
-/// for. While a failed peer is left alone, requests fail at once with what failed the connection.
+/// One connection is opened at a time, when requests wait that the others have no room for or when
+/// all are well used. While a failed peer is left alone, requests fail at once with what failed the
+/// connection.
 final class ClientPeer {
   let address: SocketAddress
   /// What `:authority` says by default.
   let authority: [UInt8]
   /// Owns this peer.
   unowned(unsafe) let client: HTTPClient
-  private(set) var connections: [ClientConnection] = []
-  private var waiting = SlotList()
+  @exclusivity(unchecked) private(set) var connections: [ClientConnection] = []
+  @exclusivity(unchecked) private var waiting = SlotList()
+  /// Bytes of the bodies of the requests that wait.
+  private var waitingBytes = 0
+  /// References that keep the peer known even when it is idle.
+  var pins = 0
   /// In the client's list of peers to be pumped.
   var isDirty = false
 
@@ -27,8 +32,13 @@ final class ClientPeer {
   var isWaiting: Bool { !waiting.isEmpty }
 
   /// Whether one more request may wait: the queue's bound counts those beyond the free streams.
-  var takesMore: Bool {
-    let limit = client.limits.maxWaitingPerPeer
+  func takes(_ exchange: ClientExchange) -> Bool {
+    let limits = client.limits
+    let limit = limits.maxWaitingPerPeer
+    let body = exchange.requestBodyCount
+    // One body of any size may wait.
+    guard body == 0 || waitingBytes == 0 || body <= limits.maxWaitingBytesPerPeer - waitingBytes
+    else { return false }
     guard waiting.count >= limit else { return true }
     var room = limit
     for connection in connections where connection.hasRoom {
@@ -42,11 +52,41 @@ final class ClientPeer {
   func enqueue(_ exchange: ClientExchange) {
     exchange.state = .waiting
     exchange.peer = self
+    exchange.waitingBytes = exchange.requestBodyCount
+    waitingBytes += exchange.waitingBytes
     client.table.append(exchange, to: &waiting)
   }
 
   func removeWaiting(_ exchange: ClientExchange) {
+    waitingBytes -= exchange.waitingBytes
+    exchange.waitingBytes = 0
     client.table.remove(exchange, from: &waiting)
+  }
+
+  private func putBack(_ exchange: ClientExchange) {
+    exchange.waitingBytes = exchange.requestBodyCount
+    waitingBytes += exchange.waitingBytes
+    client.table.prepend(exchange, to: &waiting)
+  }
+
+  /// Where the next request goes: the oldest connection that is not well used yet, else the least
+  /// used one that has room.
+  var bestConnection: ClientConnection? {
+    var best: ClientConnection?
+    for connection in connections where connection.hasRoom {
+      guard connection.openStreams >= connection.growthThreshold else { return connection }
+      if best.map({ connection.openStreams < $0.openStreams }) ?? true { best = connection }
+    }
+    return best
+  }
+
+  /// Gives a new request a stream at once; false when it has to wait.
+  func submitNow(_ exchange: ClientExchange) throws(TransportError) -> Bool {
+    guard waiting.isEmpty, let connection = bestConnection,
+      try connection.submit(exchange, authority: authority)
+    else { return false }
+    if connection.openStreams >= connection.growthThreshold { client.markDirty(self) }
+    return true
   }
 
   /// Gives waiting requests the streams there are, opens a connection for the rest when that is
@@ -54,28 +94,41 @@ final class ClientPeer {
   func pump() {
     isDirty = false
     while let exchange = client.table[waiting.head] {
-      guard let connection = connections.first(where: \.hasRoom) else { break }
+      guard let connection = bestConnection else { break }
       removeWaiting(exchange)
       do throws(TransportError) {
-        if try !connection.submit(exchange, authority: authority) {
-          client.table.prepend(exchange, to: &waiting)
-        }
+        if try !connection.submit(exchange, authority: authority) { putBack(exchange) }
       } catch {
-        client.table.prepend(exchange, to: &waiting)
+        putBack(exchange)
         client.finish(exchange, .failure(error))
       }
     }
-    guard isWaiting, !connections.contains(where: \.isConnecting) else { return }
+    grow()
+  }
+
+  /// Opens a connection when there is a use for it and it is time.
+  private func grow() {
+    guard isWaiting || isWellUsed, !connections.contains(where: \.isConnecting) else { return }
     let usable = connections.lazy.filter(\.isUsable).count
     if client.loop.now.nanoseconds >= retryAt {
       let limit = client.limits.maxConnectionsPerPeer
       // More connections do not help when only the peer's reading is slow. Draining ones are
       // bounded too: a peer could keep them open for ever.
-      let hasStreams = connections.contains { $0.isUsable && $0.openStreams < $0.streamLimit }
+      let hasStreams = connections.contains { $0.isUsable && $0.openStreams < $0.growthThreshold }
       if !hasStreams, usable < limit, connections.count < 2 * limit { open() }
     } else if usable == 0 {
       failWaiting()
     }
+  }
+
+  /// Whether every connection that takes requests has many of them.
+  private var isWellUsed: Bool {
+    var isUsed = false
+    for connection in connections where connection.isUsable {
+      guard connection.openStreams >= connection.growthThreshold else { return false }
+      isUsed = true
+    }
+    return isUsed
   }
 
   private func open() {
@@ -93,8 +146,10 @@ final class ClientPeer {
     let longest = client.limits.maxBackoff.clampedNanoseconds
     let factor = UInt64(1) << min(failures - 1, 20)
     let (pause, overflow) = shortest.multipliedReportingOverflow(by: factor)
+    // Half of the pause is by chance, so that clients that failed together do not return together.
+    let whole = overflow ? longest : min(pause, longest)
     let (instant, end) = client.loop.now.nanoseconds.addingReportingOverflow(
-      overflow ? longest : min(pause, longest))
+      whole - UInt64.random(in: 0...whole / 2))
     retryAt = end ? .max : instant
     lastFailure = error
     client.markDirty(self)
@@ -159,11 +214,14 @@ final class ClientPeer {
       } else if connection.openStreams == 0 {
         guard elapsed(connection.lastActive, now, limits.idleTimeout) else { continue }
         connection.closeIdle()
+      } else if elapsed(connection.lastReceived, now, limits.pingInterval) {
+        connection.probe()
       }
+      connection.resetLingering(now: now)
     }
     // A pause after a failed connection may have ended with nothing else to notice it.
     if isWaiting { client.markDirty(self) }
-    return connections.isEmpty && waiting.isEmpty && now >= retryAt
+    return connections.isEmpty && waiting.isEmpty && now >= retryAt && pins == 0
   }
 
   private func elapsed(_ start: UInt64, _ now: UInt64, _ limit: Duration) -> Bool {

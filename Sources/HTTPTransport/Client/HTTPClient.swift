@@ -10,17 +10,18 @@ public final class HTTPClient: TurnFlushable {
   public let loop: EventLoop
   /// The limits given, each within its range.
   public let limits: ClientLimits
+  let greeting: [(name: String, value: String)]
   let table: ExchangeTable
   let encoder: RequestEncoder
 
   private(set) var peers: [SocketAddress: ClientPeer] = [:]
   /// Most clients talk to one peer most of the time: saves the look-up.
   private var lastPeer: ClientPeer?
-  private var dirtyPeers: [ClientPeer] = []
-  private var dirtyConnections: [ClientConnection] = []
+  @exclusivity(unchecked) private var dirtyPeers: [ClientPeer] = []
+  @exclusivity(unchecked) private var dirtyConnections: [ClientConnection] = []
   private var flushRequested = false
 
-  private var wheel: DeadlineWheel
+  @exclusivity(unchecked) var wheel: DeadlineWheel
   private var deadlineTimer: (id: TimerID, at: UInt64)?
   private var due: [Int32] = []
 
@@ -30,7 +31,7 @@ public final class HTTPClient: TurnFlushable {
   private var isInEvent = false
   private var deliveryScheduled = false
   private var isSweeping = false
-  private var isShutDown = false
+  private(set) var isShutDown = false
   /// Timers refer to the client through this: a weak reference would slow down every other one.
   private let anchor = Anchor()
 
@@ -38,8 +39,14 @@ public final class HTTPClient: TurnFlushable {
     unowned(unsafe) var client: HTTPClient?
   }
 
-  public init(loop: EventLoop, limits: ClientLimits = .init()) {
+  /// - Parameter greeting: fields that the first request of each connection carries besides its
+  ///   own, such as the credential that makes the peer trust the connection.
+  public init(
+    loop: EventLoop, limits: ClientLimits = .init(),
+    greeting: [(name: String, value: String)] = []
+  ) {
     self.loop = loop
+    self.greeting = greeting
     self.limits = limits.normalized()
     table = ExchangeTable(capacity: self.limits.maxOutstanding)
     encoder = RequestEncoder(maxBytes: self.limits.maxRequestHeaderBytes)
@@ -54,6 +61,7 @@ public final class HTTPClient: TurnFlushable {
     let connections = peers.values.flatMap(\.connections)
     for connection in connections { connection.state = .closed }
     var completions: [(Completion, Result<ClientResponse, TransportError>)] = []
+    table.abandonRelays()
     table.drain { completions.append(($0, $1)) }
     guard !connections.isEmpty || !completions.isEmpty else { return }
     let rest = LoopBound((connections, completions), loop: loop)
@@ -90,14 +98,8 @@ public final class HTTPClient: TurnFlushable {
       return id
     }
     let peer = peer(at: address)
-    guard peer.takesMore else {
-      finish(
-        exchange,
-        .failure(
-          TransportError(
-            .overloaded,
-            "\(limits.maxWaitingPerPeer) requests wait for \(address) already;"
-              + " send fewer at once", isRetryable: true)))
+    guard peer.takes(exchange) else {
+      finish(exchange, .failure(queueFull(of: peer)))
       return id
     }
     peer.enqueue(exchange)
@@ -132,18 +134,29 @@ public final class HTTPClient: TurnFlushable {
   /// Requests that have not completed.
   public var outstanding: Int { table.count }
 
-  private static let shutDownError = TransportError(.cancelled, "the client was shut down")
+  static let shutDownError = TransportError(.cancelled, "the client was shut down")
 
   /// The table is full, so that the completion has to be kept by the loop.
   private func refuse(_ completion: @escaping Completion) -> RequestID {
-    let error = TransportError(
-      .overloaded, "\(limits.maxOutstanding) requests are outstanding already; send fewer at once",
-      isRetryable: true)
+    let error = full
     loop.schedule(after: .zero) { completion(.failure(error)) }
     return RequestID(slot: -1, generation: 0)
   }
 
-  private func peer(at address: SocketAddress) -> ClientPeer {
+  var full: TransportError {
+    TransportError(
+      .overloaded, "\(limits.maxOutstanding) requests are outstanding already; send fewer at once",
+      isRetryable: true)
+  }
+
+  func queueFull(of peer: ClientPeer) -> TransportError {
+    TransportError(
+      .overloaded,
+      "\(limits.maxWaitingPerPeer) requests, or \(limits.maxWaitingBytesPerPeer) bytes of them,"
+        + " wait for \(peer.address) already; send fewer at once", isRetryable: true)
+  }
+
+  func peer(at address: SocketAddress) -> ClientPeer {
     if let lastPeer, lastPeer.address == address { return lastPeer }
     let peer: ClientPeer
     if let known = peers[address] {
@@ -159,8 +172,9 @@ public final class HTTPClient: TurnFlushable {
   private func abort(_ exchange: ClientExchange, _ error: TransportError) {
     let connection = exchange.connection
     let stream = exchange.streamID
+    let wasSent = exchange.headersSent
     finish(exchange, .failure(error))
-    connection?.reset(stream: stream)
+    connection?.reset(stream: stream, wasSent: wasSent)
   }
 
   // MARK: Grouping a turn's work
@@ -208,20 +222,32 @@ public final class HTTPClient: TurnFlushable {
   /// Notes the result of an exchange and takes it out of every list. The completion is called
   /// when no call of the client or of nghttp2 is on the stack.
   func finish(_ exchange: ClientExchange, _ result: Result<ClientResponse, TransportError>) {
-    switch exchange.state {
-    case .finished: return
-    case .waiting: exchange.peer?.removeWaiting(exchange)
-    case .open: exchange.connection?.detach(exchange)
-    case .free: break
-    }
-    wheel.remove(exchange, table: table)
+    guard exchange.state != .finished else { return }
+    leave(exchange)
     exchange.state = .finished
     exchange.peer = nil
     exchange.result = result
-    table.bufferedBytes -= exchange.body.count
     exchange.body = []
     finished.append(exchange.slot)
     if !isInEvent, !isDelivering { scheduleDelivery() }
+  }
+
+  /// Takes an exchange out of every list that it is in.
+  private func leave(_ exchange: ClientExchange) {
+    switch exchange.state {
+    case .waiting: exchange.peer?.removeWaiting(exchange)
+    case .open: exchange.connection?.detach(exchange)
+    case .finished, .free: break
+    }
+    wheel.remove(exchange, table: table)
+    table.bufferedBytes -= exchange.bodyBytes
+    exchange.bodyBytes = 0
+  }
+
+  /// Frees an exchange that has nobody to tell.
+  func recycle(_ exchange: ClientExchange) {
+    leave(exchange)
+    table.recycle(exchange)
   }
 
   func beginEvent() {
@@ -249,11 +275,12 @@ public final class HTTPClient: TurnFlushable {
     swap(&finished, &delivering)
     var index = 0
     while index < delivering.count {
-      if let exchange = table[delivering[index]], let completion = exchange.completion,
-        let result = exchange.result
-      {
+      if let exchange = table[delivering[index]], let result = exchange.result {
+        let completion = exchange.completion
+        let relay = exchange.relay
         table.recycle(exchange)
-        completion(result)
+        completion?(result)
+        if case .failure(let error) = result { relay?.failed(error) }
       }
       index += 1
     }
@@ -265,7 +292,7 @@ public final class HTTPClient: TurnFlushable {
 
   // MARK: Time
 
-  private func armDeadline(at instant: UInt64) {
+  func armDeadline(at instant: UInt64) {
     if let deadlineTimer {
       guard instant < deadlineTimer.at else { return }
       loop.cancel(deadlineTimer.id)

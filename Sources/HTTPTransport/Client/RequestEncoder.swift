@@ -4,7 +4,7 @@ import CNghttp2
 ///
 /// nghttp2 copies what it is given here before `nghttp2_submit_request` returns, except for the
 /// static strings, so the buffers need to live no longer than that call.
-final class RequestEncoder {
+package final class RequestEncoder {
   private let scratch: UnsafeMutableBufferPointer<UInt8>
   private var used = 0
   let fields: UnsafeMutablePointer<nghttp2_nv>
@@ -29,9 +29,12 @@ final class RequestEncoder {
   /// Fills `fields` with `count` fields.
   /// - Throws: `.invalidRequest` or `.tooLarge`, naming the part that cannot be sent.
   func encode(_ request: ClientRequest, peer authority: [UInt8]) throws(TransportError) {
-    used = 0
-    count = 0
-    size = 0
+    if !request.trailers.isEmpty {
+      // Only checked: they are laid out again when the body is sent.
+      begin()
+      for field in request.trailers { try append(field) }
+    }
+    begin()
     try appendMethod(request.method)
     try append(":scheme", value: "http")
     let target = try copy(request.target)
@@ -51,20 +54,34 @@ final class RequestEncoder {
       }
       try append(":authority", value: bytes)
     } else {
-      let bytes = try copy(count: authority.count) { room in
-        for index in 0..<authority.count { room[index] = authority[index] }
-      }
-      try append(":authority", value: bytes)
+      try appendAuthority(authority)
     }
     for header in request.headers { try append(header) }
-    if !request.body.isEmpty { try appendContentLength(request.body.count) }
+    if !request.body.isEmpty { try append("content-length", decimal: request.body.count) }
+  }
+
+  func begin() {
+    used = 0
+    count = 0
+    size = 0
+  }
+
+  func appendAuthority(_ authority: [UInt8]) throws(TransportError) {
+    guard let bytes = authority.withUnsafeBytes({ room($0) }) else { throw tooLarge }
+    try append(":authority", value: bytes)
+  }
+
+  /// The field added last differs from request to request.
+  func keepLastOutOfTable() {
+    guard count > 0 else { return }
+    fields[count - 1].flags |= UInt8(truncatingIfNeeded: NGHTTP2_NV_FLAG_NO_INDEX.rawValue)
   }
 
   private func isOptionsTarget(_ request: ClientRequest) -> Bool {
     request.method == .options && request.target == "*"
   }
 
-  private func appendMethod(_ method: HTTPMethod) throws(TransportError) {
+  func appendMethod(_ method: HTTPMethod) throws(TransportError) {
     switch method {
     case .get: try append(":method", value: "GET")
     case .head: try append(":method", value: "HEAD")
@@ -83,7 +100,7 @@ final class RequestEncoder {
     }
   }
 
-  private func append(_ header: (name: String, value: String)) throws(TransportError) {
+  func append(_ header: (name: String, value: String)) throws(TransportError) {
     let name = try copy(header.name)
     for index in 0..<name.count { name[index] = lowercased(name[index]) }
     // The library's check allows a leading ":", which only pseudo-header fields have.
@@ -125,24 +142,9 @@ final class RequestEncoder {
     }
   }
 
-  private func appendContentLength(_ length: Int) throws(TransportError) {
-    var digits = 1
-    var rest = length
-    while rest >= 10 {
-      rest /= 10
-      digits += 1
-    }
-    let bytes = try copy(count: digits) { room in
-      var rest = length
-      for index in (0..<digits).reversed() {
-        room[index] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
-        rest /= 10
-      }
-    }
-    try append("content-length", value: bytes)
-  }
-
-  private func append(_ name: StaticString, value: StaticString) throws(TransportError) {
+  package func append(
+    _ name: StaticString, value: StaticString
+  ) throws(TransportError) {
     try append(
       nghttp2_nv(
         name: UnsafeMutablePointer(mutating: name.utf8Start),
@@ -153,7 +155,7 @@ final class RequestEncoder {
             | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)))
   }
 
-  private func append(
+  func append(
     _ name: StaticString, value: UnsafeMutableBufferPointer<UInt8>
   ) throws(TransportError) {
     try append(
@@ -170,27 +172,29 @@ final class RequestEncoder {
     count += 1
   }
 
-  private func copy(_ text: String) throws(TransportError) -> UnsafeMutableBufferPointer<UInt8> {
+  func copy(_ text: String) throws(TransportError) -> UnsafeMutableBufferPointer<UInt8> {
     var text = text
-    let count = text.utf8.count
-    return try copy(count: count) { room in
-      text.withUTF8 { bytes in
-        for index in 0..<count { room[index] = bytes[index] }
-      }
-    }
+    guard let bytes = text.withUTF8({ room(UnsafeRawBufferPointer($0)) }) else { throw tooLarge }
+    return bytes
   }
 
-  private func copy(
-    count: Int, _ fill: (UnsafeMutableBufferPointer<UInt8>) -> Void
+  func copy(
+    _ bytes: UnsafeRawBufferPointer
   ) throws(TransportError) -> UnsafeMutableBufferPointer<UInt8> {
-    guard count <= maxBytes - used else { throw tooLarge }
-    let room = UnsafeMutableBufferPointer(rebasing: scratch[used..<used + count])
-    fill(room)
-    used += count
+    guard let copied = room(bytes) else { throw tooLarge }
+    return copied
+  }
+
+  /// A copy of the bytes; nil when there is no room for one.
+  func room(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutableBufferPointer<UInt8>? {
+    guard bytes.count <= maxBytes - used else { return nil }
+    let room = UnsafeMutableBufferPointer(rebasing: scratch[used..<used + bytes.count])
+    UnsafeMutableRawBufferPointer(room).copyMemory(from: bytes)
+    used += bytes.count
     return room
   }
 
-  private var tooLarge: TransportError {
+  var tooLarge: TransportError {
     TransportError(
       .tooLarge,
       "the request's header section exceeds \(maxBytes) bytes; shorten the target or"

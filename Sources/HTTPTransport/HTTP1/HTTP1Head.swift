@@ -13,7 +13,7 @@ enum HTTP1Head {
     exchange.head.append("\r\n")
     if exchange.sendsLength {
       exchange.head.append("content-length: ")
-      exchange.head.append(decimal: exchange.responseCount)
+      exchange.head.append(decimal: exchange.answerLength)
       exchange.head.append("\r\n")
     }
     for field in exchange.responseFields.elements {

@@ -21,9 +21,16 @@ struct HTTP1Validator {
 
   private func checkFields(_ exchange: Exchange) -> Rejection? {
     var total = 0
-    for field in exchange.requestFields.elements { total += field.valueEnd - field.nameStart + 32 }
+    for field in exchange.requestFields.elements {
+      total += field.valueEnd - field.nameStart + 32
+      let name = exchange.requestBytes[field.nameStart..<field.nameEnd]
+      if name.equals("authorization") { exchange.carriesCredential = true }
+      if name.equals(Deadline.field) {
+        exchange.noteDeadline(exchange.requestBytes[field.nameEnd..<field.valueEnd])
+      }
+    }
     guard total <= limits.maxHeaderBytes else { return .headersTooLarge(limits.maxHeaderBytes) }
-    return nil
+    return exchange.rejection
   }
 
   /// RFC 9112 section 3.2.

@@ -229,6 +229,8 @@ extension HTTP2Driver {
       resetWindowEnd = server.loop.now + server.limits.resetWindow
     }
     resets += 1
-    if resets > server.limits.maxResets { end(NGHTTP2_ENHANCE_YOUR_CALM) }
+    let limit =
+      connection.isTrusted ? server.limits.maxTrustedResets : server.limits.maxResets
+    if resets > limit { end(NGHTTP2_ENHANCE_YOUR_CALM) }
   }
 }

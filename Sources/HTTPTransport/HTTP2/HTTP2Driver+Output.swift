@@ -12,7 +12,7 @@ extension HTTP2Driver {
     let scratch = server.fieldScratch
     let statusStart = exchange.responseBytes.append(decimal: exchange.validStatus)
     let statusEnd = exchange.responseBytes.count
-    let lengthStart = exchange.responseBytes.append(decimal: exchange.responseCount)
+    let lengthStart = exchange.responseBytes.append(decimal: exchange.answerLength)
     let lengthEnd = exchange.responseBytes.count
     scratch.begin(capacity: exchange.responseFields.count + 3)
     scratch.add(":status", exchange.responseBytes[statusStart..<statusEnd])

@@ -73,6 +73,15 @@ final class HTTP2Driver {
       settings_id: Int32(bitPattern: id.rawValue), value: UInt32(clamping: value))
   }
 
+  /// Lets a peer of ours open more streams.
+  func trust() {
+    let limits = connection.server.limits
+    guard limits.maxTrustedStreams > limits.maxConcurrentStreams else { return }
+    let entry = setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.maxTrustedStreams)
+    withUnsafePointer(to: entry) { _ = nghttp2_submit_settings(session, 0, $0, 1) }
+    connection.markDirty()
+  }
+
   /// Takes over from HTTP/1.1 (RFC 7540 section 3.2): `exchange` becomes stream 1.
   /// Returns false when the settings are not valid.
   func upgrade(_ exchange: Exchange, settings: [UInt8]) -> Bool {

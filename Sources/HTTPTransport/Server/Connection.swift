@@ -40,6 +40,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var isBusy = false
   var closesWhenIdle = false
   var inputEnded = false
+  /// The peer is one of our own: limits that keep attackers off are wider for it.
+  private(set) var isTrusted = false
 
   /// Every exchange of this connection.
   let exchanges = ExchangeList()
@@ -182,6 +184,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     heldRequestBytes -= exchange.received
     exchange.received = 0
     exchange.phase = .free
+    if let relay = exchange.relay { relay.exchangeEnded() }
     server.refund(exchange)
     lastActivity = now
   }
@@ -207,9 +210,19 @@ final class Connection: ReadinessHandler, TurnFlushable {
     heldRequestBytes += count
   }
 
+  /// Widens the limits that a peer of ours may well reach.
+  func trust() {
+    guard !isTrusted else { return }
+    isTrusted = true
+    if case .http2(let driver) = driver { driver.trust() }
+  }
+
   /// Hands a complete request to the application, or answers for it. Returns whether the answer is
   /// there, to be queued.
   func dispatch(_ exchange: Exchange) -> Bool {
+    if let deadline = exchange.deadline, deadline <= now, exchange.rejection == nil {
+      exchange.rejection = .deadlineExceeded
+    }
     if exchange.rejection == nil, server.sheds(exchange) { exchange.rejection = .busy }
     if let rejection = exchange.rejection {
       rejection.fill(exchange)

@@ -42,6 +42,9 @@ extension Exchange {
     headSent = 0
     keepAlive = true
     submittedEpoch = 0
+    announcedLength = nil
+    carriesCredential = false
+    if deadline != nil { deadline = nil }
   }
 
   /// Appends to a `cookie` field that came before (RFC 9113 section 8.2.3); false when none did.
@@ -69,11 +72,25 @@ extension Exchange {
 
   /// Stores a field; the name is put in lower case.
   func addField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    if name.count == Deadline.field.utf8CodeUnitCount, name.equals(Deadline.field) {
+      noteDeadline(value)
+    } else if name.count == 13, name.equals("authorization") {
+      carriesCredential = true
+    }
     let nameStart = requestBytes.append(name)
     let nameEnd = requestBytes.count
     requestBytes.append(value)
     requestFields.append(
       FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
+  }
+
+  /// Reads a field `ss-deadline`; of several the earliest counts.
+  func noteDeadline(_ value: UnsafeRawBufferPointer) {
+    guard let now = connection?.now, let instant = Deadline.instant(value, now: now) else {
+      rejection = .deadlineMalformed
+      return
+    }
+    deadline = min(deadline ?? instant, instant)
   }
 
   /// Bytes of the request's body.
@@ -96,13 +113,17 @@ extension Exchange {
   }
 
   /// Whether no field of the request changes what a plain answer would be: no condition, no content
-  /// coding, and none of the cluster's own (`ss-…`).
-  package var isPlain: Bool {
+  /// coding, and none of the cluster's own (`ss-…`) but those that `isUsual` knows.
+  package func isPlain(
+    _ isUsual: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+  ) -> Bool {
     for field in requestFields.elements {
       let name = requestBytes[field.nameStart..<field.nameEnd]
       guard name.count > 2 else { continue }
       switch (name[0], name[1], name[2]) {
-      case (0x73, 0x73, 0x2D), (0x69, 0x66, 0x2D): return false
+      case (0x73, 0x73, 0x2D):
+        guard isUsual(name, requestBytes[field.nameEnd..<field.valueEnd]) else { return false }
+      case (0x69, 0x66, 0x2D): return false
       case (0x63, 0x6F, 0x6E): if name.equals("content-encoding") { return false }
       default: continue
       }

@@ -112,6 +112,9 @@ extension Exchange {
   /// it does not send (RFC 9110 section 8.6).
   var sendsLength: Bool { status != 204 && status != 304 }
 
+  /// The length that the answer tells.
+  var answerLength: Int { announcedLength ?? responseCount }
+
   private func setHeader(_ name: StaticString, bytes value: UnsafeRawBufferPointer) {
     guard !isTransportField(bytes(of: name)) else { return }
     var field = ResponseField(name: name)

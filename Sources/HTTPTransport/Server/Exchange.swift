@@ -91,6 +91,15 @@ public final class Exchange {
   let head = ByteArena()
   var headSent = 0
   var keepAlive = true
+  /// Who fetches the answer from elsewhere. It is told when nobody waits for it any more. Its owner
+  /// keeps it, and clears this when it goes away.
+  unowned(unsafe) var relay: Relay?
+  /// The length of the body that a HEAD request's answer stands for.
+  var announcedLength: Int?
+  /// Whether the request has a field `authorization`.
+  @exclusivity(unchecked) public internal(set) var carriesCredential = false
+  /// When the client stops waiting (`ss-deadline`); nil when it did not tell.
+  @exclusivity(unchecked) public internal(set) var deadline: MonotonicTime?
   /// The connection's flush in which the answer was queued.
   var submittedEpoch: UInt64 = 0
 
@@ -146,6 +155,10 @@ public final class Exchange {
         requestBytes[field.nameEnd..<field.valueEnd])
     }
   }
+
+  /// Holds the peer for one of our own: the connection's limits become the wider ones of
+  /// ``ServerLimits/maxTrustedResets`` and ``ServerLimits/maxTrustedStreams``.
+  package func trustConnection() { connection?.trust() }
 
   /// Sends the answer of an exchange whose handler returned `.later`. Without effect when it was
   /// answered already.

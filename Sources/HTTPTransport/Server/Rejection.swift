@@ -90,6 +90,15 @@ struct Rejection {
     detail: "The server has as many connections as it may; connect again in a second.",
     retryable: true, retryAfter: true)
 
+  static let deadlineMalformed = Rejection(
+    status: 400, code: "bad_header",
+    detail: "ss-deadline tells how many milliseconds the answer is waited for, in digits only.")
+
+  static let deadlineExceeded = Rejection(
+    status: 504, code: "deadline_exceeded",
+    detail: "The time that ss-deadline gave was up before the request was begun; nothing was done.",
+    retryable: true)
+
   static let version = Rejection(
     status: 505, code: "version_not_supported",
     detail: "The server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.")

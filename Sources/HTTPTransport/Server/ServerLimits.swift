@@ -49,6 +49,10 @@ public struct ServerLimits: Sendable {
   /// wait is shorter again (after CoDel, RFC 8289).
   public var overloadTarget: Duration = .milliseconds(100)
   public var overloadInterval: Duration = .milliseconds(500)
+  /// The same for a connection of one of our own programs, which passes on what many clients do.
+  public var maxTrustedResets = 50_000
+  /// Streams that such a connection may have open, when that is more.
+  public var maxTrustedStreams = 1_024
   /// HTTP/2's flow-control windows, in bytes, at most 2³¹-1.
   public var streamWindow = 262_144
   public var connectionWindow = 1_048_576
@@ -87,6 +91,8 @@ public struct ServerLimits: Sendable {
     limits.maxResets = clamp(maxResets, 1, 1_000_000_000)
     limits.maxIdleFrames = clamp(maxIdleFrames, 16, 1_000_000_000)
     limits.maxContinuations = clamp(maxContinuations, 0, 8)
+    limits.maxTrustedResets = clamp(maxTrustedResets, limits.maxResets, 1_000_000_000)
+    limits.maxTrustedStreams = clamp(maxTrustedStreams, 1, 65_536)
     limits.streamWindow = clamp(streamWindow, 65_535, 0x7FFF_FFFF)
     limits.connectionWindow = clamp(connectionWindow, 65_535, 0x7FFF_FFFF)
     limits.minBodyProgress = clamp(minBodyProgress, 1, 1 << 30)

@@ -1,134 +1,219 @@
-package import Candid
 import Cluster
 package import HTTPTransport
 
 /// Fetches the answer for a key from the node that owns it.
+///
+/// While the owner restarts or the ring changes, it looks the owner up again and repeats what was
+/// certainly not done, or does no harm when done twice. The request stays in its exchange for that.
 package final class Forwarder {
-  /// Where a request goes, as the ring stands at this moment.
-  package struct Route {
-    package var owner: Principal
-    package var address: String
-    package var epoch: UInt64
-
-    package init(owner: Principal, address: String, epoch: UInt64) {
-      self.owner = owner
-      self.address = address
-      self.epoch = epoch
-    }
-  }
-
   private let loop: EventLoop
   private let client: HTTPClient
+  private let scanner = KeyScanner()
+  /// Where keys live at this moment; nil while nobody knows.
+  private let look: () -> RouteTable?
+  /// What was seen in this turn of the loop: whoever routes by a map that has just passed is told.
+  @exclusivity(unchecked) private var table: RouteTable?
+  @exclusivity(unchecked) private var lookedAt = MonotonicTime(nanoseconds: 0)
+  @exclusivity(unchecked) private var free: [Unmanaged<Relay>] = []
+  /// All relays that were made, so that none outlives its owner.
+  private var relays: [Relay] = []
+
   private static let patience = Duration.seconds(10)
   private static let pause = Duration.milliseconds(20)
-  private static let passedOn: [StaticString] = [
-    "accept", "content-type", "if-match", "if-none-match", "traceparent",
-  ]
-  private static let passedBack: [StaticString] = [
-    "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
-  ]
+  private static let rules = RelayRules(
+    passedOn: FieldNames([
+      "accept", "content-type", "if-match", "if-none-match", "traceparent",
+    ]),
+    passedBack: FieldNames([
+      "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
+      "allow", "accept-encoding",
+    ]))
+  /// With one of these, a request has to be read before it is passed on.
+  private static let specialFields = FieldNames(["ss-forward", "ss-hops", "content-encoding"])
 
-  package init(loop: EventLoop, client: HTTPClient) {
+  /// What a relay routes by when that is not in its request's target.
+  private final class RelayedKey {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+      self.bytes = bytes
+    }
+  }
+
+  package init(loop: EventLoop, client: HTTPClient, routes: @escaping () -> RouteTable?) {
     self.loop = loop
     self.client = client
+    look = routes
   }
 
-  private struct Attempt {
-    let request: ClientRequest
-    let isSafe: Bool
-    let representation: Representation
-    let until: MonotonicTime
-    /// Whether the client still waits for the answer.
-    let isWanted: () -> Bool
-    let resolve: () -> Route?
-    let completion: (Answer) -> Void
+  deinit {
+    for relay in relays { relay.abandon() }
   }
 
-  /// Sends the exchange's request to the key's owner and hands the answer over.
-  ///
-  /// While the owner restarts or the ring changes, it asks `resolve` again and repeats what was
-  /// certainly not done, or does no harm when done twice.
-  package func forward(
-    _ exchange: Exchange, _ keyed: KeyedRequest, for pending: PendingExchange,
-    resolve: @escaping () -> Route?
-  ) {
-    let completion = { (answer: Answer) in pending.answer(answer) }
+  /// Passes a plain request for `/kv/KEY` on. Returns false, and does nothing, for a request that
+  /// has to be read first.
+  package func forwardPlain(_ exchange: Exchange) -> Bool {
+    switch exchange.method {
+    case .get, .head, .put, .delete: break
+    default: return false
+    }
+    guard !exchange.hasField(in: Forwarder.specialFields), let routes,
+      let owner = scanner.withKey(of: exchange, { routes.owner(of: $0) })
+    else { return false }
+    let relay = begin(exchange, hops: 0)
+    relay.isSafe = exchange.method == .get || exchange.method == .head
+    send(relay, to: owner)
+    return true
+  }
+
+  /// Sends the exchange's request, which was read, to the key's owner. The exchange's handler
+  /// returns `.later`, or has done so.
+  /// - Throws: `Problem` 508 for a request that was passed on too often.
+  package func forward(_ exchange: Exchange, _ keyed: KeyedRequest) throws(Problem) {
     guard keyed.hops < KeyedRequest.maximumHops else {
-      let problem = Problem(
+      throw Problem(
         508, "too_many_hops",
         "the request was passed on \(keyed.hops) times, so nodes disagree about the key's owner")
-      return completion(Answer(problem, as: keyed.representation))
     }
-    var headers = [("ss-forward", "proxy"), ("ss-hops", String(keyed.hops + 1))]
-    for name in Forwarder.passedOn {
-      if let value = exchange.header(name) { headers.append(("\(name)", value)) }
-    }
-    var isSafe = exchange.method == .get || exchange.method == .head
-    if case .call(let call) = keyed.kind, case .get = call.command { isSafe = true }
-    attempt(
-      Attempt(
-        request: ClientRequest(
-          method: exchange.method, target: exchange.target, headers: headers, body: exchange.body),
-        isSafe: isSafe, representation: keyed.representation, until: loop.now + Forwarder.patience,
-        isWanted: { pending.current != nil }, resolve: resolve, completion: completion))
+    let relay = begin(exchange, hops: keyed.hops)
+    relay.isSafe = exchange.method == .get || exchange.method == .head
+    if case .call(let call) = keyed.kind, case .get = call.command { relay.isSafe = true }
+    relay.context = RelayedKey(keyed.key)
+    attempt(relay)
   }
 
-  private func attempt(_ attempt: Attempt) {
-    // Who has gone may have asked for something else meanwhile, which this must not undo.
-    guard attempt.isWanted() else { return }
-    guard let route = attempt.resolve(), let address = try? SocketAddress(route.address)
-    else {
-      return retry(
-        attempt, or: Problem(503, "no_owner", "the owner of the key is not known yet; try again"))
+  private var routes: RouteTable? {
+    if lookedAt != loop.now {
+      table = look()
+      lookedAt = loop.now
     }
-    var request = attempt.request
-    request.headers.append(("ss-epoch", String(route.epoch)))
-    let remaining = attempt.until - loop.now
-    client.send(request, to: address, deadline: max(remaining, .milliseconds(1))) {
-      [weak self] result in
-      switch result {
-      case .success(let response):
-        if response.header("ss-error") == ClusterError.Code.staleEpoch.rawValue {
-          self?.retry(attempt, or: Problem(503, "ring_changing", "the ring changes; try again"))
-        } else {
-          attempt.completion(Forwarder.answer(response))
-        }
-      case .failure(let error):
-        let status = error.code == .timedOut ? 504 : 502
-        var problem = Problem(
-          status, "node_unreachable",
-          "\(route.owner.text) at \(route.address) did not answer: \(error.message)"
-            + (attempt.isSafe || error.isRetryable ? "" : "; whether it acted is not known"))
-        problem.isRetryable = attempt.isSafe || error.isRetryable
-        if problem.isRetryable, !Forwarder.isPermanent(error) {
-          self?.retry(attempt, or: problem)
-        } else {
-          attempt.completion(Answer(problem, as: attempt.representation))
-        }
+    return table
+  }
+
+  private func begin(_ exchange: Exchange, hops: Int) -> Relay {
+    let relay: Relay
+    if let pooled = free.popLast() {
+      relay = pooled.takeUnretainedValue()
+    } else {
+      relay = Relay(Forwarder.rules, owner: self)
+      relays.append(relay)
+    }
+    relay.hops = hops
+    let patience = loop.now + Forwarder.patience
+    relay.until = exchange.deadline.map { min($0, patience) } ?? patience
+    relay.begin(exchange)
+    return relay
+  }
+
+  // MARK: - Attempts
+
+  private func attempt(_ relay: Relay) {
+    guard let exchange = relay.exchange else { return }
+    let owner = routes.flatMap { routes -> RouteTable.Owner? in
+      if let key = relay.context as? RelayedKey {
+        return key.bytes.withUnsafeBytes { routes.owner(of: $0) }
       }
+      return scanner.withKey(of: exchange) { routes.owner(of: $0) }
     }
+    guard let owner else {
+      return retry(
+        relay, or: Problem(503, "no_owner", "the owner of the key is not known yet; try again"))
+    }
+    send(relay, to: owner)
+  }
+
+  private func send(_ relay: Relay, to owner: RouteTable.Owner) {
+    relay.attempts += 1
+    client.forward(relay, to: owner.peer)
+  }
+
+  private func retry(_ relay: Relay, after pause: Duration = pause, or problem: Problem) {
+    guard loop.now + pause < relay.until else { return answer(relay, problem) }
+    let generation = relay.generation
+    loop.schedule(after: pause) { [weak self] in
+      // Who has gone may have asked for something else meanwhile, which this must not undo.
+      guard relay.generation == generation else { return }
+      self?.attempt(relay)
+    }
+  }
+
+  private func answer(_ relay: Relay, _ problem: Problem) {
+    guard let exchange = relay.exchange else { return }
+    Answer(problem, as: .ofProblem(for: exchange)).write(to: exchange)
+    relay.finish()
+    free.append(Unmanaged.passUnretained(relay))
+  }
+}
+
+extension Forwarder: RelayOwner {
+  package func addFields(_ relay: Relay, to request: RequestEncoder) throws(TransportError) {
+    try request.append("ss-forward", value: "proxy")
+    try request.append("ss-hops", decimal: relay.hops + 1)
+    // Reads are answered by whoever has the key, whatever the ring.
+    guard !relay.isSafe, let routes else { return }
+    try request.append("ss-epoch", text: routes.epochText)
+  }
+
+  package func relayAnswered(_ relay: Relay) {
+    guard let exchange = relay.exchange else { return }
+    if exchange.status == 409, Forwarder.tellsStaleEpoch(exchange) {
+      exchange.resetAnswer()
+      return retry(relay, or: Problem(503, "ring_changing", "the ring changes; try again"))
+    }
+    relay.finish()
+    free.append(Unmanaged.passUnretained(relay))
+  }
+
+  private static func tellsStaleEpoch(_ exchange: Exchange) -> Bool {
+    exchange.withAnswerField("ss-error") { value in
+      value.elementsEqual(ClusterError.Code.staleEpoch.rawValue.utf8)
+    } ?? false
+  }
+
+  package func relayFailed(_ relay: Relay, _ error: TransportError) {
+    guard relay.exchange != nil else { return }
+    let mayRepeat = relay.isSafe || error.isRetryable
+    switch error.code {
+    case .timedOut:
+      answer(relay, Forwarder.timeUp(error, isDoubtful: !mayRepeat))
+    case .overloaded:
+      // Waiting for a place in the queue would only make the queue longer.
+      answer(relay, Problem(503, "overloaded", error.message))
+    case .invalidRequest:
+      answer(relay, Problem(400, "bad_header", error.message))
+    default:
+      var problem = Problem(
+        502, "node_unreachable",
+        "the node that owns the key did not answer: \(error.message)"
+          + (mayRepeat ? "" : "; whether it acted is not known"))
+      problem.isRetryable = mayRepeat
+      guard mayRepeat, !Forwarder.isPermanent(error) else { return answer(relay, problem) }
+      // A peer that goes away has said so: another connection, or another peer, is there already.
+      let isFirst = relay.attempts == 1 && error.code == .goAway
+      retry(relay, after: isFirst ? .zero : Forwarder.pause, or: problem)
+    }
+  }
+
+  private static func timeUp(_ error: TransportError, isDoubtful: Bool) -> Problem {
+    guard isDoubtful else {
+      var problem = Problem(504, "deadline_exceeded", "the time is up: \(error.message)")
+      problem.isRetryable = true
+      return problem
+    }
+    return Problem(
+      504, ClusterError.Code.outcomeUnknown.rawValue,
+      "\(error.message); whether the node acted is not known, so read the key before writing again")
   }
 
   /// Whether another attempt would fail as well.
   private static func isPermanent(_ error: TransportError) -> Bool {
     switch error.code {
-    case .tooLarge, .protocolViolation, .invalidRequest, .invalidAddress: true
+    case .tooLarge, .protocolViolation, .invalidAddress: true
     default: false
     }
   }
 
-  private func retry(_ attempt: Attempt, or problem: Problem) {
-    guard loop.now + Forwarder.pause < attempt.until else {
-      return attempt.completion(Answer(problem, as: attempt.representation))
-    }
-    loop.schedule(after: Forwarder.pause) { [weak self] in self?.attempt(attempt) }
-  }
-
-  private static func answer(_ response: ClientResponse) -> Answer {
-    var answer = Answer(status: response.status, body: response.body)
-    for name in passedBack {
-      if let value = response.header(name) { answer.headers.append((name, value)) }
-    }
-    return answer
+  package func relayEnded(_ relay: Relay) {
+    free.append(Unmanaged.passUnretained(relay))
   }
 }

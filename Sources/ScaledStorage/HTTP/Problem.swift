@@ -42,6 +42,7 @@ package struct Problem: Error, Hashable, Sendable {
       case .unknownNode: 404
       case .malformed: 400
       case .corruption, .outcomeUnknown: 500
+      case .deadlineExceeded: 504
       case .noSpace: 507
       }
     // What the store says of a failed write names its files, which are not the client's to know;
