@@ -1,11 +1,11 @@
 # What deploy/up and deploy/check share. Sourced by them, never run.
 # shellcheck shell=bash
 
-# Debian packages that the build needs: the libraries it links, and what the
-# package manager clones dependencies with.
+# Debian packages that the build needs: the libraries it links, what the package
+# manager clones dependencies with, and the openssl that deploy/dev-ca runs.
 # shellcheck disable=SC2034 # Read by the scripts that source this.
 readonly build_needs=(
-  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev libssl-dev git ca-certificates
+  libnghttp2-dev zlib1g-dev libhttp-parser-dev librocksdb-dev libssl-dev openssl git ca-certificates
 )
 readonly oldest_swift_major=6 oldest_swift_minor=2
 

@@ -15,6 +15,7 @@ public final class Coordinator {
   private let committer: GroupCommitter
   let launcher: any Launcher
   let peers: PeerClient
+  let tls: TLSContext?
   var scaler: Scaler
   let isDryRun: Bool
   let logger: Logger
@@ -39,11 +40,14 @@ public final class Coordinator {
 
   /// Reads the coordinator's state from `store`, or begins a new cluster there.
   ///
-  /// - Parameter isDryRun: whether the policy's decisions are only logged.
+  /// - Parameters:
+  ///   - tls: the certificate and the authorities by which the cluster's programs know each other;
+  ///     nil speaks plain text.
+  ///   - isDryRun: whether the policy's decisions are only logged.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   public init(
     loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
-    policy: ScalePolicy, isDryRun: Bool = false,
+    tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
     settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
@@ -52,7 +56,8 @@ public final class Coordinator {
     scaler = Scaler(policy)
     self.isDryRun = isDryRun
     self.logger = logger
-    peers = PeerClient(loop: loop, credential: credential)
+    self.tls = tls
+    peers = PeerClient(loop: loop, credential: credential, tls: tls)
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }

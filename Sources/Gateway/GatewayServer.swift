@@ -25,12 +25,13 @@ public final class GatewayServer: RequestHandler {
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
     let routes = Routes(
-      client: HTTPClient(forwarding: limits, credential: credential, loop: loop))
+      client: HTTPClient(
+        forwarding: limits, credential: credential, tls: coordinator.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(loop: loop, client: routes.client) { [unowned coordinator] in
       routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)
     }
-    server = HTTPServer(loop: loop, limits: limits, handler: self)
+    server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -112,7 +113,8 @@ public final class GatewayServer: RequestHandler {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
       var answer = ForwardResponse.answer(
-        owner: owner, address: address, target: exchange.target, as: request.representation)
+        owner: owner, address: address, isSecure: exchange.isSecure, target: exchange.target,
+        as: request.representation)
       answer.headers.append(("ss-epoch", String(map.ring.epoch)))
       answer.write(to: exchange)
       return .done

@@ -16,6 +16,9 @@ public final class ProcessLauncher: Launcher {
     public var executable: String
     /// Further arguments of `node`.
     public var arguments: [String]
+    /// Those flags among ``arguments`` that nodes and gateway must agree on. A node that is found
+    /// running with one that is not there, or without one that is, is started again.
+    public var sharedFlags: [String] = []
     /// The environment of the nodes, as `NAME=value`.
     public var environment: [String] = []
     /// The host on which nodes listen.
@@ -81,22 +84,37 @@ public final class ProcessLauncher: Launcher {
     do {
       try Directory.create(directory(of: node))
       let process: pid_t
+      var endpointOf: pid_t?
       if let running = ProcessTable.find(arguments: identifyingArguments(of: node)) {
         logger.info("\(node.text) is found running as process \(running)")
         process = running
+        if agrees(running) {
+          endpointOf = running
+        } else {
+          logger.notice("\(node.text) runs with other settings of TLS, so it is started again")
+          Glibc.kill(running, SIGTERM)
+        }
       } else {
         process = try spawn(node, address: previousAddress)
+        endpointOf = process
       }
       instance.watcher = try loop.watchExit(of: process) { [weak self, weak instance] exit in
         guard let self, let instance else { return }
         ended(node, instance, reason: exit.sentence)
       }
-      awaitEndpoint(node, instance, process: process)
+      awaitEndpoint(node, instance, process: endpointOf)
     } catch {
       let reason = (error as? LaunchError)?.message ?? "\(error)"
       loop.schedule(after: .zero) { [weak self] in
         self?.ended(node, instance, reason: reason)
       }
+    }
+  }
+
+  private func agrees(_ process: pid_t) -> Bool {
+    let words = ProcessTable.commandLine(process)
+    return settings.sharedFlags.allSatisfy {
+      words.contains($0) == settings.arguments.contains($0)
     }
   }
 
@@ -161,7 +179,9 @@ public final class ProcessLauncher: Launcher {
       environment: settings.environment, standardOutput: log, standardError: log)
   }
 
-  private func awaitEndpoint(_ node: Principal, _ instance: Instance, process: pid_t) {
+  /// - Parameter process: whose endpoint counts; nil waits for the end of a process that was told
+  ///   to end.
+  private func awaitEndpoint(_ node: Principal, _ instance: Instance, process: pid_t?) {
     guard instances[node] === instance else { return }
     let endpoint = EndpointFile(directory: directory(of: node)).read()
     if let endpoint, endpoint.processID == process {

@@ -27,7 +27,8 @@ enum ProcessTable {
     return nil
   }
 
-  private static func commandLine(_ process: pid_t) -> [String] {
+  /// The words of a process's command line; none when it has ended.
+  static func commandLine(_ process: pid_t) -> [String] {
     let descriptor = open("/proc/\(process)/cmdline", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return [] }
     defer { close(descriptor) }

@@ -25,6 +25,9 @@ public struct TransportError: Error, Hashable, Sendable, CustomStringConvertible
     case invalidRequest
     /// An address that cannot be read or resolved.
     case invalidAddress
+    /// TLS failed: a certificate or a key cannot be used or is refused, or the peers agree on
+    /// nothing. Another try would fail as well.
+    case tls
     /// The system refused: no descriptors, no permission, the port is taken, and the like.
     case system
   }

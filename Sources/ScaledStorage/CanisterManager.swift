@@ -12,6 +12,7 @@ public final class CanisterManager {
   package let application: Application
   let settings: Settings
   let credential: Credential
+  let tls: TLSContext?
   private let logger: Logger
   private var upload = ModuleUpload()
   private var moduleDigest: [UInt8]?
@@ -41,20 +42,23 @@ public final class CanisterManager {
 
   /// Opens the node that lives in `store`.
   ///
+  /// - Parameter tls: the certificate and the authorities by which the cluster's programs know each
+  ///   other; nil speaks plain text.
   /// - Throws: `ClusterError` when the store cannot be read.
   public init(
-    loop: EventLoop, store: any StorageEngine, credential: Credential, settings: Settings,
-    logger: Logger
+    loop: EventLoop, store: any StorageEngine, credential: Credential, tls: TLSContext? = nil,
+    settings: Settings, logger: Logger
   ) throws(ClusterError) {
     self.settings = settings
     self.credential = credential
+    self.tls = tls
     self.logger = logger
     application = .builtIn(maximumValueBytes: settings.maximumValueBytes)
     var limits = NodeMachine.Limits()
     limits.handoverBytesPerSecond = settings.handoverBytesPerSecond
     node = try Node(
       loop: loop, store: store, durability: settings.durability, credential: credential,
-      limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
+      tls: tls, limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
     meter = WorkMeter(loop: loop)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11

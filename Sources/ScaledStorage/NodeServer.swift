@@ -21,12 +21,13 @@ public final class NodeServer: RequestHandler {
     self.manager = manager
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
-      client: HTTPClient(forwarding: limits, credential: manager.credential, loop: loop))
+      client: HTTPClient(
+        forwarding: limits, credential: manager.credential, tls: manager.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(loop: loop, client: routes.client) { [unowned manager] in
       routes.table(manager.node.map)
     }
-    server = HTTPServer(loop: loop, limits: limits, handler: self)
+    server = HTTPServer(loop: loop, limits: limits, tls: manager.tls, handler: self)
     me.set(self)
     manager.node.onReply = { [me] token, reply in me.target?.concludeValue(token, reply) }
   }
@@ -77,9 +78,9 @@ public final class NodeServer: RequestHandler {
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
-    guard let header = exchange.header("authorization"), manager.credential.matches(header) else {
-      return
-    }
+    guard let header = exchange.header("authorization"), manager.credential.matches(header),
+      !exchange.lacksClientCertificate
+    else { return }
     exchange.trustConnection()
   }
 
@@ -187,7 +188,8 @@ public final class NodeServer: RequestHandler {
       try forwarder.forward(exchange, request)
     case .return:
       var answer = ForwardResponse.answer(
-        owner: owner, address: address, target: exchange.target, as: request.representation)
+        owner: owner, address: address, isSecure: exchange.isSecure, target: exchange.target,
+        as: request.representation)
       answer.headers.append(("ss-epoch", String(manager.node.map?.ring.epoch ?? 0)))
       pending.answer(answer)
     }

@@ -3,7 +3,8 @@ package import Cluster
 package import HTTPTransport
 import Placement
 
-/// Sends control messages to nodes, in Candid, with the cluster's credential.
+/// Sends control messages to nodes, in Candid, with the cluster's credential and, over TLS, its
+/// certificate.
 package final class PeerClient {
   package typealias Completion = (Result<Void, ClusterError>) -> Void
 
@@ -15,10 +16,13 @@ package final class PeerClient {
 
   private static let deadline = Duration.seconds(10)
 
-  package init(loop: EventLoop, credential: Credential, compressesMigrations: Bool = false) {
+  package init(
+    loop: EventLoop, credential: Credential, tls: TLSContext? = nil,
+    compressesMigrations: Bool = false
+  ) {
     var limits = ClientLimits()
     limits.tellsDeadline = true
-    client = HTTPClient(loop: loop, limits: limits)
+    client = HTTPClient(loop: loop, limits: limits, tls: tls)
     self.credential = credential
     self.compressesMigrations = compressesMigrations
   }

@@ -47,7 +47,7 @@ struct ServiceSettingsTests {
   @Test(arguments: ["nowhere", "127.0.0.1", "127.0.0.1:99999"])
   func `an address that is none is wrong usage`(address: String) {
     let error = #expect(throws: ConfigurationError.self) {
-      try ServiceProcess.plainTextAddress(address, allowed: false)
+      try ServiceProcess.address(address, allowsPlaintext: false)
     }
     #expect(error?.message.hasPrefix("'\(address)'") == true)
   }

@@ -7,9 +7,9 @@ final class HTTPUser {
   private let client: HTTPClient
   private let gateway: SocketAddress
 
-  init(_ gateway: SocketAddress) throws {
+  init(_ gateway: SocketAddress, tls: TLSFiles? = nil) throws {
     loop = try EventLoop()
-    client = HTTPClient(loop: loop)
+    client = HTTPClient(loop: loop, tls: try tls.map { try TLSContext($0) })
     self.gateway = gateway
   }
 

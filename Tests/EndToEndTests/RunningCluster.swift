@@ -8,7 +8,7 @@ final class RunningCluster {
   private(set) var url = ""
   private(set) var address = SocketAddress.loopback()
   private var process: pid_t?
-  private let arguments: [String]
+  private var arguments: [String]
 
   /// The program that the tests were built with.
   static let program: URL = {
@@ -38,7 +38,9 @@ final class RunningCluster {
   }
 
   /// Starts the cluster, or starts it again on the same data, and waits until it is ready.
-  func start() throws {
+  func start(with arguments: [String]? = nil) throws {
+    let arguments = arguments ?? self.arguments
+    self.arguments = arguments
     try? FileManager.default.removeItem(atPath: outputFile)
     let process = try spawn(
       ["up", "--listen", "127.0.0.1:0", "--data", directory.path] + arguments,
@@ -47,7 +49,7 @@ final class RunningCluster {
     // The line comes once the cluster serves; a process that ended never will.
     while true {
       let text = (try? String(contentsOfFile: outputFile, encoding: .utf8)) ?? ""
-      if text.hasSuffix("\n"), let range = text.range(of: "http://") {
+      if text.hasSuffix("\n"), let range = text.range(of: "http") {
         url = String(text[range.lowerBound...].prefix { $0 != " " })
         address = try HTTPEndpoint(url).resolve()
         return

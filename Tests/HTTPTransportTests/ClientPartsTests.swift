@@ -10,7 +10,8 @@ import Testing
       ("HTTP://node.example/a/b?c=d", "node.example", 80, "/a/b?c=d"),
       ("http://[::1]:9/x", "::1", 9, "/x"),
       ("http://[::1]", "::1", 80, "/"),
-      ("http://h:1?q", "h", 1, "/?q"),
+      ("http://h:1?q", "h", 1, "/?q"), ("https://h/", "h", 443, "/"),
+      ("HTTPS://[::1]:9443", "::1", 9_443, "/"),
     ] as [(String, String, UInt16, String)])
   func `an endpoint is read from a URL`(
     url: String, host: String, port: UInt16, target: String
@@ -19,11 +20,12 @@ import Testing
     #expect(endpoint.host == host)
     #expect(endpoint.port == port)
     #expect(endpoint.target == target)
+    #expect(endpoint.isSecure == url.lowercased().hasPrefix("https"))
     #expect(try HTTPEndpoint(endpoint.description) == endpoint)
   }
 
   @Test(arguments: [
-    ("127.0.0.1:80", "scheme"), ("https://h/", "TLS"), ("ftp://h/", "'ftp'"),
+    ("127.0.0.1:80", "scheme"), ("https://h:0/", "port"), ("ftp://h/", "'ftp'"),
     ("http://", "no host"), ("http://:80/", "no host"), ("http://h:0/", "port"),
     ("http://h:65536/", "port"), ("http://h:/", "port"), ("http://h:8a/", "port"),
     ("http://u@h/", "user name"), ("http://h/#f", "fragment"), ("http://::1/", "ambiguous"),

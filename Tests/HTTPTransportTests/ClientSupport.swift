@@ -215,9 +215,9 @@ final class ClientHarness {
   private var expected = 0
   private var isSending = false
 
-  init(_ limits: ClientLimits = .init()) throws {
+  init(_ limits: ClientLimits = .init(), tls: TLSFiles? = nil) throws {
     loop = try EventLoop()
-    client = HTTPClient(loop: loop, limits: limits)
+    client = HTTPClient(loop: loop, limits: limits, tls: try tls.map { try TLSContext($0) })
   }
 
   func dropClient() { client = nil }

@@ -15,14 +15,16 @@ private final class LoadHarness: LoadObserver {
   private(set) var hasBeenReady = false
 
   init(
-    _ address: SocketAddress, streams: Int = 4, path: (String, String?) = ("/", nil),
-    body: [UInt8] = []
+    _ address: SocketAddress, tls: TLSFiles? = nil, streams: Int = 4,
+    path: (String, String?) = ("/", nil), body: [UInt8] = []
   ) throws {
     loop = try EventLoop()
     let template = try LoadTemplate(
-      authority: "\(address)", path: path, headers: [("x-extra", "1")], body: body)
+      authority: "\(address)", isSecure: tls != nil, path: path, headers: [("x-extra", "1")],
+      body: body)
     connection = try LoadConnection(
-      to: address, streams: streams, template: template, loop: loop, observer: self)
+      to: address, security: try tls.map { (try TLSContext($0), "127.0.0.1") }, streams: streams,
+      template: template, loop: loop, observer: self)
   }
 
   /// An open connection keeps its observer.
@@ -119,6 +121,27 @@ struct LoadConnectionTests {
     harness.send(7...7, bodyBytes: body.count)
     harness.run { harness.ended == 1 }
     #expect(harness.answered == [7: 200])
+  }
+
+  @Test func `requests and bodies go over TLS`() throws {
+    let authority = try TestAuthority.shared.get()
+    let server = try ServerHarness(tls: authority.files)
+    let body = [UInt8](repeating: 7, count: 300_000)
+    let line = try LoadHarness(
+      server.address, tls: authority.trust, streams: 8, path: ("/echo", nil), body: body)
+    line.run { line.connection?.room == 8 }
+    line.send(1...8, bodyBytes: body.count)
+    line.run { line.ended == 8 }
+    #expect(line.answered.count == 8)
+    #expect(line.bytes == 8 * body.count)
+    line.close()
+  }
+
+  @Test func `a server that is not trusted is not measured`() throws {
+    let server = try ServerHarness(tls: try TestAuthority.files())
+    let line = try LoadHarness(server.address, tls: try TestAuthority.stranger.get().trust)
+    line.run { !line.closings.isEmpty }
+    #expect(line.closings.first?.code == .tls)
   }
 
   @Test func `the peer's limit of streams is kept`() throws {

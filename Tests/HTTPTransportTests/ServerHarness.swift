@@ -22,12 +22,20 @@ final class ServerHarness: Sendable {
   private let mailbox: Mailbox
   private let ended = DispatchSemaphore(value: 0)
 
-  init(_ limits: ServerLimits = ServerLimits()) throws {
+  init(
+    _ limits: ServerLimits = ServerLimits(), tls: TLSFiles? = nil,
+    demandsClientCertificate: Bool = false
+  ) throws {
     let started = DispatchSemaphore(value: 0)
     let ended = ended
     let box = StartBox()
     let thread = Thread {
-      ServerHarness.serve(limits, box, started)
+      ServerHarness.serve(box, started) { context in
+        let tls = try tls.map {
+          try TLSContext($0, demandsClientCertificate: demandsClientCertificate)
+        }
+        return try ServerHarness.start(context, limits, tls)
+      }
       ended.signal()
     }
     thread.start()
@@ -42,12 +50,12 @@ final class ServerHarness: Sendable {
   }
 
   private static func serve(
-    _ limits: ServerLimits, _ box: StartBox, _ started: DispatchSemaphore
+    _ box: StartBox, _ started: DispatchSemaphore, _ start: (Context) throws -> SocketAddress
   ) {
     do {
       let loop = try EventLoop()
       let context = Context(loop: loop, handler: TestHandler())
-      box.address = try start(context, limits)
+      box.address = try start(context)
       box.mailbox = loop.mailbox
       box.context = LoopBound(context, loop: loop)
       started.signal()
@@ -60,8 +68,10 @@ final class ServerHarness: Sendable {
   }
 
   /// Apart from the loop's frame, so that the context alone keeps the server.
-  private static func start(_ context: Context, _ limits: ServerLimits) throws -> SocketAddress {
-    let server = HTTPServer(loop: context.loop, limits: limits, handler: context.handler)
+  private static func start(
+    _ context: Context, _ limits: ServerLimits, _ tls: TLSContext?
+  ) throws -> SocketAddress {
+    let server = HTTPServer(loop: context.loop, limits: limits, tls: tls, handler: context.handler)
     context.server = server
     context.handler.onTimer = { [unowned server] token in
       server.loop.schedule(after: .milliseconds(20)) {
@@ -176,6 +186,11 @@ final class TestHandler: RequestHandler {
       let token = exchange.token
       onTimer?(token)
       return .later
+    case "/security":
+      exchange.setBody(
+        Array(
+          "\(exchange.isSecure) \(exchange.hasClientCertificate) \(exchange.lacksClientCertificate)"
+            .utf8))
     case "/describe":
       exchange.setBody(Array(describe(exchange).utf8))
     case "/split":

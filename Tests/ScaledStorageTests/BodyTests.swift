@@ -44,7 +44,7 @@ import Testing
   @Test("A forward response is written in each representation", arguments: zip(forms, forwards))
   func forward(form: Representation, known: String) {
     let answer = ForwardResponse.answer(
-      owner: Self.node, address: "h:1", target: "/kv/a", as: form)
+      owner: Self.node, address: "h:1", isSecure: false, target: "/kv/a", as: form)
     #expect(readable(answer.body, form) == known)
   }
 

@@ -152,7 +152,8 @@ extension BenchPlan {
     switch target {
     case .cluster: endpoint.description
     case .plain(let prefix, let suffix):
-      "http://\(endpoint.authority)\(prefix)" + (suffix.map { "{key}\($0)" } ?? "")
+      "\(endpoint.isSecure ? "https" : "http")://\(endpoint.authority)\(prefix)"
+        + (suffix.map { "{key}\($0)" } ?? "")
     }
   }
 }

@@ -26,6 +26,8 @@ struct BenchPlan: Sendable {
   var target = Target.cluster
   var endpoint: HTTPEndpoint
   var address: SocketAddress
+  /// For https: whom to trust, and what to show.
+  var tls: TLSFiles?
   var headers: [(name: String, value: String)] = []
   var connections = 1
   var streams = 32

@@ -139,6 +139,7 @@ struct ClusterBenchCommand: ParsableCommand {
     let endpoint = try cluster.endpoint()
     var plan = BenchPlan(
       endpoint: endpoint, address: try endpoint.resolve(), seed: seed ?? .random(in: 0 ... .max))
+    plan.tls = try cluster.tls.files(isSecure: endpoint.isSecure)
     if let path = try targetPath() {
       let mark = path.firstRange(of: Self.keyMark)
       plan.target = .plain(

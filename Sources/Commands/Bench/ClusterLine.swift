@@ -13,7 +13,8 @@ final class ClusterLine: LoadLine {
 
   /// - Parameter body: values are its first bytes.
   init(
-    _ index: Int, _ plan: BenchPlan, body: [UInt8], loop: EventLoop, owner: any LoadLineOwner
+    _ index: Int, _ plan: BenchPlan, tls: TLSContext?, body: [UInt8], loop: EventLoop,
+    owner: any LoadLineOwner
   ) throws(TransportError) {
     self.index = index
     self.plan = plan
@@ -23,7 +24,8 @@ final class ClusterLine: LoadLine {
     limits.maxConnectionsPerPeer = 1
     limits.maxStreamsPerConnection = plan.streams
     connection = try ClusterConnection(
-      loop: loop, endpoint: plan.endpoint, timeout: plan.timeout, connectPatience: plan.timeout,
+      loop: loop, endpoint: plan.endpoint, tls: tls, timeout: plan.timeout,
+      connectPatience: plan.timeout,
       limits: limits)
     loop.mailbox.post { [bound = LoopBound(owner, loop: loop)] in
       bound.value.lineIsReady()

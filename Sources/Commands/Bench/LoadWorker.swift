@@ -78,22 +78,25 @@ final class LoadWorker: LoadLineOwner {
   private func openLines() throws(TransportError) {
     let count = Int(plan.share(of: UInt64(plan.connections), thread: thread))
     roomy = IndexQueue(capacity: count)
+    let tls = try plan.tls.map { (files) throws(TransportError) in try TLSContext(files) }
     switch plan.target {
     case .cluster:
       let body = plan.body
       for index in 0..<count {
-        lines.append(try ClusterLine(index, plan, body: body, loop: loop, owner: self))
+        lines.append(
+          try ClusterLine(index, plan, tls: tls, body: body, loop: loop, owner: self))
       }
     case .plain(let prefix, let suffix):
       let key = String(KeyTarget.path(of: Array(plan.keyPrefix.utf8)).dropFirst("/kv/".count))
       let template = try LoadTemplate(
-        authority: plan.endpoint.authority, path: (suffix == nil ? prefix : prefix + key, suffix),
+        authority: plan.endpoint.authority, isSecure: plan.endpoint.isSecure,
+        path: (suffix == nil ? prefix : prefix + key, suffix),
         headers: plan.headers, body: plan.body)
       for index in 0..<count {
         lines.append(
           PlainLine(
-            index, to: plan.address, streams: plan.streams, template: template, loop: loop,
-            owner: self))
+            index, to: plan.address, security: tls.map { ($0, plan.endpoint.host) },
+            streams: plan.streams, template: template, loop: loop, owner: self))
       }
     }
   }

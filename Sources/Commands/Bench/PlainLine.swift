@@ -4,6 +4,7 @@ import HTTPTransport
 final class PlainLine: LoadLine, LoadObserver {
   private let index: Int
   private let address: SocketAddress
+  private let security: (context: TLSContext, name: String)?
   private let template: LoadTemplate
   private let streams: Int
   private let loop: EventLoop
@@ -24,11 +25,12 @@ final class PlainLine: LoadLine, LoadObserver {
   private static let patience = Duration.seconds(1)
 
   init(
-    _ index: Int, to address: SocketAddress, streams: Int, template: LoadTemplate,
-    loop: EventLoop, owner: any LoadLineOwner
+    _ index: Int, to address: SocketAddress, security: (context: TLSContext, name: String)?,
+    streams: Int, template: LoadTemplate, loop: EventLoop, owner: any LoadLineOwner
   ) {
     self.index = index
     self.address = address
+    self.security = security
     self.streams = streams
     self.template = template
     self.loop = loop
@@ -40,7 +42,8 @@ final class PlainLine: LoadLine, LoadObserver {
     guard !isClosed, current == nil else { return }
     do throws(TransportError) {
       current = try LoadConnection(
-        to: address, streams: streams, template: template, loop: loop, observer: self)
+        to: address, security: security, streams: streams, template: template, loop: loop,
+        observer: self)
     } catch {
       failed(error)
     }

@@ -24,9 +24,11 @@ final class ClusterConnection {
   private static let longestPause = Duration.milliseconds(500)
   private static let maximumAddresses = 4_096
 
+  /// - Parameter tls: what nodes are reached with; nil speaks plain text.
   /// - Throws: `TransportError` when the endpoint's name cannot be resolved.
   init(
-    loop: EventLoop, endpoint: HTTPEndpoint, timeout: Duration, connectPatience: Duration,
+    loop: EventLoop, endpoint: HTTPEndpoint, tls: TLSContext? = nil, timeout: Duration,
+    connectPatience: Duration,
     credential: Credential? = nil, limits: ClientLimits = ClientLimits()
   ) throws(TransportError) {
     self.loop = loop
@@ -37,7 +39,8 @@ final class ClusterConnection {
     origin = try endpoint.resolve()
     var limits = limits
     limits.tellsDeadline = true
-    client = HTTPClient(loop: loop, limits: limits)
+    client = HTTPClient(loop: loop, limits: limits, tls: tls)
+    client.expect(name: endpoint.host, at: origin)
   }
 
   /// One request with its repetitions and forwards.
@@ -123,10 +126,10 @@ final class ClusterConnection {
   private func take(_ error: TransportError, _ journey: Journey) {
     let failure = CommandFailure(
       "\(journey.request.method) \(journey.target) was not answered by \(journey.address): "
-        + error.message)
+        + error.message + hint(error))
     let isAtOrigin = journey.address == origin && journey.hops == 0
     switch error.code {
-    case .invalidRequest, .invalidAddress, .tooLarge, .cancelled, .protocolViolation, .system:
+    case .invalidRequest, .invalidAddress, .tooLarge, .cancelled, .protocolViolation, .tls, .system:
       journey.completion(.failure(failure))
     case .connectFailed, .refused:
       let waited = MonotonicTime.current() - journey.begin
@@ -142,6 +145,12 @@ final class ClusterConnection {
       if !error.isRetryable { journey.isUncertain = true }
       repeatLater(journey, after: nil, or: .failure(failure))
     }
+  }
+
+  /// What to do about a certificate that nobody known has signed.
+  private func hint(_ error: TransportError) -> String {
+    guard error.code == .tls, client.tls?.files.authorities == nil else { return "" }
+    return "; --tls-ca names the file of the cluster's authority, unless the system trusts it"
   }
 
   /// Starts again from where the request was sent first, unless the time is up: then `outcome`
@@ -183,14 +192,18 @@ final class ClusterConnection {
     _ location: String, _ journey: Journey
   ) -> (address: SocketAddress, target: String)? {
     if location.hasPrefix("/") { return (journey.address, location) }
-    let scheme = "http://"
+    // From TLS nobody is led into plain text.
+    let scheme = endpoint.isSecure ? "https://" : "http://"
     guard location.utf8.starts(with: scheme.utf8) else { return nil }
     let rest = location.utf8.dropFirst(scheme.utf8.count)
     guard let slash = rest.firstIndex(of: UInt8(ascii: "/")),
       let authority = String(rest[..<slash]), let target = String(rest[slash...])
     else { return nil }
     if let known = addresses[authority] { return (known, target) }
-    guard let address = try? HTTPEndpoint(scheme + authority).resolve() else { return nil }
+    guard let endpoint = try? HTTPEndpoint(scheme + authority),
+      let address = try? endpoint.resolve()
+    else { return nil }
+    if address != origin { client.expect(name: endpoint.host, at: address) }
     if addresses.count >= ClusterConnection.maximumAddresses { addresses = [:] }
     addresses[authority] = address
     return (address, target)

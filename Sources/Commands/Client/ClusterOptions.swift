@@ -15,6 +15,8 @@ struct ClusterOptions: ParsableArguments {
       "How long to try a request, with its repetitions.", valueName: "seconds"))
   var timeout: Double = 30
 
+  @OptionGroup var tls: ClientTLSOptions
+
   static let defaultURL = "http://127.0.0.1:8080"
   private static let variable = "SCALED_STORAGE_URL"
 
@@ -23,7 +25,7 @@ struct ClusterOptions: ParsableArguments {
       throw ValidationError("--timeout is a number of seconds, more than 0 and at most 86400")
     }
     do {
-      _ = try endpoint()
+      _ = try tls.files(isSecure: try endpoint().isSecure)
     } catch let error as CommandFailure {
       throw ValidationError(error.message)
     }
@@ -46,10 +48,12 @@ struct ClusterOptions: ParsableArguments {
     limits: ClientLimits = ClientLimits()
   ) throws -> ClusterConnection {
     do {
+      let endpoint = try endpoint()
       return try ClusterConnection(
-        loop: loop ?? EventLoop(), endpoint: endpoint(), timeout: .seconds(timeout),
-        connectPatience: min(connectPatience, .seconds(timeout)), credential: credential,
-        limits: limits)
+        loop: loop ?? EventLoop(), endpoint: endpoint,
+        tls: tls.files(isSecure: endpoint.isSecure).map { try TLSContext($0) },
+        timeout: .seconds(timeout), connectPatience: min(connectPatience, .seconds(timeout)),
+        credential: credential, limits: limits)
     } catch let error as TransportError {
       throw CommandFailure(error.message)
     }

@@ -48,11 +48,12 @@ final class ClusterService {
     // What the settings have wrong is told before anything is made.
     let launcherSettings = try ClusterService.launcherSettings(settings)
     let credential = try settings.credential()
+    let tls = try process.secure(settings.tls)
     store = try settings.openStore("coordinator")
     let launcher = ProcessLauncher(
       loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
-      loop: process.loop, store: store, launcher: launcher, credential: credential,
+      loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger)
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
@@ -75,6 +76,10 @@ final class ClusterService {
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
     if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
+    launcher.sharedFlags = ["--tls-certificate"]
+    if let tls = settings.tls {
+      launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
+    }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
     launcher.environment = ProcessInfo.processInfo.environment
@@ -86,15 +91,13 @@ final class ClusterService {
   /// Nodes listen where the gateway does, so that who reaches one reaches the others; a gateway on
   /// all addresses has its nodes on the loopback address.
   private static func nodeHost(_ settings: ServiceSettings) throws -> String {
-    let address = try ServiceProcess.plainTextAddress(
-      settings.listen, allowed: settings.allowPlaintext)
+    let address = try settings.listenAddress()
     if address.isUnspecified { return "127.0.0.1" }
     return address.isIPv6 ? "[\(address.host)]" : address.host
   }
 
   private func start() throws {
-    let address = try ServiceProcess.plainTextAddress(
-      settings.listen, allowed: settings.allowPlaintext)
+    let address = try settings.listenAddress()
     let bound = try server.listen(on: address)
     process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
     coordinator.onFailure = { [process] in process.finish(1) }
@@ -111,8 +114,10 @@ final class ClusterService {
     }
     isReady = true
     let count = coordinator.map.members.count
+    let scheme = settings.tls == nil ? "http" : "https"
     let line =
-      "ScaledStorage is ready on http://\(address) with \(count) node\(count == 1 ? "" : "s")\n"
+      "ScaledStorage is ready on \(scheme)://\(address) with "
+      + "\(count) node\(count == 1 ? "" : "s")\n"
     FileHandle.standardOutput.write(Data(line.utf8))
   }
 

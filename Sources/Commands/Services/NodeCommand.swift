@@ -72,8 +72,8 @@ final class NodeService {
   }
 
   func start() throws {
-    let address = try ServiceProcess.plainTextAddress(
-      settings.listen, allowed: settings.allowPlaintext)
+    let address = try settings.listenAddress()
+    let tls = try process.secure(settings.tls)
     let store = try settings.openStore("store")
     self.store = store
     var node = CanisterManager.Settings()
@@ -83,8 +83,8 @@ final class NodeService {
     node.handoverBytesPerSecond = settings.handoverRate.count
     node.compressesHandover = settings.handoverCompression == .on
     let manager = try CanisterManager(
-      loop: process.loop, store: store, credential: try settings.credential(), settings: node,
-      logger: process.logger)
+      loop: process.loop, store: store, credential: try settings.credential(), tls: tls,
+      settings: node, logger: process.logger)
     manager.onFailure = { [process] in process.finish(1) }
     let server = NodeServer(
       manager: manager, loop: process.loop,

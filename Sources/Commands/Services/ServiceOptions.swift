@@ -44,12 +44,13 @@ struct ServiceOptions: ParsableArguments {
   var allowPlaintext = false
 
   @OptionGroup var limits: LimitOptions
+  @OptionGroup var tls: TLSOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "allow-plaintext",
-    ] + LimitOptions.names
+    ] + LimitOptions.names + TLSOptions.names
 }
 
 /// The settings that are in force.
@@ -67,6 +68,8 @@ struct ServiceSettings {
   /// The text of the limits that differ from the usual, and all limits.
   var limits: String?
   var serverLimits: ServerLimits
+  /// Nil for plain text.
+  var tls: TLSSettings?
 
   static let largestValue = 16 << 20
   /// A slower copy would look like one that stalls.
@@ -92,6 +95,7 @@ struct ServiceSettings {
       "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
       "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
+    tls = try TLSSettings(options.tls, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
       throw ConfigurationError(
         message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
@@ -105,6 +109,11 @@ struct ServiceSettings {
     let credential = try configuration.optional("credential-file", flag: options.credentialFile)
     data = try ServiceSettings.existingDirectory(path)
     credentialFile = credential ?? data + "/credential"
+  }
+
+  /// - Throws: `ConfigurationError` when it is none, or plain text would be read by others.
+  func listenAddress() throws -> SocketAddress {
+    try ServiceProcess.address(listen, isSecure: tls != nil, allowsPlaintext: allowPlaintext)
   }
 
   private static func choice<Value: RawRepresentable & CaseIterable>(

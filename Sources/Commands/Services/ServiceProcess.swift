@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HTTPTransport
 import Logging
 import ScaledStorage
@@ -8,6 +9,8 @@ final class ServiceProcess {
   let loop: EventLoop
   let logger: Logger
   private var signalCount = 0
+  /// Read again when its files change.
+  private var tls: TLSContext?
   private(set) var exitStatus: Int32 = 0
 
   /// Ctrl-C, SIGTERM, and the end of the terminal call what `onStop` names once; a second one calls
@@ -29,8 +32,16 @@ final class ServiceProcess {
   }
 
   /// Runs until `finish` is called. Signals are taken before any other thread starts.
+  ///
+  /// SIGHUP is the end of the terminal where there is one; without one it asks for the certificates
+  /// to be read again, as service managers do.
   func onStop(_ stop: @escaping () -> Void, hurry: @escaping () -> Void = { exit(1) }) throws {
-    try loop.onSignals([SIGINT, SIGTERM, SIGHUP]) { [self] _ in
+    let hasTerminal = ServiceProcess.hasTerminal
+    try loop.onSignals([SIGINT, SIGTERM, SIGHUP]) { [self] signal in
+      if signal == SIGHUP, let tls, !hasTerminal {
+        tls.reload(report)
+        return
+      }
       signalCount += 1
       switch signalCount {
       case 1: stop()
@@ -40,24 +51,52 @@ final class ServiceProcess {
     }
   }
 
+  private static var hasTerminal: Bool {
+    let terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    if terminal >= 0 { close(terminal) }
+    return terminal >= 0
+  }
+
+  /// The certificates that the settings name, kept as fresh as their files; nil for plain text.
+  /// - Throws: `ConfigurationError` when they cannot be used.
+  func secure(_ settings: TLSSettings?) throws -> TLSContext? {
+    guard let context = try settings?.context() else { return nil }
+    context.reloadOnChange(on: loop) { [unowned self] result in report(result) }
+    tls = context
+    return context
+  }
+
+  private func report(_ reloaded: Result<Void, TransportError>) {
+    switch reloaded {
+    case .success:
+      logger.notice("the certificates were read again; new connections use them")
+    case .failure(let error):
+      logger.error("the certificates of before stay in force: \(error.message)")
+    }
+  }
+
   func finish(_ status: Int32 = 0) {
     exitStatus = status
     loop.stop()
   }
 
-  /// An address to listen on in plain text.
-  /// - Throws: `ConfigurationError` when other machines could reach it and that was not allowed.
-  static func plainTextAddress(_ text: String, allowed: Bool) throws -> SocketAddress {
+  /// The address to listen on.
+  /// - Throws: `ConfigurationError` when other machines could reach it in plain text and that was
+  ///   not allowed.
+  static func address(
+    _ text: String, isSecure: Bool = false, allowsPlaintext: Bool
+  ) throws -> SocketAddress {
     let address: SocketAddress
     do throws(TransportError) {
       address = try SocketAddress(resolving: text)
     } catch {
       throw ConfigurationError(message: error.message)
     }
-    guard address.isLoopback || allowed else {
+    guard address.isLoopback || isSecure || allowsPlaintext else {
       throw ConfigurationError(
-        message: "\(text) is reached from other machines, in plain text; listen on a loopback "
-          + "address, or say --allow-plaintext")
+        message: "\(text) is reached from other machines, in plain text; encrypt it with "
+          + "--tls-certificate, --tls-key and --tls-ca, listen on a loopback address, or say "
+          + "--allow-plaintext")
     }
     return address
   }

@@ -9,6 +9,8 @@ final class ClientConnection: ReadinessHandler {
   enum State {
     /// Waits for TCP.
     case connecting
+    /// Waits for the TLS handshake.
+    case securing
     /// Waits for the peer's SETTINGS, which tell how many streams it takes.
     case greeting
     case ready
@@ -32,11 +34,14 @@ final class ClientConnection: ReadinessHandler {
   private var socket: Descriptor?
   private var watch: WatchID?
   private(set) var session: OpaquePointer?
-  /// Output that the socket did not take yet; the session is not asked for more meanwhile.
-  private var pending: [UInt8] = []
+  /// Nil in plain text.
+  var tls: TLSSession?
+  /// Output that the socket did not take yet, encrypted already where there is TLS; the session is
+  /// not asked for more meanwhile.
+  var pending: [UInt8] = []
   private var pendingOffset = 0
   /// Waits for the socket to become writable before it sends more.
-  private var isBlocked = false
+  private(set) var isBlocked = false
   /// In the client's list of connections to be flushed.
   var isDirty = false
 
@@ -93,7 +98,7 @@ final class ClientConnection: ReadinessHandler {
     nghttp2_session_del(session)
   }
 
-  private var descriptor: Int32 { socket?.rawValue ?? -1 }
+  var descriptor: Int32 { socket?.rawValue ?? -1 }
 
   /// Whether a request submitted now would be sent now.
   var hasRoom: Bool {
@@ -103,7 +108,7 @@ final class ClientConnection: ReadinessHandler {
   /// Whether it takes new requests, or will once there is room.
   var isUsable: Bool {
     switch state {
-    case .connecting, .greeting: true
+    case .connecting, .securing, .greeting: true
     case .ready: pingSentAt == nil
     case .draining, .closed: false
     }
@@ -114,7 +119,7 @@ final class ClientConnection: ReadinessHandler {
     min(limits.streamsBeforeGrowth, max(streamLimit - streamLimit / 4, 1))
   }
 
-  var isConnecting: Bool { state == .connecting || state == .greeting }
+  var isConnecting: Bool { state == .connecting || state == .securing || state == .greeting }
 
   // MARK: Events
 
@@ -142,12 +147,17 @@ final class ClientConnection: ReadinessHandler {
           isRetryable: true, systemError: error))
       return
     }
+    setBlocked(false)
+    if client.tls == nil { greet() } else { secure() }
+  }
+
+  /// Begins to speak HTTP/2.
+  func greet() {
     guard startSession() else {
       close(TransportError(.system, "nghttp2 has no memory for a session", isRetryable: true))
       return
     }
     state = .greeting
-    setBlocked(false)
     client.markDirty(self)
   }
 
@@ -180,19 +190,7 @@ final class ClientConnection: ReadinessHandler {
     case .bytes(let count):
       lastReceived = loop.now.nanoseconds
       let bytes = UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])
-      if state == .greeting, bytes.starts(with: "HTTP/".utf8) {
-        violation = "it answered in HTTP/1; this client speaks HTTP/2 with prior knowledge only"
-      }
-      let result = nghttp2_session_mem_recv(
-        session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), count)
-      if result < 0 {
-        noteViolation(
-          String(cString: nghttp2_strerror(Int32(truncatingIfNeeded: result))))
-        close(ending)
-        return
-      }
-      if nghttp2_session_want_write(session) != 0 { client.markDirty(self) }
-      closeWhenDone()
+      if let tls { receive(bytes, through: tls) } else { receive(bytes) }
     case .ended: close(ending)
     case .failed(let error):
       close(
@@ -200,6 +198,24 @@ final class ClientConnection: ReadinessHandler {
           .connectionClosed, "the connection to \(address) failed: \(systemMessage(error))",
           isRetryable: isConnecting, systemError: error))
     }
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) {
+    if state == .greeting, bytes.starts(with: "HTTP/".utf8) {
+      violation =
+        "it answered in HTTP/1; this client speaks HTTP/2 with prior knowledge only, and"
+        + " https:// where the port speaks TLS"
+    }
+    let result = nghttp2_session_mem_recv(
+      session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    if result < 0 {
+      noteViolation(
+        String(cString: nghttp2_strerror(Int32(truncatingIfNeeded: result))))
+      close(ending)
+      return
+    }
+    if nghttp2_session_want_write(session) != 0 { client.markDirty(self) }
+    closeWhenDone()
   }
 
   /// Ends a connection that has nothing more to do: drained, or broken off by the session.
@@ -219,7 +235,7 @@ final class ClientConnection: ReadinessHandler {
   /// Writes what the session has to say, gathered into one write where it fits the loop's buffer.
   func flush() {
     isDirty = false
-    guard state != .closed, state != .connecting, !isBlocked else { return }
+    guard state != .closed, state != .connecting, state != .securing, !isBlocked else { return }
     let buffer = loop.writeBuffer
     var used = 0
     // A bound a turn: a fast reader must not keep the loop to itself.
@@ -258,6 +274,12 @@ final class ClientConnection: ReadinessHandler {
   /// Writes `bytes`. When the socket does not take all of them the remainder and `rest`, which
   /// follows them, are kept, and the answer is false.
   private func write(_ bytes: UnsafeRawBufferPointer, then rest: UnsafeRawBufferPointer) -> Bool {
+    guard let tls else { return transmit(bytes, then: rest) }
+    return write(bytes, then: rest, through: tls)
+  }
+
+  /// Writes what is encrypted, or needs no encryption.
+  func transmit(_ bytes: UnsafeRawBufferPointer, then rest: UnsafeRawBufferPointer) -> Bool {
     var sent = 0
     while sent < bytes.count {
       let remainder = UnsafeRawBufferPointer(rebasing: bytes[sent...])
@@ -317,7 +339,7 @@ final class ClientConnection: ReadinessHandler {
         isRetryable: isConnecting, systemError: error))
   }
 
-  private func setBlocked(_ blocked: Bool) {
+  func setBlocked(_ blocked: Bool) {
     isBlocked = blocked
     guard let watch else { return }
     loop.update(
@@ -343,6 +365,7 @@ final class ClientConnection: ReadinessHandler {
     let error = isRetiring ? nil : error
     let couldServe = state == .ready || state == .draining
     state = .closed
+    farewell()
     release()
     while let exchange = table[streams.head] {
       client.finish(exchange, .failure(failure(of: exchange, error)))

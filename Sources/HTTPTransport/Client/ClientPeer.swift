@@ -7,6 +7,8 @@ final class ClientPeer {
   let address: SocketAddress
   /// What `:authority` says by default.
   let authority: [UInt8]
+  /// The name that the peer's certificate must have; nil for its numeric address.
+  var name: String?
   /// Owns this peer.
   unowned(unsafe) let client: HTTPClient
   @exclusivity(unchecked) private(set) var connections: [ClientConnection] = []
@@ -160,7 +162,8 @@ final class ClientPeer {
   private func failWaiting() {
     let cause = lastFailure ?? TransportError(.connectFailed, "cannot connect to \(address)")
     let error = TransportError(
-      cause.code, cause.message, isRetryable: cause.code != .protocolViolation,
+      cause.code, cause.message,
+      isRetryable: cause.code != .protocolViolation && cause.code != .tls,
       systemError: cause.systemError)
     while let exchange = client.table[waiting.head] {
       client.finish(exchange, .failure(error))

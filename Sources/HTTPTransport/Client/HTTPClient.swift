@@ -1,5 +1,5 @@
-/// An HTTP/2 client with prior knowledge (RFC 9113 section 3.3), in clear text: pooled per address
-/// and multiplexed. It belongs to its loop's thread.
+/// An HTTP/2 client, over TLS with ALPN or in clear text with prior knowledge (RFC 9113 sections
+/// 3.2 and 3.3): pooled per address and multiplexed. It belongs to its loop's thread.
 ///
 /// Requests are grouped: those sent in one turn of the loop are written together at its end.
 /// Completions run on the loop, exactly once each, and never inside a call of the client. Dropping
@@ -10,6 +10,10 @@ public final class HTTPClient: TurnFlushable {
   public let loop: EventLoop
   /// The limits given, each within its range.
   public let limits: ClientLimits
+  /// What connections are encrypted with; nil speaks plain text.
+  public let tls: TLSContext?
+  /// The names that certificates must have, where these are not the numeric addresses.
+  private var names: [SocketAddress: String] = [:]
   let greeting: [(name: String, value: String)]
   let table: ExchangeTable
   let encoder: RequestEncoder
@@ -39,17 +43,21 @@ public final class HTTPClient: TurnFlushable {
     unowned(unsafe) var client: HTTPClient?
   }
 
-  /// - Parameter greeting: fields that the first request of each connection carries besides its
-  ///   own, such as the credential that makes the peer trust the connection.
+  /// - Parameters:
+  ///   - tls: what connections are encrypted with; nil speaks plain text.
+  ///   - greeting: fields that the first request of each connection carries besides its own, such
+  ///     as the credential that makes the peer trust the connection.
   public init(
-    loop: EventLoop, limits: ClientLimits = .init(),
+    loop: EventLoop, limits: ClientLimits = .init(), tls: TLSContext? = nil,
     greeting: [(name: String, value: String)] = []
   ) {
     self.loop = loop
+    self.tls = tls
     self.greeting = greeting
     self.limits = limits.normalized()
     table = ExchangeTable(capacity: self.limits.maxOutstanding)
-    encoder = RequestEncoder(maxBytes: self.limits.maxRequestHeaderBytes)
+    encoder = RequestEncoder(
+      maxBytes: self.limits.maxRequestHeaderBytes, scheme: tls == nil ? "http" : "https")
     wheel = DeadlineWheel(now: MonotonicTime.current().nanoseconds)
     anchor.client = self
   }
@@ -108,6 +116,13 @@ public final class HTTPClient: TurnFlushable {
     return id
   }
 
+  /// Tells the host name that the certificate of the server at `address` must have, from the next
+  /// connection on. Without one it must have the numeric address.
+  public func expect(name: String, at address: SocketAddress) {
+    names[address] = name
+    peers[address]?.name = name
+  }
+
   /// Takes a request back: it completes with `.cancelled`. Does nothing when it completed already.
   public func cancel(_ id: RequestID) {
     guard let exchange = table.find(id), exchange.state != .finished else { return }
@@ -163,6 +178,7 @@ public final class HTTPClient: TurnFlushable {
       peer = known
     } else {
       peer = ClientPeer(address: address, client: self)
+      peer.name = names[address]
       peers[address] = peer
     }
     lastPeer = peer

@@ -1,27 +1,25 @@
-/// An `http://host:port/path` URL, as commands take it and forward responses carry it in
-/// `location`: where to connect and what to ask for.
+/// An `http://host:port/path` or `https://host:port/path` URL, as commands take it and forward
+/// responses carry it in `location`: where to connect and what to ask for.
 public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
+  /// Whether the URL asks for TLS.
+  public let isSecure: Bool
   /// Host as written, without brackets.
   public let host: String
   public let port: UInt16
   /// Path and query; "/" when the URL ends after the port.
   public let target: String
 
-  /// Reads an absolute URL with the scheme `http`. The port defaults to 80.
+  /// Reads an absolute URL with the scheme `http`, whose port defaults to 80, or `https`, 443.
   /// - Throws: `.invalidAddress`, saying what to write instead.
   public init(_ url: String) throws(TransportError) {
     guard let colon = url.firstRange(of: "://") else {
       throw Self.invalid(url, "has no scheme; write it as http://HOST:PORT/PATH")
     }
-    let scheme = url[..<colon.lowerBound].lowercased()
-    guard scheme != "https" else {
-      throw Self.invalid(
-        url,
-        "asks for TLS, which this transport does not speak: write http://, or put a proxy"
-          + " that ends TLS in front")
-    }
-    guard scheme == "http" else {
-      throw Self.invalid(url, "has the scheme '\(scheme)'; only http is spoken")
+    switch url[..<colon.lowerBound].lowercased() {
+    case "http": isSecure = false
+    case "https": isSecure = true
+    case let scheme:
+      throw Self.invalid(url, "has the scheme '\(scheme)'; only http and https are spoken")
     }
     let rest = url[colon.upperBound...]
     guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
@@ -35,16 +33,16 @@ public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
     guard !authority.contains("@") else {
       throw Self.invalid(url, "has a user name; remove what stands before '@'")
     }
-    (host, port) = try Self.split(authority, of: url)
+    (host, port) = try Self.split(authority, of: url, usualPort: isSecure ? 443 : 80)
     let path = rest[end...]
     target = path.hasPrefix("/") ? String(path) : "/" + path
   }
 
   private static func split(
-    _ authority: Substring, of url: String
+    _ authority: Substring, of url: String, usualPort: UInt16
   ) throws(TransportError) -> (String, UInt16) {
     var host = authority
-    var port: UInt16 = 80
+    var port = usualPort
     let bracket = authority.lastIndex(of: "]")
     if let colon = authority.lastIndex(of: ":"), bracket.map({ $0 < colon }) ?? true {
       host = authority[..<colon]
@@ -75,7 +73,7 @@ public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
   /// Host and port as `:authority` says them.
   public var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-  public var description: String { "http://\(authority)\(target)" }
+  public var description: String { "\(isSecure ? "https" : "http")://\(authority)\(target)" }
 
   /// The address to connect to. Blocks on the system's resolver when the host is a name.
   /// - Throws: `.invalidAddress` when the name is unknown.

@@ -9,7 +9,7 @@ extension RequestEncoder {
   {
     begin()
     try appendMethod(exchange.method)
-    try append(":scheme", value: "http")
+    try append(":scheme", value: scheme)
     let target = try copy(exchange.target.bytes)
     guard target.first == 0x2F, nghttp2_check_path(target.baseAddress, target.count) != 0 else {
       throw TransportError(

@@ -11,11 +11,13 @@ package final class RequestEncoder {
   private let capacity: Int
   private(set) var count = 0
   private let maxBytes: Int
+  let scheme: StaticString
   /// Size as RFC 9113 section 6.5.2 counts: names, values and 32 a field.
   private var size = 0
 
-  init(maxBytes: Int) {
+  init(maxBytes: Int, scheme: StaticString = "http") {
     self.maxBytes = maxBytes
+    self.scheme = scheme
     scratch = .allocate(capacity: maxBytes)
     capacity = maxBytes / 32 + 1
     fields = .allocate(capacity: capacity)
@@ -36,7 +38,7 @@ package final class RequestEncoder {
     }
     begin()
     try appendMethod(request.method)
-    try append(":scheme", value: "http")
+    try append(":scheme", value: scheme)
     let target = try copy(request.target)
     guard let first = target.first, first == 0x2F || isOptionsTarget(request),
       nghttp2_check_path(target.baseAddress, target.count) != 0

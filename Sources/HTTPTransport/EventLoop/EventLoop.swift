@@ -30,6 +30,8 @@ public final class EventLoop {
   let writeBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: EventLoop.bufferSize, alignment: 16)
 
+  private(set) lazy var tlsScratch = TLSScratch()
+
   /// What the nghttp2 sessions of this loop allocate from.
   let sessionMemory: SessionMemory
 

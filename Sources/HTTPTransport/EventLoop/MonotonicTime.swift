@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A point on the system's monotonic clock, which never goes back and is unrelated to the date.

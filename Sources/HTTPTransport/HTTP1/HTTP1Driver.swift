@@ -27,6 +27,7 @@ final class HTTP1Driver {
   private var sequence: UInt32 = 0
   private var headDeadline: MonotonicTime?
   private var owesContinue = false
+  private var owesGoAway = false
   private var isHalfClosed = false
   /// The connection goes on as HTTP/2.
   private var isUpgraded = false
@@ -167,14 +168,12 @@ final class HTTP1Driver {
     state = .ended
     connection.detach(exchange)
     server.give(exchange)
-    connection.unsent.append(HTTP1Driver.emptySettings)
-    connection.unsent.append(HTTP1Driver.goAway)
+    owesGoAway = true
   }
 
-  private static let emptySettings: StaticString = "\0\0\0\u{4}\0\0\0\0\0"
-  /// The last stream is 0, the error PROTOCOL_ERROR.
+  /// Empty SETTINGS, and GOAWAY: the last stream is 0, the error PROTOCOL_ERROR.
   private static let goAway: StaticString =
-    "\0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}"
+    "\0\0\0\u{4}\0\0\0\0\0\0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}"
 
   private func parseBody(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard let exchange = current else {
@@ -238,7 +237,8 @@ final class HTTP1Driver {
 
   /// Changes to HTTP/2 when the request asks for it and no earlier answer is on its way.
   private func upgrade(_ exchange: Exchange) -> Bool {
-    guard let settings = H2CUpgrade.settings(of: exchange), answers.isEmpty,
+    // The token "h2c" means nothing within TLS (RFC 7540 section 3.2).
+    guard connection.tls == nil, let settings = H2CUpgrade.settings(of: exchange), answers.isEmpty,
       let driver = HTTP2Driver(connection), driver.upgrade(exchange, settings: settings)
     else { return false }
     current = nil
@@ -276,6 +276,12 @@ final class HTTP1Driver {
     }
     answers.removeAll(keepingCapacity: true)
     firstUnsent = 0
+    if owesGoAway {
+      owesGoAway = false
+      _ = output.append(
+        UnsafeRawBufferPointer(
+          start: HTTP1Driver.goAway.utf8Start, count: HTTP1Driver.goAway.utf8CodeUnitCount))
+    }
     if owesContinue, output.remaining >= HTTP1Head.interim.utf8CodeUnitCount {
       owesContinue = false
       _ = output.append(
@@ -300,7 +306,7 @@ final class HTTP1Driver {
   }
 
   /// Whether the last answer was handed over.
-  var isFinished: Bool { state == .ended && answers.isEmpty }
+  var isFinished: Bool { state == .ended && answers.isEmpty && !owesGoAway }
 
   // MARK: Time and the end
 

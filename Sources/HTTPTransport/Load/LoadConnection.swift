@@ -1,15 +1,17 @@
 import CNghttp2
 import Glibc
 
-/// One HTTP/2 connection of a measurement, in plain text with prior knowledge (RFC 9113 section
-/// 3.3). It is made to cost little beside the server it measures: bodies are counted and dropped,
-/// header fields are laid out once, streams are used again, and what a turn sends goes out in one
-/// write.
+/// One HTTP/2 connection of a measurement, in plain text with prior knowledge or over TLS (RFC 9113
+/// section 3). It is made to cost little beside the server it measures: bodies are counted and
+/// dropped, header fields are laid out once, streams are used again, and what a turn sends goes out
+/// in one write.
 ///
 /// The loop keeps it while it is open. It belongs to the loop's thread.
 package final class LoadConnection: ReadinessHandler, TurnFlushable {
-  private enum State {
+  enum State {
     case connecting
+    /// Waits for the TLS handshake.
+    case securing
     /// Waits for the peer's SETTINGS.
     case greeting
     case ready
@@ -19,23 +21,27 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
 
   package let address: SocketAddress
   let template: LoadTemplate
-  private unowned let loop: EventLoop
+  unowned let loop: EventLoop
   /// Kept as long as the connection is open.
   private var observer: (any LoadObserver)?
-  private var state = State.connecting
+  var state = State.connecting
+  /// What the connection is encrypted with, and the name that the certificate must have.
+  let security: (context: TLSContext, name: String)?
+  /// Nil in plain text.
+  var tls: TLSSession?
   private var socket: Descriptor?
   private var watch: WatchID?
-  private var session: OpaquePointer?
-  private var streams: LoadStreams
+  private(set) var session: OpaquePointer?
+  var streams: LoadStreams
   /// Streams the peer allows.
-  private var streamLimit: Int
+  var streamLimit: Int
   /// Output that the socket did not take; the session is not asked for more meanwhile.
   private var spill: [UInt8] = []
   private var spillOffset = 0
   private var isDirty = false
   /// When the bytes being read came.
-  private var receivedAt: UInt64 = 0
-  private var violation: String?
+  private(set) var receivedAt: UInt64 = 0
+  var violation: String?
 
   /// Bodies are dropped on arrival, so that windows need not hold the peer back.
   private static let window: Int32 = (1 << 30) - 1
@@ -43,12 +49,14 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
   /// Starts to connect.
   /// - Parameter streams: requests under way at a time, at least 1; fewer when the peer allows
   ///   fewer.
+  /// - Parameter security: nil speaks plain text.
   /// - Throws: `.refused`, `.connectFailed` or `.system` when that fails at once.
   package init(
-    to address: SocketAddress, streams: Int, template: LoadTemplate, loop: EventLoop,
-    observer: any LoadObserver
+    to address: SocketAddress, security: (context: TLSContext, name: String)? = nil, streams: Int,
+    template: LoadTemplate, loop: EventLoop, observer: any LoadObserver
   ) throws(TransportError) {
     self.address = address
+    self.security = security
     self.template = template
     self.loop = loop
     self.observer = observer
@@ -115,80 +123,14 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
     close(TransportError(.cancelled, "the measurement has ended"))
   }
 
-  private func tell(_ request: LoadRequest, _ end: LoadEnd, at time: UInt64) {
+  func tell(_ request: LoadRequest, _ end: LoadEnd, at time: UInt64) {
     observer?.loadConnection(self, ended: request, end, at: time)
   }
 
-  private func drain() {
+  func drain() {
     guard state == .ready || state == .greeting else { return }
     state = .draining
     observer?.loadConnectionDrains(self)
-  }
-
-  // MARK: What the library tells
-
-  private func place(_ stream: Int32) -> UnsafeMutablePointer<LoadStream>? {
-    nghttp2_session_get_stream_user_data(session, stream)?
-      .assumingMemoryBound(to: LoadStream.self)
-  }
-
-  func statusReceived(stream: Int32, _ status: Int) {
-    place(stream)?.pointee.status = status
-  }
-
-  func dataReceived(stream: Int32, _ count: Int) {
-    place(stream)?.pointee.received += count
-  }
-
-  func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
-    let header = frame.pointee.hd
-    switch header.type {
-    case ClientFrame.data, ClientFrame.headers:
-      guard UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 else { return }
-      place(header.stream_id)?.pointee.hasEnded = true
-    case ClientFrame.settings:
-      guard UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 else { return }
-      let allowed = nghttp2_session_get_remote_settings(
-        session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-      streamLimit = min(streams.capacity, Int(allowed))
-      if state == .greeting { state = .ready }
-    case ClientFrame.goAway:
-      let code = frame.pointee.goaway.error_code
-      if code != NGHTTP2_NO_ERROR.rawValue {
-        violation = "it went away: " + String(cString: nghttp2_http2_strerror(code))
-      }
-      drain()
-    default: return
-    }
-  }
-
-  /// The library gave up a request that it had not sent yet.
-  func headersNotSent(stream: Int32) {
-    guard nghttp2_session_find_stream(session, stream) == nil,
-      let place = streams.search(stream)
-    else { return }
-    ended(place, .unprocessed)
-  }
-
-  func streamClosed(_ stream: Int32, code: UInt32) {
-    guard let place = place(stream) else { return }
-    let status = place.pointee.status
-    if place.pointee.hasEnded, status >= 200 {
-      ended(place, .answered(status: status, bytes: place.pointee.received))
-    } else if code == NGHTTP2_REFUSED_STREAM.rawValue {
-      ended(place, .unprocessed)
-    } else {
-      let reason = String(cString: nghttp2_http2_strerror(code))
-      ended(
-        place, .failed(TransportError(.streamReset, "\(address) reset a stream: \(reason)")))
-    }
-  }
-
-  private func ended(_ place: UnsafeMutablePointer<LoadStream>, _ end: LoadEnd) {
-    let request = place.pointee.request
-    let isTold = place.pointee.isTold
-    streams.give(place)
-    if !isTold { tell(request, end, at: receivedAt) }
   }
 
   // MARK: Input
@@ -214,12 +156,17 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
           isRetryable: true, systemError: error))
       return
     }
+    setInterest()
+    if security == nil { greet() } else { secure() }
+  }
+
+  /// Begins to speak HTTP/2.
+  func greet() {
     guard startSession() else {
       close(TransportError(.system, "nghttp2 has no memory for a session", isRetryable: true))
       return
     }
     state = .greeting
-    setInterest()
     markDirty()
   }
 
@@ -245,25 +192,29 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
     case .bytes(let count):
       receivedAt = MonotonicTime.current().nanoseconds
       let bytes = UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])
-      if state == .greeting, bytes.starts(with: "HTTP/".utf8) {
-        violation = "it answers in HTTP/1, but HTTP/2 with prior knowledge is what is measured"
-      }
-      let result = nghttp2_session_mem_recv(
-        session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), count)
-      guard result >= 0 else {
-        violation =
-          violation ?? String(cString: nghttp2_strerror(Int32(truncatingIfNeeded: result)))
-        close(ending)
-        return
-      }
-      if nghttp2_session_want_write(session) != 0 { markDirty() }
-      closeWhenDone()
+      if let tls { receive(bytes, through: tls) } else { receive(bytes) }
     case .ended: close(ending)
     case .failed(let error): close(failure(error))
     }
   }
 
-  private var ending: TransportError {
+  func receive(_ bytes: UnsafeRawBufferPointer) {
+    if state == .greeting, bytes.starts(with: "HTTP/".utf8) {
+      violation = "it answers in HTTP/1, but HTTP/2 with prior knowledge is what is measured"
+    }
+    let result = nghttp2_session_mem_recv(
+      session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    guard result >= 0 else {
+      violation =
+        violation ?? String(cString: nghttp2_strerror(Int32(truncatingIfNeeded: result)))
+      close(ending)
+      return
+    }
+    if nghttp2_session_want_write(session) != 0 { markDirty() }
+    closeWhenDone()
+  }
+
+  var ending: TransportError {
     guard let violation else {
       return TransportError(
         .connectionClosed, "\(address) closed the connection", isRetryable: false)
@@ -294,7 +245,7 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
 
   func flush() {
     isDirty = false
-    guard state != .closed, state != .connecting, spill.isEmpty else { return }
+    guard state != .closed, session != nil, spill.isEmpty else { return }
     let buffer = loop.writeBuffer
     var used = 0
     while true {
@@ -322,22 +273,34 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
 
   /// Writes both; keeps what the socket does not take, and returns false.
   private func write(_ first: UnsafeRawBufferPointer, then second: UnsafeRawBufferPointer) -> Bool {
-    for part in [first, second] {
-      var sent = 0
-      while spill.isEmpty, sent < part.count {
-        switch Socket.send(descriptor, UnsafeRawBufferPointer(rebasing: part[sent...])) {
-        case .bytes(let count): sent += count
-        case .wouldBlock, .ended: spill.append(contentsOf: part[sent...])
-        case .failed(let error):
-          close(failure(error))
-          return false
-        }
-        if !spill.isEmpty { sent = part.count }
+    for part in [first, second] where !part.isEmpty {
+      guard let bytes = tls == nil ? part : tls?.seal(part) else {
+        close(ending)
+        return false
       }
-      if sent == 0 { spill.append(contentsOf: part) }
+      guard transmit(bytes) else { return false }
     }
-    if !spill.isEmpty { setInterest() }
     return spill.isEmpty
+  }
+
+  /// Sends what is encrypted or needs no encryption, and keeps what the socket does not take.
+  /// Returns false when the connection is closed.
+  func transmit(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var sent = 0
+    while spill.isEmpty, sent < bytes.count {
+      switch Socket.send(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...])) {
+      case .bytes(let count): sent += count
+      case .wouldBlock, .ended:
+        spill.append(contentsOf: bytes[sent...])
+        setInterest()
+        return true
+      case .failed(let error):
+        close(failure(error))
+        return false
+      }
+    }
+    spill.append(contentsOf: bytes[sent...])
+    return true
   }
 
   private func writeSpill() {
@@ -367,7 +330,7 @@ package final class LoadConnection: ReadinessHandler, TurnFlushable {
 
   // MARK: Ending
 
-  private func close(_ error: TransportError) {
+  func close(_ error: TransportError) {
     guard state != .closed else { return }
     state = .closed
     if let watch { loop.unwatch(watch, descriptor: descriptor) }

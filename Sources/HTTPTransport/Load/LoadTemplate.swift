@@ -25,12 +25,13 @@ package final class LoadTemplate {
 
   /// - Parameters:
   ///   - authority: `HOST:PORT`.
+  ///   - isSecure: whether the URLs begin with https.
   ///   - path: before and behind the number; without the second part there is no number in it.
   ///   - headers: fields that every request bears.
   ///   - body: writes send its first bytes.
   /// - Throws: `.invalidRequest` or `.tooLarge`, naming the part that cannot be sent.
   package init(
-    authority: String, path: (prefix: String, suffix: String?),
+    authority: String, isSecure: Bool = false, path: (prefix: String, suffix: String?),
     headers: [(name: String, value: String)], body: [UInt8]
   ) throws(TransportError) {
     let example = ClientRequest(
@@ -41,7 +42,8 @@ package final class LoadTemplate {
     suffix = LoadTemplate.copy(path.suffix ?? "")
     hasNumber = path.suffix != nil
     let own: [(String, String)] = [
-      (":method", "GET"), (":scheme", "http"), (":path", ""), (":authority", authority),
+      (":method", "GET"), (":scheme", isSecure ? "https" : "http"), (":path", ""),
+      (":authority", authority),
     ]
     let all =
       own

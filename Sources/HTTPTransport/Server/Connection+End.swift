@@ -2,6 +2,7 @@ import Glibc
 
 extension Connection {
   func linger() {
+    if let tls { farewell(tls) }
     if inputEnded {
       close()
       return
@@ -21,6 +22,7 @@ extension Connection {
       closesWhenIdle = true
       return
     }
+    if phase == .open, let tls { farewell(tls) }
     phase = .closed
     if let registration {
       server.loop.unwatch(registration, descriptor: descriptor.rawValue)
@@ -82,11 +84,11 @@ extension Connection {
     }
   }
 
-  /// Answers a connection beyond the limit and ends it.
-  func refuse() {
+  /// Answers a connection that is not served, in plain text, and ends it.
+  func refuse(_ rejection: Rejection) {
     let driver = HTTP1Driver(self)
     self.driver = .http1(driver)
-    driver.fail(.tooManyConnections)
+    driver.fail(rejection)
     markDirty()
   }
 }

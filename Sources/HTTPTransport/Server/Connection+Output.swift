@@ -43,10 +43,12 @@ extension Connection {
       case .http2(let driver): driver.produce(&output)
       }
       guard output.count > 0 else { return true }
-      guard let count = write(output.bytes) else { return false }
+      guard let bytes = tls == nil ? output.bytes : seal(output.bytes),
+        let count = write(bytes)
+      else { return false }
       written += count
-      if count < output.count {
-        unsent.append(UnsafeRawBufferPointer(rebasing: output.bytes[count...]))
+      if count < bytes.count {
+        unsent.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
         progressed(by: count)
         return false
       }

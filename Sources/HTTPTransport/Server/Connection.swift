@@ -31,7 +31,9 @@ final class Connection: ReadinessHandler, TurnFlushable {
   var interest = Readiness.readable
   var phase = Phase.open
   var driver = Driver.undetermined([])
-  /// Output that the kernel did not take.
+  /// Nil in plain text.
+  var tls: TLSSession?
+  /// Output that the kernel did not take; encrypted already where there is TLS.
   let unsent = ByteArena()
   var isDirty = false
   /// The connection has used up its turn and goes on in the next.
@@ -74,6 +76,9 @@ final class Connection: ReadinessHandler, TurnFlushable {
     now = server.loop.now
     lastActivity = now
     lastProgress = now
+    if let context = server.tls {
+      tls = try TLSSession(accepting: context, scratch: server.loop.tlsScratch)
+    }
     registration = try server.loop.watch(self.descriptor.rawValue, for: .readable, self)
   }
 
@@ -96,7 +101,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
     case .bytes(let count):
       guard phase == .open else { return }
       guardingClose {
-        receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        if let tls { receive(bytes, through: tls) } else { receive(bytes) }
       }
     case .wouldBlock:
       break
@@ -105,22 +111,25 @@ final class Connection: ReadinessHandler, TurnFlushable {
         close()
         return
       }
-      inputEnded = true
-      guardingClose {
-        switch driver {
-        case .undetermined(let early):
-          if early.isEmpty { closesWhenIdle = true } else { takeHTTP1(early).endOfInput() }
-        case .http1(let driver): driver.endOfInput()
-        case .http2: closesWhenIdle = true
-        }
-      }
+      guardingClose { endInput() }
       refreshInterest()
     case .failed:
       close()
     }
   }
 
-  private func receive(_ bytes: UnsafeRawBufferPointer) {
+  /// The peer sends no more.
+  func endInput() {
+    inputEnded = true
+    switch driver {
+    case .undetermined(let early):
+      if early.isEmpty { closesWhenIdle = true } else { takeHTTP1(early).endOfInput() }
+    case .http1(let driver): driver.endOfInput()
+    case .http2: closesWhenIdle = true
+    }
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) {
     switch driver {
     case .http1(let driver): driver.receive(bytes)
     case .http2(let driver): driver.receive(bytes)
@@ -138,15 +147,22 @@ final class Connection: ReadinessHandler, TurnFlushable {
       return
     }
     if isPreface {
-      guard let http2 = HTTP2Driver(self) else {
-        closesWhenIdle = true
-        return
-      }
-      driver = .http2(http2)
+      guard let http2 = takeHTTP2() else { return }
       early.withUnsafeBytes { http2.receive($0) }
+    } else if early.first == Connection.handshakeRecord, tls == nil {
+      refuse(.encrypted)
     } else {
       _ = takeHTTP1(early)
     }
+  }
+
+  func takeHTTP2() -> HTTP2Driver? {
+    guard let http2 = HTTP2Driver(self) else {
+      closesWhenIdle = true
+      return nil
+    }
+    driver = .http2(http2)
+    return http2
   }
 
   func takeHTTP1(_ early: [UInt8]) -> HTTP1Driver {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The `date` field of answers (RFC 9110 section 6.6.1), written again when the second changes.

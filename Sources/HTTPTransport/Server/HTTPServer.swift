@@ -5,8 +5,13 @@
 public final class HTTPServer {
   let core: ServerCore
 
-  public init(loop: EventLoop, limits: ServerLimits = ServerLimits(), handler: any RequestHandler) {
-    core = ServerCore(loop: loop, limits: limits, handler: handler)
+  /// - Parameter tls: what connections are encrypted with, which has a certificate; nil serves
+  ///   plain text.
+  public init(
+    loop: EventLoop, limits: ServerLimits = ServerLimits(), tls: TLSContext? = nil,
+    handler: any RequestHandler
+  ) {
+    core = ServerCore(loop: loop, limits: limits, tls: tls, handler: handler)
   }
 
   deinit { core.closeAll() }

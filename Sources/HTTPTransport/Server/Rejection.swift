@@ -90,6 +90,14 @@ struct Rejection {
     detail: "The server has as many connections as it may; connect again in a second.",
     retryable: true, retryAfter: true)
 
+  static let encrypted = Rejection(
+    status: 400, code: "plain_text_only",
+    detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
+
+  static let notEncrypted = Rejection(
+    status: 400, code: "tls_only",
+    detail: "This port speaks TLS; use https:// for its URLs.")
+
   static let deadlineMalformed = Rejection(
     status: 400, code: "bad_header",
     detail: "ss-deadline tells how many milliseconds the answer is waited for, in digits only.")

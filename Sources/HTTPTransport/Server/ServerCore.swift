@@ -11,6 +11,8 @@ final class ServerCore {
   let loop: EventLoop
   /// The limits in force, within the ranges that the protocols allow.
   let limits: ServerLimits
+  /// What connections are encrypted with; nil serves plain text.
+  let tls: TLSContext?
   let handler: any RequestHandler
   let http2Options: HTTP2Options
   /// Where answers' `nghttp2_nv` arrays are put together.
@@ -44,8 +46,9 @@ final class ServerCore {
   /// Connections beyond the limit that are told so; the rest are closed without a word.
   private static let refusalCapacity = 128
 
-  init(loop: EventLoop, limits: ServerLimits, handler: any RequestHandler) {
+  init(loop: EventLoop, limits: ServerLimits, tls: TLSContext?, handler: any RequestHandler) {
     self.loop = loop
+    self.tls = tls
     self.limits = limits.normalized
     self.handler = handler
     http2Options = HTTP2Options()
@@ -100,7 +103,7 @@ final class ServerCore {
     }
     connectionCount += 1
     remember(peer)
-    if isBeyondLimit { slots[index].connection?.refuse() }
+    if isBeyondLimit { slots[index].connection?.refuseBeyondLimit() }
   }
 
   func remove(_ connection: Connection) {

@@ -1,6 +1,7 @@
 /// What a server grants its peers. Every bound is enforced; the excess gets a clear answer.
 public struct ServerLimits: Sendable {
-  /// Open connections. One more is answered 503 with `retry-after` and closed.
+  /// Open connections. One more is answered 503 with `retry-after` and closed; closed without an
+  /// answer where there is TLS, since a handshake would cost more than its request.
   public var maxConnections = 10_000
   /// Open connections of one address, so that one peer does not take all; one more is refused
   /// likewise. Loopback is exempt.
@@ -56,7 +57,7 @@ public struct ServerLimits: Sendable {
   /// HTTP/2's flow-control windows, in bytes, at most 2³¹-1.
   public var streamWindow = 262_144
   public var connectionWindow = 1_048_576
-  /// From a request's first byte to the end of its header section.
+  /// From a request's first byte to the end of its header section; also for a TLS handshake.
   public var headerTimeout: Duration = .seconds(10)
   /// The time in which a body must advance by ``minBodyProgress`` bytes or end; else 408.
   public var bodyTimeout: Duration = .seconds(20)

@@ -46,13 +46,17 @@ package struct Answer {
 /// The forward response: the key lives at another node.
 package enum ForwardResponse {
   /// 307, since a permanent redirect would be cached; `location` is the same request at the owner.
+  ///
+  /// The programs of a cluster speak TLS all or none, so that the owner is reached as the program
+  /// that answers was: `isSecure` tells whether over TLS.
   package static func answer(
-    owner: Principal, address: String, target: String, as representation: Representation
+    owner: Principal, address: String, isSecure: Bool, target: String,
+    as representation: Representation
   ) -> Answer {
     let body = (try? representation.body(NodeResult<String>.nodeID(owner))) ?? []
     var answer = Answer(status: 307, representation, body: body)
     answer.headers = [
-      ("location", "http://\(address)\(target)"), ("ss-node", owner.text),
+      ("location", "\(isSecure ? "https" : "http")://\(address)\(target)"), ("ss-node", owner.text),
       ("cache-control", "no-store"),
     ]
     return answer

@@ -20,12 +20,14 @@ extension ClientLimits {
 extension HTTPClient {
   /// A client that passes requests on.
   ///
-  /// - Parameter credential: the cluster's, by which nodes trust the connections.
+  /// - Parameters:
+  ///   - credential: the cluster's, by which nodes trust the connections.
+  ///   - tls: what nodes are reached with; nil speaks plain text.
   package convenience init(
-    forwarding limits: ServerLimits, credential: Credential, loop: EventLoop
+    forwarding limits: ServerLimits, credential: Credential, tls: TLSContext?, loop: EventLoop
   ) {
     self.init(
-      loop: loop, limits: .forwarding(limits),
+      loop: loop, limits: .forwarding(limits), tls: tls,
       greeting: [("authorization", credential.headerValue)])
   }
 }

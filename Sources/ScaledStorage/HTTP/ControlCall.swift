@@ -1,7 +1,8 @@
 package import Candid
 package import HTTPTransport
 
-/// A call of a method of the cluster, by someone who knows its credential.
+/// A call of a method of the cluster, by someone who knows its credential and, over TLS, has a
+/// certificate of its authority.
 package struct ControlCall {
   /// The arguments, as they were sent.
   private let body: [UInt8]
@@ -26,7 +27,7 @@ package struct ControlCall {
     body = try ContentCoding.body(of: exchange, limit: expandedBytes)
   }
 
-  /// - Throws: `Problem` 401 without a credential, 403 with another one.
+  /// - Throws: `Problem` 401 without a credential, 403 with another one or without a certificate.
   package static func authorise(
     _ credential: Credential, _ exchange: Exchange, _ name: String
   ) throws(Problem) {
@@ -39,6 +40,12 @@ package struct ControlCall {
       throw Problem(
         403, "credential_refused",
         "the credential is not this cluster's; the file named by --credential-file holds it")
+    }
+    guard !exchange.lacksClientCertificate else {
+      throw Problem(
+        403, "certificate_missing",
+        "\(name) is for the cluster only; show a certificate of its authority "
+          + "(--tls-certificate and --tls-key; with curl --cert and --key)")
     }
   }
 

@@ -208,7 +208,7 @@ extension Forwarder: RelayOwner {
   /// Whether another attempt would fail as well.
   private static func isPermanent(_ error: TransportError) -> Bool {
     switch error.code {
-    case .tooLarge, .protocolViolation, .invalidAddress: true
+    case .tooLarge, .protocolViolation, .invalidAddress, .tls: true
     default: false
     }
   }

@@ -1,0 +1,86 @@
+import ArgumentParser
+import HTTPTransport
+import Testing
+
+@testable import Commands
+
+struct TLSSettingsTests {
+  private func settings(
+    _ arguments: [String], _ environment: [String: String] = [:]
+  ) throws -> TLSSettings? {
+    let configuration = try Configuration(
+      file: nil, known: ServiceOptions.names, environment: environment)
+    return try TLSSettings(try TLSOptions.parse(arguments), configuration)
+  }
+
+  @Test func `a service speaks plain text unless it is told otherwise`() throws {
+    #expect(try settings([]) == nil)
+  }
+
+  @Test func `certificate, key and authority come by flag and environment`() throws {
+    let settings = try settings(
+      ["--tls-certificate", "a.crt"],
+      ["SCALED_STORAGE_TLS_KEY": "a.key", "SCALED_STORAGE_TLS_CA": "ca.crt"])
+    #expect(
+      settings?.files == TLSFiles(certificate: "a.crt", key: "a.key", authorities: "ca.crt"))
+    #expect(settings?.demandsClientCertificate == false)
+    #expect(
+      settings?.arguments { "/" + $0 } == [
+        "--tls-certificate", "/a.crt", "--tls-key", "/a.key", "--tls-ca", "/ca.crt",
+      ])
+  }
+
+  @Test(arguments: [
+    ["--tls-certificate", "a"], ["--tls-key", "a"], ["--tls-ca", "a"],
+    ["--tls-certificate", "a", "--tls-key", "b"], ["--tls-certificate", "a", "--tls-ca", "b"],
+    ["--tls-require-client-certificate"],
+  ])
+  func `files that are missing are named`(arguments: [String]) throws {
+    let error = #expect(throws: ConfigurationError.self) { try settings(arguments) }
+    #expect(error?.message.contains("tls-certificate, tls-key and tls-ca") == true)
+  }
+
+  @Test func `files that cannot be used are wrong usage`() throws {
+    let settings = try settings(
+      ["--tls-certificate", "/no/a", "--tls-key", "/no/b", "--tls-ca", "/no/c"])
+    let error = #expect(throws: ConfigurationError.self) { try settings?.context() }
+    #expect(error?.message.contains("/no/") == true)
+  }
+
+  @Test(arguments: ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"])
+  func `plain text beyond loopback is refused, with both ways out`(address: String) throws {
+    let error = #expect(throws: ConfigurationError.self) {
+      try ServiceProcess.address(address, allowsPlaintext: false)
+    }
+    #expect(error?.message.contains("--tls-certificate") == true)
+    #expect(error?.message.contains("--allow-plaintext") == true)
+    #expect(try ServiceProcess.address(address, allowsPlaintext: true).port == 1)
+    #expect(
+      try ServiceProcess.address(address, isSecure: true, allowsPlaintext: false).port == 1)
+  }
+
+  @Test(arguments: ["127.0.0.1:1", "[::1]:1", "127.8.8.8:1", "localhost:1"])
+  func `loopback may be plain text`(address: String) throws {
+    #expect(try ServiceProcess.address(address, allowsPlaintext: false).isLoopback)
+  }
+
+  @Test func `a client trusts whom flag or environment names`() throws {
+    let environment = Environment { $0 == "SCALED_STORAGE_TLS_CA" ? "other.crt" : nil }
+    let none = try ClientTLSOptions.parse([])
+    #expect(try none.files(isSecure: true, environment)?.authorities == "other.crt")
+    #expect(try none.files(isSecure: false, environment) == nil)
+    let given = try ClientTLSOptions.parse(["--tls-ca", "ca.crt"])
+    #expect(try given.files(isSecure: true, environment)?.authorities == "ca.crt")
+    #expect(throws: CommandFailure.self) { try given.files(isSecure: false, environment) }
+    let half = try ClientTLSOptions.parse(["--tls-key", "a.key"])
+    #expect(throws: CommandFailure.self) { try half.files(isSecure: true, environment) }
+  }
+
+  @Test func `flags for TLS need a URL that asks for it`() throws {
+    #expect(throws: (any Error).self) {
+      _ = try RootCommand.parseAsRoot(["get", "key", "--tls-ca", "ca.crt"])
+    }
+    _ = try RootCommand.parseAsRoot(
+      ["get", "key", "--tls-ca", "ca.crt", "--url", "https://127.0.0.1:8080"])
+  }
+}
