@@ -65,12 +65,17 @@ public final class GatewayServer: RequestHandler {
     }
   }
 
+  /// Requests for keys; neither the cluster's control nor its health checks.
+  public func isSheddable(_ exchange: Exchange) -> Bool {
+    KeyedRequest.isKeyPath(exchange) || application.methods[exchange.methodName] != nil
+  }
+
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
     try ContentCoding.refuse(exchange)
     if KeyedRequest.isKeyPath(exchange) {
       return try pass(KeyedRequest(value: exchange), exchange)
     }
-    let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
+    let name = exchange.methodName
     if let method = application.methods[name] {
       return try pass(KeyedRequest(call: method, exchange), exchange)
     }

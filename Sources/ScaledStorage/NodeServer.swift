@@ -70,6 +70,11 @@ public final class NodeServer: RequestHandler {
     }
   }
 
+  /// Requests for keys; neither the cluster's control nor its health checks.
+  public func isSheddable(_ exchange: Exchange) -> Bool {
+    KeyedRequest.isKeyPath(exchange) || manager.application.methods[exchange.methodName] != nil
+  }
+
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
@@ -84,7 +89,7 @@ public final class NodeServer: RequestHandler {
     if isKey {
       return try run(KeyedRequest(value: exchange), exchange)
     }
-    let name = String(decoding: exchange.path.dropFirst(), as: UTF8.self)
+    let name = exchange.methodName
     if let method = manager.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }

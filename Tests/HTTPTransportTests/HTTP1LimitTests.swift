@@ -107,7 +107,7 @@ struct HTTP1LimitTests {
     let holder = try RawPeer(harness.address)
     try holder.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 901\r\n\r\n")
     try holder.send(String(repeating: "a", count: 900))
-    try harness.waitUntil { $0.server?.bufferedBytes == 900 }
+    try harness.waitUntil { $0.server?.bufferedBytes ?? 0 > 900 }
     let peer = try RawPeer(harness.address)
     try peer.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n")
     try peer.send(String(repeating: "a", count: 200))

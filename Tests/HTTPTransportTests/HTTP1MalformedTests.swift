@@ -18,7 +18,6 @@ struct HTTP1MalformedTests {
   static let chunked = post + "Transfer-Encoding: chunked\r\n\r\n"
 
   static let cases: [Case] = [
-    Case(name: "garbage", request: "\u{15}\u{3}\u{1}\u{2}\r\n\r\n", status: 501, word: "method"),
     Case(name: "TLS", request: "\u{16}\u{3}\u{1}\u{2}\r\n\r\n", status: 400, word: "TLS"),
     Case(name: "unknown method", request: "BREW / HTTP/1.1\r\n\r\n", status: 501, word: "method"),
     Case(

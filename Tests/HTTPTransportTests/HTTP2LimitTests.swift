@@ -159,12 +159,11 @@ struct HTTP2LimitTests {
       let stream = UInt32(2 * index + 1)
       bytes +=
         Frame(
-          type: HTTP2Peer.headers, flags: 5, stream: stream,
-          payload: HTTP2Peer.block(HTTP2Peer.fields("GET", "/later"))
+          type: HTTP2Peer.headers, flags: 4, stream: stream,
+          payload: HTTP2Peer.block(
+            HTTP2Peer.fields("POST", "/echo", [("content-length", "1")]))
         ).bytes
-      bytes +=
-        Frame(type: HTTP2Peer.windowUpdate, stream: stream, payload: HTTP2Peer.word(0x7FFF_FFFF))
-        .bytes
+      bytes += Frame(type: HTTP2Peer.data, stream: stream, payload: [1, 2]).bytes
     }
     try client.peer.send(bytes)
     #expect(try client.first(HTTP2Peer.goAway).errorCode == 11)

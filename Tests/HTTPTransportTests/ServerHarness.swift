@@ -210,6 +210,9 @@ final class TestHandler: RequestHandler {
     return .done
   }
 
+  /// `/hello` stands for what is answered in any case.
+  func isSheddable(_ exchange: Exchange) -> Bool { !exchange.path.elementsEqual("/hello".utf8) }
+
   /// Answers what waits; returns how many were still there.
   func release(_ server: HTTPServer?, body: [UInt8] = Array("late".utf8)) -> Int {
     var count = 0

@@ -58,7 +58,7 @@ final class ClusterService {
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
       maximumValueBytes: settings.maxValueBytes, loop: process.loop,
-      limits: ServiceProcess.limits(maxValueBytes: settings.maxValueBytes))
+      limits: settings.serverLimits)
   }
 
   private static func launcherSettings(
@@ -75,6 +75,7 @@ final class ClusterService {
         "--handover-compression", settings.handoverCompression.rawValue,
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
+    if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
     launcher.sharedFlags = ["--tls-certificate"]
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }

@@ -88,7 +88,7 @@ final class NodeService {
     manager.onFailure = { [process] in process.finish(1) }
     let server = NodeServer(
       manager: manager, loop: process.loop,
-      limits: ServiceProcess.limits(maxValueBytes: settings.maxValueBytes))
+      limits: settings.serverLimits)
     self.server = server
     let bound = try listen(server, on: address)
     manager.address = advertise ?? bound.description

@@ -43,13 +43,14 @@ struct ServiceOptions: ParsableArguments {
   @Flag(help: "Listen in plain text on addresses that other machines reach.")
   var allowPlaintext = false
 
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var tls: TLSOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "allow-plaintext",
-    ] + TLSOptions.names
+    ] + LimitOptions.names + TLSOptions.names
 }
 
 /// The settings that are in force.
@@ -64,6 +65,9 @@ struct ServiceSettings {
   var handoverCompression: Switch
   var logLevel: Logger.Level
   var allowPlaintext: Bool
+  /// The text of the limits that differ from the usual, and all limits.
+  var limits: String?
+  var serverLimits: ServerLimits
   /// Nil for plain text.
   var tls: TLSSettings?
 
@@ -97,6 +101,9 @@ struct ServiceSettings {
         message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
           + "\(ServiceSettings.largestValue)")
     }
+    serverLimits = ServiceProcess.limits(maxValueBytes: maxValueBytes)
+    limits = try configuration.optional("limits", flag: options.limits.limits)
+    if let limits { try LimitOptions.apply(limits, to: &serverLimits) }
     // Last, so that wrong settings leave nothing behind.
     let path = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
     let credential = try configuration.optional("credential-file", flag: options.credentialFile)

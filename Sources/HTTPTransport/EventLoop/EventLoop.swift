@@ -12,6 +12,16 @@ public final class EventLoop {
   /// The time at the start of this turn.
   @exclusivity(unchecked) public private(set) var now = MonotonicTime.current()
 
+  /// Turns so far.
+  @exclusivity(unchecked) private(set) var turnCount: UInt64 = 0
+  /// Whatever is ready in this turn has become so after this: when the loop last looked and took
+  /// all there was, or began to wait for more.
+  @exclusivity(unchecked) private(set) var inputSince = MonotonicTime(nanoseconds: 0)
+  /// How long input of this turn can have waited when it began.
+  var inputWait: Duration { now - inputSince }
+  private var lastLook = MonotonicTime(nanoseconds: 0)
+  private var turnEnd = MonotonicTime(nanoseconds: 0)
+
   /// Scratch space for one `read`, shared by all connections of the loop. Its contents are only
   /// valid until the reader returns.
   let readBuffer = UnsafeMutableRawBufferPointer.allocate(
@@ -164,10 +174,13 @@ public final class EventLoop {
   private func turn() -> Bool {
     let count = epoll_wait(
       epoll.rawValue, events, Int32(EventLoop.eventCapacity), waitMilliseconds())
+    let error = errno
     now = .current()
     if count < 0 {
-      return errno == EINTR
+      return error == EINTR
     }
+    turnCount &+= 1
+    noteLook(tookAll: count < EventLoop.eventCapacity)
     for index in 0..<Int(count) {
       let packed = events[index].data.u64
       if packed == EventLoop.mailboxMark {
@@ -179,8 +192,23 @@ public final class EventLoop {
     let bound = timers.bound
     while let body = timers.popDue(now: now, before: bound) { body() }
     finishTurn()
+    turnEnd = .current()
     return true
   }
+
+  private func noteLook(tookAll: Bool) {
+    // Less is the price of looking.
+    let isIdle = now - turnEnd > EventLoop.shortestIdleness
+    if isIdle {
+      inputSince = now
+      lastLook = now
+    } else {
+      inputSince = lastLook
+      if tookAll { lastLook = now }
+    }
+  }
+
+  private static let shortestIdleness = Duration.microseconds(100)
 
   private func finishTurn() {
     while !hooks.isEmpty || !dirty.isEmpty {

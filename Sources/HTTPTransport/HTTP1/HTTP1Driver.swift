@@ -27,6 +27,7 @@ final class HTTP1Driver {
   private var sequence: UInt32 = 0
   private var headDeadline: MonotonicTime?
   private var owesContinue = false
+  private var owesGoAway = false
   private var isHalfClosed = false
   /// The connection goes on as HTTP/2.
   private var isUpgraded = false
@@ -122,6 +123,10 @@ final class HTTP1Driver {
     let outcome = parser.execute(section, for: exchange, server: server)
     exchange.headersComplete = true
     if let rejection = outcome.rejection {
+      if sequence == 1, rejection.status == 501, !HeadScanner.namesHTTP(section) {
+        refusePreface(exchange)
+        return
+      }
       fail(rejection)
       return
     }
@@ -150,10 +155,25 @@ final class HTTP1Driver {
       complete(exchange)
       return
     }
+    connection.holdHead(of: exchange)
     state = .body
     exchange.progressDeadline = server.loop.now + server.limits.bodyTimeout
     if parser.minor > 0, exchange.fieldCount("expect") > 0 { owesContinue = true }
   }
+
+  /// What came first is neither HTTP/1.x nor HTTP/2's preface. Who speaks HTTP/2 understands the
+  /// answer (RFC 9113 section 3.4), and others see the end.
+  private func refusePreface(_ exchange: Exchange) {
+    current = nil
+    state = .ended
+    connection.detach(exchange)
+    server.give(exchange)
+    owesGoAway = true
+  }
+
+  /// Empty SETTINGS, and GOAWAY: the last stream is 0, the error PROTOCOL_ERROR.
+  private static let goAway: StaticString =
+    "\0\0\0\u{4}\0\0\0\0\0\0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}"
 
   private func parseBody(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard let exchange = current else {
@@ -256,6 +276,12 @@ final class HTTP1Driver {
     }
     answers.removeAll(keepingCapacity: true)
     firstUnsent = 0
+    if owesGoAway {
+      owesGoAway = false
+      _ = output.append(
+        UnsafeRawBufferPointer(
+          start: HTTP1Driver.goAway.utf8Start, count: HTTP1Driver.goAway.utf8CodeUnitCount))
+    }
     if owesContinue, output.remaining >= HTTP1Head.interim.utf8CodeUnitCount {
       owesContinue = false
       _ = output.append(
@@ -280,7 +306,7 @@ final class HTTP1Driver {
   }
 
   /// Whether the last answer was handed over.
-  var isFinished: Bool { state == .ended && answers.isEmpty }
+  var isFinished: Bool { state == .ended && answers.isEmpty && !owesGoAway }
 
   // MARK: Time and the end
 

@@ -66,7 +66,11 @@ final class HTTP1Parser {
   var major: Int { Int(parser.pointee.http_major) }
   var minor: Int { Int(parser.pointee.http_minor) }
   var isChunked: Bool { UInt32(parser.pointee.flags) & F_CHUNKED.rawValue != 0 }
-  var keepsAlive: Bool { http_should_keep_alive(parser) != 0 }
+  /// `close` wins over `keep-alive` (RFC 9112 section 9.3); http_parser thinks so in HTTP/1.1 only.
+  var keepsAlive: Bool {
+    UInt32(parser.pointee.flags) & F_CONNECTION_CLOSE.rawValue == 0
+      && http_should_keep_alive(parser) != 0
+  }
 
   // MARK: Callbacks
 

@@ -89,6 +89,17 @@ struct HeadScanner {
     }
     return nil
   }
+
+  /// Whether the first line names a version of HTTP.
+  static func namesHTTP(_ section: UnsafeRawBufferPointer) -> Bool {
+    var line = section.prefix { $0 != 0x0D }
+    while let start = line.firstIndex(of: 0x48) {
+      line = line[start...]
+      if line.starts(with: "HTTP/".utf8) { return true }
+      line.removeFirst()
+    }
+    return false
+  }
 }
 
 /// Watches the framing bytes between the pieces of a chunked body for the same line forms.

@@ -37,11 +37,15 @@ enum HTTP2Callbacks {
 
   private static let header: nghttp2_on_header_callback = {
     _, _, name, nameLength, value, valueLength, _, userData in
-    with(userData) { driver in
+    guard let userData else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+    let goesOn = Unmanaged<HTTP2Driver>.fromOpaque(userData)._withUnsafeGuaranteedRef { driver in
       driver.header(
         UnsafeRawBufferPointer(start: name, count: nameLength),
         UnsafeRawBufferPointer(start: value, count: valueLength))
+      return !driver.isEnding
     }
+    // The rest of the block is not worth its work.
+    return goesOn ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
   }
 
   private static let invalidHeader: nghttp2_on_invalid_header_callback = {
@@ -66,7 +70,16 @@ enum HTTP2Callbacks {
       UInt32(frame.pointee.hd.type) == NGHTTP2_RST_STREAM.rawValue,
       frame.pointee.rst_stream.error_code != NGHTTP2_NO_ERROR.rawValue
     else { return 0 }
-    return with(userData) { $0.noteReset() }
+    let code = frame.pointee.rst_stream.error_code
+    return with(userData) { driver in
+      // nghttp2 resets a stream whose window SETTINGS made too large; that is an error of the
+      // connection (RFC 9113 section 6.9.2), and others of this kind may be.
+      if code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
+        driver.end(NGHTTP2_FLOW_CONTROL_ERROR)
+      } else {
+        driver.noteReset()
+      }
+    }
   }
 
   private static let streamClosed: nghttp2_on_stream_close_callback = { _, stream, _, userData in

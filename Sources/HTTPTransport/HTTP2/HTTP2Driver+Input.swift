@@ -15,7 +15,7 @@ extension HTTP2Driver {
     exchange.progressDeadline = connection.now + server.limits.headerTimeout
     incomplete += 1
     current = Unmanaged.passUnretained(exchange)
-    if !server.isWithinBudget {
+    if !server.isWithinBudget || !connection.maySendMore {
       exchange.rejection = .overloaded
     } else if connection.pendingResponseBytes > server.pendingShare {
       exchange.rejection = .pendingResponses
@@ -29,12 +29,12 @@ extension HTTP2Driver {
   private func field(
     _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) {
-    guard exchange.rejection == nil else { return }
     exchange.headerBytes += name.count + value.count + 32
     guard exchange.headerBytes <= maxHeaderBytes else {
-      exchange.rejection = .headersTooLarge(maxHeaderBytes)
+      headersExceeded(exchange)
       return
     }
+    guard exchange.rejection == nil else { return }
     // Trailers are counted and dropped.
     guard !exchange.headersComplete else { return }
     if name.first == 0x3A {
@@ -45,8 +45,27 @@ extension HTTP2Driver {
       exchange.rejection = .tooManyHeaders(maxHeaderCount)
       return
     }
-    exchange.addField(name: name, value: value)
+    switch name.count {
+    case 4 where name.equals("host") && exchange.fieldCount("host") > 0:
+      if exchange.withHeader("host", { $0.elementsEqual(value) }) != true {
+        exchange.rejection = .otherHost
+      }
+    case 6 where name.equals("cookie") && exchange.joinCookie(value): break
+    default: exchange.addField(name: name, value: value)
+    }
   }
+
+  /// A block can be small and stand for a thousand times as much, by references to a large entry of
+  /// the table; what goes far beyond the limit is no mistake.
+  private func headersExceeded(_ exchange: Exchange) {
+    exchange.rejection = exchange.rejection ?? .headersTooLarge(maxHeaderBytes)
+    if exchange.headerBytes > HTTP2Driver.headerExcess * maxHeaderBytes {
+      end(NGHTTP2_ENHANCE_YOUR_CALM)
+    }
+  }
+
+  /// How many times the limit of header bytes ends the connection.
+  private static let headerExcess = 8
 
   private func pseudoHeader(
     _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
@@ -62,6 +81,11 @@ extension HTTP2Driver {
     } else if name.equals(":method") {
       exchange.method = HTTPMethod(bytes: value)
     } else if name.equals(":authority") {
+      guard !value.contains(0x40) else {
+        exchange.rejection = .malformed(
+          "The field ':authority' names a user, which HTTP/2 forbids (RFC 9113 section 8.3.1).")
+        return
+      }
       let host: StaticString = "host"
       exchange.addField(
         name: UnsafeRawBufferPointer(start: host.utf8Start, count: 4), value: value)
@@ -110,11 +134,15 @@ extension HTTP2Driver {
     if case .other("CONNECT") = exchange.method {
       exchange.rejection =
         exchange.rejection ?? .notImplemented("The server is no proxy and knows no CONNECT.")
+    } else if exchange.rejection == nil, !exchange.hasPath {
+      // nghttp2 looks at the targets of http and https only.
+      exchange.rejection = .malformed("The field ':path' must start with '/'.")
     }
     if endsStream {
       completed(exchange)
       return
     }
+    if exchange.rejection == nil { connection.holdHead(of: exchange) }
     if exchange.rejection == nil, let length = exchange.declaredLength,
       length > server.limits.maxBodyBytes
     {

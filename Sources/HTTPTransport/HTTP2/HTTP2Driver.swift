@@ -32,6 +32,7 @@ final class HTTP2Driver {
   /// No more input is taken.
   var isEnding = false
   var hasSettings = false
+  private var watch: FrameWatch
   /// A frame ended in the input that is being taken.
   var hasFrame = false
   /// When the second GOAWAY of a drain goes out in any case.
@@ -46,6 +47,7 @@ final class HTTP2Driver {
     memory = connection.server.loop.sessionMemory
     maxHeaderBytes = connection.server.limits.maxHeaderBytes
     maxHeaderCount = connection.server.limits.maxHeaderCount
+    watch = FrameWatch(connection.server.limits.frameLimits, now: connection.now)
     guard let callbacks = HTTP2Callbacks.table,
       nghttp2_session_server_new3(
         &session, callbacks, Unmanaged.passUnretained(self).toOpaque(),
@@ -91,6 +93,7 @@ final class HTTP2Driver {
       nghttp2_session_set_stream_user_data(
         session, 1, Unmanaged.passUnretained(exchange).toOpaque()) == 0
     else { return false }
+    watch.upgraded()
     exchange.stream = 1
     exchange.version = .http2
     holdsAnswer = true
@@ -104,12 +107,14 @@ final class HTTP2Driver {
 
   func receive(_ bytes: UnsafeRawBufferPointer) {
     guard !isEnding else { return }
+    let (taken, fault) = watch.scan(bytes, now: connection.now, sent: connection.sentBytes)
     let count = nghttp2_session_mem_recv(
-      session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+      session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), taken)
     if count < 0 {
       let isFlood = Int32(truncatingIfNeeded: count) == NGHTTP2_ERR_FLOODED.rawValue
       end(isFlood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR)
     }
+    if let fault { end(nghttp2_error_code(fault.rawValue)) }
     // Bytes that complete no frame are no sign of life.
     if hasFrame { connection.lastActivity = connection.now }
     hasFrame = false

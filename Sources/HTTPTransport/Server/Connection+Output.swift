@@ -27,7 +27,7 @@ extension Connection {
       if !unsent.isEmpty {
         guard let count = write(unsent.bytes) else { return false }
         unsent.removeFirst(count)
-        if count > 0 { lastProgress = now }
+        progressed(by: count)
         guard unsent.isEmpty else { return false }
         unsent.reset()
       }
@@ -49,12 +49,27 @@ extension Connection {
       written += count
       if count < bytes.count {
         unsent.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
-        lastProgress = now
+        progressed(by: count)
         return false
       }
     }
     return false
   }
+
+  /// The peer took `count` bytes of what waits, or they were handed to the output for it. A peer
+  /// that takes a byte now and then holds its answers as one does that takes none.
+  func progressed(by count: Int) {
+    sendGoal -= count
+    guard sendGoal <= 0, count > 0 else { return }
+    lastProgress = now
+    let waiting = pendingResponseBytes + unsent.count
+    guard waiting > 0 else { return sendGoal = 0 }
+    let least = max(server.limits.minSendProgress, waiting / Connection.progressDivisor)
+    sendGoal = min(waiting, least)
+  }
+
+  /// The part of what waits that is to be taken within the time for sending.
+  private static let progressDivisor = 32
 
   /// The bytes taken, or nil when the connection failed and is to be closed.
   private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {

@@ -49,13 +49,20 @@ final class Connection: ReadinessHandler, TurnFlushable {
   let exchanges = ExchangeList()
   /// Answers' bytes that the peer has not taken yet.
   var pendingResponseBytes = 0
+  /// Answers' bytes that were handed to the output.
+  var sentBytes = 0
   /// The time at which this connection was last served.
   var now: MonotonicTime
   /// When a request or a frame last arrived.
   var lastActivity: MonotonicTime
-  /// When the peer last took output that waited, or output began to wait. Acknowledgements and the
-  /// like do not count: a peer could ask for them and never take its answers.
+  /// Bytes of request bodies that are held.
+  var heldRequestBytes = 0
+  /// When the peer had last taken ``sendGoal`` bytes of what waited, or output began to wait.
+  /// Acknowledgements and the like do not count: a peer could ask for them and never take its
+  /// answers.
   var lastProgress: MonotonicTime
+  /// Bytes still to be taken for the next ``lastProgress``.
+  var sendGoal = 0
 
   init(
     _ descriptor: consuming Descriptor, peer: SocketAddress, slot: UInt32, generation: UInt32,
@@ -189,10 +196,34 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if exchange.phase == .answering {
       pendingResponseBytes -= exchange.responseCount - exchange.bodySent
     }
+    if exchange.phase == .awaiting { server.waitingCount -= 1 }
+    heldRequestBytes -= exchange.received
+    exchange.received = 0
     exchange.phase = .free
     if let relay = exchange.relay { relay.exchangeEnded() }
     server.refund(exchange)
     lastActivity = now
+  }
+
+  /// Whether the requests of this connection may hold `count` bytes more: its share of what is
+  /// free, and one body in any case.
+  func mayHold(_ count: Int) -> Bool {
+    let held = heldRequestBytes + count
+    let limits = server.limits
+    return held <= limits.maxBodyBytes + limits.maxHeaderBytes || held <= server.pendingShare
+  }
+
+  /// Whether this connection may send further requests as far as those that it has go.
+  var maySendMore: Bool { heldRequestBytes == 0 || mayHold(0) }
+
+  /// Counts the header section of a request that stays for a while: its body is to come, or its
+  /// answer. Where there is no room, later ones are refused.
+  func holdHead(of exchange: Exchange) {
+    guard exchange.received == 0 else { return }
+    let count = exchange.requestBytes.count + exchange.target.count
+    server.chargeHead(exchange, count)
+    exchange.received = count
+    heldRequestBytes += count
   }
 
   /// Widens the limits that a peer of ours may well reach.
@@ -208,12 +239,17 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if let deadline = exchange.deadline, deadline <= now, exchange.rejection == nil {
       exchange.rejection = .deadlineExceeded
     }
+    if exchange.rejection == nil, server.sheds(exchange) { exchange.rejection = .busy }
     if let rejection = exchange.rejection {
       rejection.fill(exchange)
     } else {
       exchange.phase = .handling
       if server.handler.handle(exchange) == .later {
-        if exchange.phase == .handling { exchange.phase = .awaiting }
+        if exchange.phase == .handling {
+          exchange.phase = .awaiting
+          server.waitingCount += 1
+          holdHead(of: exchange)
+        }
         return false
       }
       guard exchange.phase == .handling else { return false }
@@ -242,6 +278,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
     }
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
+    if pendingResponseBytes == 0, unsent.isEmpty { sendGoal = 0 }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseCount }
     pendingResponseBytes += exchange.responseCount - exchange.bodySent
     if exchange.responseCount > 0 { server.chargeResponse(exchange) }
@@ -250,7 +287,8 @@ final class Connection: ReadinessHandler, TurnFlushable {
   /// A piece of an answer's body was handed to the output.
   func responseAdvanced(by count: Int) {
     pendingResponseBytes -= count
-    if count > 0 { lastProgress = now }
+    sentBytes &+= count
+    progressed(by: count)
   }
 
   func find(stream: UInt32) -> Exchange? {

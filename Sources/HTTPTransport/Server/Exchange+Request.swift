@@ -37,6 +37,7 @@ extension Exchange {
     progressDeadline = MonotonicTime(nanoseconds: .max)
     progressMark = 0
     awaitsReset = false
+    received = 0
     charged = 0
     bodySent = 0
     head.reset()
@@ -46,6 +47,29 @@ extension Exchange {
     announcedLength = nil
     carriesCredential = false
     if deadline != nil { deadline = nil }
+  }
+
+  /// Appends to a `cookie` field that came before (RFC 9113 section 8.2.3); false when none did.
+  func joinCookie(_ crumb: UnsafeRawBufferPointer) -> Bool {
+    guard
+      let index = requestFields.elements.firstIndex(where: {
+        requestBytes[$0.nameStart..<$0.nameEnd].equals("cookie")
+      })
+    else { return false }
+    let whole = requestFields[index]
+    // A field's name and value lie side by side, so that all but the last is written again.
+    var joined = FieldRange(
+      nameStart: whole.nameStart, nameEnd: whole.nameEnd, valueEnd: whole.valueEnd)
+    if whole.valueEnd != requestBytes.count {
+      let copy = [UInt8](requestBytes[whole.nameStart..<whole.valueEnd])
+      joined.nameStart = copy.withUnsafeBytes { requestBytes.append($0) }
+      joined.nameEnd = joined.nameStart + (whole.nameEnd - whole.nameStart)
+    }
+    requestBytes.append("; ")
+    requestBytes.append(crumb)
+    joined.valueEnd = requestBytes.count
+    requestFields[index] = joined
+    return true
   }
 
   /// Stores a field; the name is put in lower case.
@@ -109,6 +133,12 @@ extension Exchange {
     return true
   }
 
+  /// Whether the target is a path, or the `*` of OPTIONS.
+  var hasPath: Bool {
+    guard let first = target.bytes.first else { return false }
+    return first == 0x2F || (first == 0x2A && target.count == 1 && method == .options)
+  }
+
   /// Finds where the query begins, once the target is whole.
   func indexTarget() {
     let bytes = target.bytes
@@ -136,10 +166,12 @@ extension Exchange {
       rejection = .bodyTooLarge(server.limits.maxBodyBytes)
       return
     }
-    guard server.charge(self, bytes.count) else {
+    guard let connection, connection.mayHold(bytes.count), server.charge(self, bytes.count) else {
       rejection = .overloaded
       return
     }
+    received += bytes.count
+    connection.heldRequestBytes += bytes.count
     requestBody.append(bytes)
     if requestBody.count - progressMark >= server.limits.minBodyProgress {
       progressMark = requestBody.count

@@ -81,6 +81,8 @@ public final class Exchange {
   var progressMark = 0
   /// The answer is sent, and the stream is reset when the deadline passes.
   var awaitsReset = false
+  /// Bytes of the request's body that its connection counts as held.
+  var received = 0
   /// Bytes that this exchange takes of the server's budget.
   var charged = 0
   /// Bytes of the answer's body handed to the connection.
@@ -162,6 +164,7 @@ public final class Exchange {
   /// answered already.
   public func finish() {
     guard phase == .awaiting || phase == .handling, let connection else { return }
+    if phase == .awaiting { connection.server.waitingCount -= 1 }
     phase = .answering
     connection.answer(self)
   }

@@ -17,6 +17,9 @@ struct Rejection {
     Rejection(status: 400, code: "malformed_request", detail: detail)
   }
 
+  static let otherHost = malformed(
+    "The fields ':authority' and 'host' differ; send only ':authority'.")
+
   static let slowHeader = Rejection(
     status: 408, code: "request_timeout",
     detail: "The header section did not arrive in time; send it in one piece.", retryable: true)
@@ -61,6 +64,11 @@ struct Rejection {
   static let overloaded = Rejection(
     status: 503, code: "overloaded",
     detail: "The server holds as much data as it may; repeat the request in a second.",
+    retryable: true, retryAfter: true)
+
+  static let busy = Rejection(
+    status: 503, code: "overloaded",
+    detail: "The server has more to do than it can in time; repeat the request in a second.",
     retryable: true, retryAfter: true)
 
   static let pendingResponses = Rejection(

@@ -5,6 +5,14 @@ public protocol RequestHandler: AnyObject {
   ///
   /// It must not block: the whole loop waits for it.
   func handle(_ exchange: Exchange) -> Disposition
+
+  /// Whether a request may be refused with 503 because the server cannot keep up. Asked only then;
+  /// what others need to see that the server lives, or to relieve it, is not to be refused.
+  func isSheddable(_ exchange: Exchange) -> Bool
+}
+
+extension RequestHandler {
+  public func isSheddable(_ exchange: Exchange) -> Bool { true }
 }
 
 /// What a handler did with a request.

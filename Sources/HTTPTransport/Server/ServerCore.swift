@@ -25,6 +25,11 @@ final class ServerCore {
   @exclusivity(unchecked) private(set) var bufferedBytes = 0
   /// Open connections, those that are being refused or end included.
   private(set) var connectionCount = 0
+  /// Open connections by the peer's network, loopback left out.
+  var peerCounts: [SocketAddress: Int] = [:]
+  /// Requests that the application has and that are not answered.
+  @exclusivity(unchecked) var waitingCount = 0
+  @exclusivity(unchecked) var shedder: LoadShedder
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
   var onDrained: (() -> Void)?
@@ -47,6 +52,8 @@ final class ServerCore {
     self.limits = limits.normalized
     self.handler = handler
     http2Options = HTTP2Options()
+    shedder = LoadShedder(
+      target: self.limits.overloadTarget, interval: self.limits.overloadInterval)
   }
 
   /// Starts to accept connections; may be called for several addresses. Returns the bound address,
@@ -70,11 +77,14 @@ final class ServerCore {
   // MARK: Connections
 
   func admit(_ descriptor: consuming Descriptor) {
-    guard connectionCount < limits.maxConnections + ServerCore.refusalCapacity,
-      let peer = Socket.peerAddress(descriptor.rawValue)
-    else { return }
+    guard let peer = Socket.peerAddress(descriptor.rawValue) else { return }
+    admit(descriptor, from: peer)
+  }
+
+  func admit(_ descriptor: consuming Descriptor, from peer: SocketAddress) {
+    guard connectionCount < limits.maxConnections + ServerCore.refusalCapacity else { return }
     Socket.disableDelay(descriptor.rawValue)
-    let isBeyondLimit = connectionCount >= limits.maxConnections
+    let isBeyondLimit = connectionCount >= limits.maxConnections || isCrowded(by: peer)
     let slot: UInt32
     if let reused = freeSlots.popLast() {
       slot = reused
@@ -92,6 +102,7 @@ final class ServerCore {
       return
     }
     connectionCount += 1
+    remember(peer)
     if isBeyondLimit { slots[index].connection?.refuseBeyondLimit() }
   }
 
@@ -102,6 +113,7 @@ final class ServerCore {
     slots[index].generation &+= 1
     freeSlots.append(connection.slot)
     connectionCount -= 1
+    forget(connection.peer)
     if isDraining, connectionCount == 0 { finishDraining() }
   }
 
@@ -158,6 +170,12 @@ final class ServerCore {
     bufferedBytes += count
     exchange.charged += count
     return true
+  }
+
+  /// Takes the bytes of a header section, which are here already.
+  func chargeHead(_ exchange: Exchange, _ count: Int) {
+    bufferedBytes += count
+    exchange.charged += count
   }
 
   /// Takes the bytes of an answer, which exists already; ``hasRoom(forAnswer:pending:)`` was asked.

@@ -11,6 +11,15 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   /// In host order. Port 0 asks the system for a free one.
   public var port: UInt16
 
+  /// What one peer can choose freely left out: the port, and of an IPv6 address all but its network
+  /// of 64 bits.
+  var network: SocketAddress {
+    var network = self
+    network.port = 0
+    if isIPv6, high != 0 { network.low = 0 }
+    return network
+  }
+
   /// 127.0.0.1.
   public static func loopback(port: UInt16 = 0) -> SocketAddress {
     SocketAddress(ipv4: 0x7F00_0001, port: port)
