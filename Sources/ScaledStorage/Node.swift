@@ -20,7 +20,8 @@ public final class Node {
   @exclusivity(unchecked) private var machine: NodeMachine
   private let me = BackReference<Node>()
   private let peers: PeerClient
-  @exclusivity(unchecked) private(set) var stamp: AnswerStamp?
+  /// Who answers, and by which ring.
+  let stamp = AnswerStamp()
   private let logger: Logger
 
   @exclusivity(unchecked) private var waiters = TicketTable<Waiter>()
@@ -99,13 +100,9 @@ public final class Node {
   /// The ring and the addresses that this node knows.
   public var map: ClusterMap? { machine.map }
 
-  /// Writes who answers, and by which ring, into a keyed answer.
-  func stamp(_ exchange: Exchange) { stamp?.write(to: exchange) }
-
   /// To be called when the ring may have changed: when something has become durable.
   private func refreshStamp() {
-    guard machine.epoch != stamp?.epoch else { return }
-    stamp = AnswerStamp(machine)
+    if machine.epoch != stamp.epoch { stamp.update(machine) }
   }
 
   /// Runs a command on a key at this node.

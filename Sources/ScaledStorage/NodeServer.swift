@@ -10,7 +10,7 @@ public final class NodeServer: RequestHandler {
   let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
-  let keyScratch = KeyScratch()
+  let keyScanner = KeyScanner()
   private let me = BackReference<NodeServer>()
   private let forwarder: Forwarder
   private let routes: Routes
@@ -197,7 +197,8 @@ public final class NodeServer: RequestHandler {
 
   /// Every keyed answer names who gave it, and by which ring.
   private func stamp(_ answer: inout Answer) {
-    guard let stamp = manager.node.stamp else { return }
+    let stamp = manager.node.stamp
+    guard stamp.epoch != nil else { return }
     answer.headers.append(("ss-node", stamp.nodeText))
     answer.headers.append(("ss-epoch", stamp.epochText))
   }

@@ -104,12 +104,14 @@ extension HTTP2Driver {
     let endsStream = UInt32(frame.pointee.hd.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
     switch UInt32(frame.pointee.hd.type) {
     case NGHTTP2_HEADERS.rawValue:
-      guard let exchange = current?.takeUnretainedValue() else { return }
+      guard let link = current else { return }
       current = nil
-      if !exchange.headersComplete {
-        headersCompleted(exchange, endsStream: endsStream)
-      } else if endsStream {
-        completed(exchange)
+      link._withUnsafeGuaranteedRef { exchange in
+        if !exchange.headersComplete {
+          headersCompleted(exchange, endsStream: endsStream)
+        } else if endsStream {
+          completed(exchange)
+        }
       }
     case NGHTTP2_DATA.rawValue:
       guard endsStream, let exchange = lookUp(session, frame.pointee.hd.stream_id) else { return }

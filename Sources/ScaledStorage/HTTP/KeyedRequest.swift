@@ -20,9 +20,11 @@ package struct KeyedRequest {
 
   /// Whether the path is that of a key, and so no method's.
   package static func isKeyPath(_ exchange: Exchange) -> Bool {
-    exchange.withTarget { path, _ in
-      path.count >= 4 && path[0] == 0x2F && path[1] == 0x6B && path[2] == 0x76 && path[3] == 0x2F
-    }
+    exchange.withTarget { path, _ in isKeyPath(path) }
+  }
+
+  static func isKeyPath(_ path: UnsafeRawBufferPointer) -> Bool {
+    path.count >= 4 && path[0] == 0x2F && path[1] == 0x6B && path[2] == 0x76 && path[3] == 0x2F
   }
 
   /// Reads a request for `/kv/KEY`.
