@@ -64,6 +64,8 @@ public struct CoordinatorMachine {
     public internal(set) var process = Process.stopped
     public internal(set) var report: NodeReport?
     public internal(set) var reportedAt: UInt64?
+    /// How many requests this node has carried out: what it reported before the last is out of date.
+    public internal(set) var carriedOut: UInt64 = 0
     var relaunchAt: UInt64 = 0
     var relaunchFailures: UInt64 = 0
     /// The request that this node has not answered yet: there is one at a time.
@@ -158,8 +160,13 @@ public struct CoordinatorMachine {
   }
 
   /// A node answered `node_info`.
-  public mutating func reported(_ node: Principal, _ report: NodeReport, now: UInt64) {
-    guard nodes[node]?.address != nil else { return }
+  ///
+  /// - Parameter carriedOut: what ``NodeView/carriedOut`` was when it was asked. Reports and answers
+  ///   may arrive in another order than they were given in.
+  public mutating func reported(
+    _ node: Principal, _ report: NodeReport, carriedOut: UInt64, now: UInt64
+  ) {
+    guard nodes[node]?.address != nil, nodes[node]?.carriedOut == carriedOut else { return }
     nodes[node]?.report = report
     nodes[node]?.reportedAt = now
     if report.identity == node { noteIdentity(of: node) }
@@ -184,6 +191,7 @@ public struct CoordinatorMachine {
     nodes[pending.node]?.request = nil
     switch result {
     case .success:
+      nodes[pending.node]?.carriedOut += 1
       if let change = state.change {
         progress?.answered(pending.message, by: pending.node, change: change)
       }

@@ -27,12 +27,14 @@ extension Coordinator {
         method: .get, target: "/node_info", headers: [("accept", "application/candid")], body: [])
       peers.client.send(request, to: address, deadline: Coordinator.pollDeadline) {
         [weak self] result in
-        self?.polled(node, result)
+        self?.polled(node, view.carriedOut, result)
       }
     }
   }
 
-  private func polled(_ node: Principal, _ result: Result<ClientResponse, TransportError>) {
+  private func polled(
+    _ node: Principal, _ carriedOut: UInt64, _ result: Result<ClientResponse, TransportError>
+  ) {
     pollsInFlight.remove(node)
     guard !isStopped, machine.nodes[node] != nil else { return }
     guard case .success(let response) = result,
@@ -46,7 +48,7 @@ extension Coordinator {
     // Another node may have taken the address of one that ended.
     guard info.node == nil || info.node == node else { return }
     reports[node] = info
-    machine.reported(node, info.report, now: now)
+    machine.reported(node, info.report, carriedOut: carriedOut, now: now)
     scheduleAdvance()
   }
 

@@ -109,7 +109,8 @@ final class CoordinatorBench {
       identity: identity, status: .ready, keys: keys, bytes: bytes, epoch: epoch,
       revision: revision, handover: handover, isPurging: isPurging, moduleDigest: module)
     told[node] = report
-    machine.reported(node, report, now: now)
+    machine.reported(
+      node, report, carriedOut: machine.nodes[node]?.carriedOut ?? 0, now: now)
     advance()
   }
 
@@ -121,7 +122,8 @@ final class CoordinatorBench {
     report.requestsPerSecond = load.requestsPerSecond
     report.utilisation = load.utilisation
     told[node] = report
-    machine.reported(node, report, now: now)
+    machine.reported(
+      node, report, carriedOut: machine.nodes[node]?.carriedOut ?? 0, now: now)
     advance()
   }
 
@@ -199,7 +201,9 @@ final class CoordinatorBench {
         machine.replied(entry.request, .success(()), now: now)
       }
       for (node, view) in machine.nodes where view.address != nil {
-        machine.reported(node, told[node] ?? Self.newcomer, now: now)
+        machine.reported(
+          node, told[node] ?? Self.newcomer,
+          carriedOut: machine.nodes[node]?.carriedOut ?? 0, now: now)
       }
       advance()
       now += 50

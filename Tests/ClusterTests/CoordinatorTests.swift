@@ -43,6 +43,22 @@ import Testing
     #expect(bench.durable.change == nil && bench.sent.isEmpty)
   }
 
+  @Test("What a node said before it carried a request out does not count after that")
+  func lateReport() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .copying)
+    let report = NodeReport(
+      identity: nil, status: .ready, keys: 0, bytes: 0, epoch: 0, revision: 0, handover: nil,
+      isPurging: false, moduleDigest: nil)
+    bench.machine.reported(two, report, carriedOut: 0, now: bench.now)
+    bench.advance()
+    #expect(bench.machine.state.change != nil)
+    let carriedOut = try #require(bench.machine.nodes[two]?.carriedOut)
+    bench.machine.reported(two, report, carriedOut: carriedOut, now: bench.now)
+    bench.advance()
+    #expect(bench.machine.state.change == nil)
+  }
+
   @Test("One change at a time: while one is under way another is refused", arguments: Step.allCases)
   func oneChange(step: Step) throws {
     let bench = try CoordinatorBench.settled()

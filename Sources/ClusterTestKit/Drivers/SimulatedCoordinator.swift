@@ -181,16 +181,16 @@ final class SimulatedCoordinator {
         guard let process = cluster.launcher.process(at: address) else { return answer(nil) }
         process.process.run { answer(process.report) }
       } completion: { [weak self] report in
-        self?.process.run { [weak self] in self?.polled(node, report) }
+        self?.process.run { [weak self] in self?.polled(node, view.carriedOut, report) }
       }
     }
   }
 
-  private func polled(_ node: Principal, _ report: NodeReport?) {
+  private func polled(_ node: Principal, _ carriedOut: UInt64, _ report: NodeReport?) {
     polls.remove(node)
     guard let report else { return machine.reportFailed(node) }
     guard report.identity == nil || report.identity == node else { return }
-    machine.reported(node, report, now: now)
+    machine.reported(node, report, carriedOut: carriedOut, now: now)
     scheduleAdvance()
   }
 }

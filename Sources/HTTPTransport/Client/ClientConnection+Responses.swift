@@ -164,7 +164,11 @@ extension ClientConnection {
     let allowed = nghttp2_session_get_remote_settings(
       session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
     streamLimit = min(Int(allowed), limits.maxStreamsPerConnection)
-    if state == .greeting { state = .ready }
+    if state == .greeting {
+      state = .ready
+      // What it was opened for is about to come.
+      lastActive = loop.now.nanoseconds
+    }
     client.markDirty(peer)
   }
 

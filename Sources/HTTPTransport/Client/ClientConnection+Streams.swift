@@ -22,7 +22,7 @@ extension ClientConnection {
       try encoder.encode(exchange.request, peer: authority)
     }
     let now = loop.now.nanoseconds
-    if limits.tellsDeadline {
+    if limits.tellsDeadline, exchange.heldRelay == nil || exchange.relay?.tellsDeadline == true {
       try encoder.appendDeadline(exchange.deadline > now ? exchange.deadline - now : 0)
     }
     if !isGreeted { try greet(encoder) }
@@ -44,6 +44,7 @@ extension ClientConnection {
     }
     exchange.state = .open
     exchange.connection = self
+    exchange.connectionMark = identity
     exchange.streamID = stream
     exchange.submittedAt = now
     exchange.requestSent = false
@@ -62,14 +63,15 @@ extension ClientConnection {
     for field in client.greeting { try encoder.append(field) }
   }
 
-  /// Takes an exchange off its stream, which stays open until it is reset or ends.
+  /// Takes an exchange off its stream, which stays open until it is reset or ends. The stream goes
+  /// on naming the exchange's slot, where it finds another stream's exchange or none.
   func detach(_ exchange: ClientExchange) {
     table.remove(exchange, from: &streams)
-    if state != .closed {
-      nghttp2_session_set_stream_user_data(session, exchange.streamID, nil)
-    }
     exchange.connection = nil
+    exchange.connectionMark = nil
   }
+
+  private var identity: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
   /// Ends a stream early (RST_STREAM with CANCEL), at once when the peer has not seen it yet or
   /// when few were reset of late. Otherwise the stream lingers: peers take many resets for an
@@ -129,14 +131,15 @@ extension ClientConnection {
     // The frames and fields of one response come in a row.
     if let last = lastExchange,
       last._withUnsafeGuaranteedRef({
-        $0.streamID == stream && $0.state == .open && $0.connection === self
+        $0.streamID == stream && $0.state == .open && $0.connectionMark == identity
       })
     {
       return last
     }
     guard let mark = nghttp2_session_get_stream_user_data(session, stream) else { return nil }
     guard let exchange = table[Int32(truncatingIfNeeded: Int(bitPattern: mark) - 1)],
-      exchange.state == .open, exchange.streamID == stream, exchange.connection === self
+      exchange.state == .open, exchange.streamID == stream,
+      exchange.connectionMark == identity
     else { return nil }
     lastExchange = Unmanaged.passUnretained(exchange)
     return lastExchange

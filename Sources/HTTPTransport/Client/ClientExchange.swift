@@ -40,6 +40,8 @@ final class ClientExchange {
   unowned(unsafe) var peer: ClientPeer?
   /// Set while `.open`.
   unowned(unsafe) var connection: ClientConnection?
+  /// The same as an address, which is compared without counting references.
+  var connectionMark: UnsafeMutableRawPointer?
 
   var streamID: Int32 = 0
   var bodyOffset = 0
@@ -90,6 +92,7 @@ final class ClientExchange {
     result = nil
     peer = nil
     connection = nil
+    connectionMark = nil
     streamID = 0
     bodyOffset = 0
     submittedAt = 0

@@ -18,6 +18,8 @@ package final class Relay {
   @exclusivity(unchecked) package var context: AnyObject?
   /// When the owner gives up.
   @exclusivity(unchecked) package var until = MonotonicTime(nanoseconds: 0)
+  /// Whether the peer is told how much time is left (`ss-deadline`).
+  @exclusivity(unchecked) package var tellsDeadline = false
   @exclusivity(unchecked) package var attempts = 0
   @exclusivity(unchecked) package var hops = 0
   /// Doing the request twice does no more than doing it once.
@@ -56,6 +58,7 @@ package final class Relay {
     generation &+= 1
     if context != nil { context = nil }
     attempts = 0
+    tellsDeadline = false
     return released
   }
 

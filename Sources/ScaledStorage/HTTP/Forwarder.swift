@@ -123,6 +123,8 @@ package final class Forwarder {
   }
 
   private func send(_ relay: Relay, to owner: RouteTable.Owner) {
+    // A node has no more patience than the proxy has: only what is less needs to be told.
+    relay.tellsDeadline = relay.attempts > 0 || relay.exchange?.deadline != nil
     relay.attempts += 1
     client.forward(relay, to: owner.peer)
   }
@@ -148,7 +150,11 @@ package final class Forwarder {
 extension Forwarder: RelayOwner {
   package func addFields(_ relay: Relay, to request: RequestEncoder) throws(TransportError) {
     try request.append("ss-forward", value: "proxy")
-    try request.append("ss-hops", decimal: relay.hops + 1)
+    if relay.hops == 0 {
+      try request.append("ss-hops", value: "1")
+    } else {
+      try request.append("ss-hops", decimal: relay.hops + 1)
+    }
     // Reads are answered by whoever has the key, whatever the ring.
     guard !relay.isSafe, let routes else { return }
     try request.append("ss-epoch", text: routes.epochText)
