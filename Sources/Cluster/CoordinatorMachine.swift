@@ -64,7 +64,7 @@ public struct CoordinatorMachine {
     public internal(set) var process = Process.stopped
     public internal(set) var report: NodeReport?
     public internal(set) var reportedAt: UInt64?
-    /// How many requests this node has carried out: what it reported before the last is out of date.
+    /// How many requests this node has carried out: what it reported before the last is outdated.
     public internal(set) var carriedOut: UInt64 = 0
     var relaunchAt: UInt64 = 0
     var relaunchFailures: UInt64 = 0
@@ -161,8 +161,8 @@ public struct CoordinatorMachine {
 
   /// A node answered `node_info`.
   ///
-  /// - Parameter carriedOut: what ``NodeView/carriedOut`` was when it was asked. Reports and answers
-  ///   may arrive in another order than they were given in.
+  /// - Parameter carriedOut: what ``NodeView/carriedOut`` was when it was asked. Reports and
+  ///   answers may arrive in another order than they were given in.
   public mutating func reported(
     _ node: Principal, _ report: NodeReport, carriedOut: UInt64, now: UInt64
   ) {

@@ -10,7 +10,11 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// The time at the start of this turn.
-  @exclusivity(unchecked) public private(set) var now = MonotonicTime.current()
+  public private(set) var now: MonotonicTime {
+    get { turnStart }
+    set { turnStart = newValue }
+  }
+  @exclusivity(unchecked) private var turnStart = MonotonicTime.current()
 
   /// Turns so far.
   @exclusivity(unchecked) private(set) var turnCount: UInt64 = 0

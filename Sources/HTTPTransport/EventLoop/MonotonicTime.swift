@@ -29,6 +29,11 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
     return MonotonicTime(nanoseconds: overflow ? .max : sum)
   }
 
+  /// A later time; it must be within centuries.
+  func advanced(nanoseconds: UInt64) -> MonotonicTime {
+    MonotonicTime(nanoseconds: self.nanoseconds &+ nanoseconds)
+  }
+
   /// The time from `b` to `a`; zero when `b` is later.
   public static func - (a: MonotonicTime, b: MonotonicTime) -> Duration {
     guard a > b else { return .zero }

@@ -1,5 +1,22 @@
 /// Reason phrases (RFC 9110 section 15), which HTTP/1.1 carries and problem documents show.
 enum StatusLine {
+  /// The digits of the statuses from 100 to 599, at places that never move.
+  nonisolated(unsafe) private static let table: UnsafeMutableRawBufferPointer = {
+    let table = UnsafeMutableRawBufferPointer.allocate(byteCount: 500 * 3, alignment: 1)
+    for status in 100..<600 {
+      table[(status - 100) * 3] = UInt8(0x30 + status / 100)
+      table[(status - 100) * 3 + 1] = UInt8(0x30 + status / 10 % 10)
+      table[(status - 100) * 3 + 2] = UInt8(0x30 + status % 10)
+    }
+    return table
+  }()
+
+  /// The three digits of a status from 100 to 599.
+  static func digits(_ status: Int) -> UnsafeRawBufferPointer {
+    let start = min(max(status - 100, 0), 499) * 3
+    return UnsafeRawBufferPointer(rebasing: table[start..<start + 3])
+  }
+
   static func reason(_ status: Int) -> String { "\(phrase(status))" }
 
   static func phrase(_ status: Int) -> StaticString {

@@ -12,7 +12,7 @@ extension HTTP2Driver {
       stream: UInt32(bitPattern: stream), version: .http2)
     nghttp2_session_set_stream_user_data(
       session, stream, Unmanaged.passUnretained(exchange).toOpaque())
-    exchange.progressDeadline = connection.now + server.limits.headerTimeout
+    exchange.progressDeadline = connection.now.advanced(nanoseconds: server.headerPatience)
     incomplete += 1
     current = Unmanaged.passUnretained(exchange)
     if !server.isWithinBudget || !connection.maySendMore {
@@ -70,7 +70,9 @@ extension HTTP2Driver {
   private func pseudoHeader(
     _ exchange: Exchange, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) {
-    if name.equals(":path") {
+    // nghttp2 lets no others through, so that a letter tells them apart.
+    switch name[1] {
+    case UInt8(ascii: "p"):
       let limit = connection.server.limits.maxTargetBytes
       guard value.count <= limit else {
         exchange.rejection = .targetTooLong(limit)
@@ -78,9 +80,9 @@ extension HTTP2Driver {
       }
       exchange.target.append(value)
       exchange.indexTarget()
-    } else if name.equals(":method") {
+    case UInt8(ascii: "m"):
       exchange.method = HTTPMethod(bytes: value)
-    } else if name.equals(":authority") {
+    case UInt8(ascii: "a"):
       guard !value.contains(0x40) else {
         exchange.rejection = .malformed(
           "The field ':authority' names a user, which HTTP/2 forbids (RFC 9113 section 8.3.1).")
@@ -89,6 +91,7 @@ extension HTTP2Driver {
       let host: StaticString = "host"
       exchange.addField(
         name: UnsafeRawBufferPointer(start: host.utf8Start, count: 4), value: value)
+    default: break
     }
   }
 
@@ -163,12 +166,11 @@ extension HTTP2Driver {
   }
 
   private func sendContinue(_ exchange: Exchange) {
-    let scratch = connection.server.fieldScratch
-    let value: StaticString = "100"
-    scratch.begin(capacity: 1)
-    scratch.add(":status", UnsafeRawBufferPointer(start: value.utf8Start, count: 3))
+    connection.server.fieldScratch.begin(capacity: 1)
+    connection.server.fieldScratch.add(":status", StatusLine.digits(100))
     nghttp2_submit_headers(
-      session, 0, Int32(bitPattern: exchange.stream), nil, scratch.fields, 1, nil)
+      session, 0, Int32(bitPattern: exchange.stream), nil, connection.server.fieldScratch.fields,
+      1, nil)
   }
 
   func data(stream: Int32, _ bytes: UnsafeRawBufferPointer) {

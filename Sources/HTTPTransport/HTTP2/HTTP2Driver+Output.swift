@@ -8,15 +8,28 @@ extension HTTP2Driver {
       held = exchange
       return
     }
-    let server = connection.server
-    let scratch = server.fieldScratch
-    let statusStart = exchange.responseBytes.append(decimal: exchange.validStatus)
-    let statusEnd = exchange.responseBytes.count
+    layOut(exchange, in: connection.server.fieldScratch)
+    exchange.submittedEpoch = epoch
+    let stream = Int32(bitPattern: exchange.stream)
+    let fields = connection.server.fieldScratch.fields
+    let count = connection.server.fieldScratch.count
+    guard exchange.sendsBody else {
+      nghttp2_submit_response(session, stream, fields, count, nil)
+      if !exchange.requestComplete { resetLater(exchange) }
+      return
+    }
+    var provider = nghttp2_data_provider()
+    provider.source.ptr = Unmanaged.passUnretained(exchange).toOpaque()
+    provider.read_callback = HTTP2Callbacks.readBody
+    nghttp2_submit_response(session, stream, fields, count, &provider)
+  }
+
+  private func layOut(_ exchange: Exchange, in scratch: borrowing HTTP2FieldScratch) {
     let lengthStart = exchange.responseBytes.append(decimal: exchange.answerLength)
     let lengthEnd = exchange.responseBytes.count
     scratch.begin(capacity: exchange.responseFields.count + 3)
-    scratch.add(":status", exchange.responseBytes[statusStart..<statusEnd])
-    scratch.add("date", server.dateBytes)
+    scratch.add(":status", StatusLine.digits(exchange.validStatus))
+    scratch.add("date", connection.server.dateBytes)
     if exchange.sendsLength {
       scratch.add("content-length", exchange.responseBytes[lengthStart..<lengthEnd])
     }
@@ -24,17 +37,6 @@ extension HTTP2Driver {
       scratch.add(
         field.name(in: exchange.responseBytes), field.value(in: exchange.responseBytes))
     }
-    exchange.submittedEpoch = epoch
-    let stream = Int32(bitPattern: exchange.stream)
-    guard exchange.sendsBody else {
-      nghttp2_submit_response(session, stream, scratch.fields, scratch.count, nil)
-      if !exchange.requestComplete { resetLater(exchange) }
-      return
-    }
-    var provider = nghttp2_data_provider()
-    provider.source.ptr = Unmanaged.passUnretained(exchange).toOpaque()
-    provider.read_callback = HTTP2Callbacks.readBody
-    nghttp2_submit_response(session, stream, scratch.fields, scratch.count, &provider)
   }
 
   /// Some clients (curl 7.88) drop an answer when the reset comes together with it, so the stream

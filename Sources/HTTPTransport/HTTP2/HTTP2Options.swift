@@ -28,28 +28,46 @@ final class HTTP2Options {
 }
 
 /// Space for the field array of one answer; nghttp2 copies the array, not the bytes it refers to.
-final class HTTP2FieldScratch {
-  private(set) var fields = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: 32)
-  private var capacity = 32
-  private(set) var count = 0
+///
+/// Its state lies behind a pointer, so that a class keeps it as a constant.
+struct HTTP2FieldScratch: ~Copyable {
+  private struct State {
+    var fields: UnsafeMutablePointer<nghttp2_nv>
+    var capacity: Int
+    var count = 0
+  }
 
-  deinit { fields.deallocate() }
+  private let state: UnsafeMutablePointer<State>
+
+  init() {
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(fields: .allocate(capacity: 32), capacity: 32))
+  }
+
+  deinit {
+    state.pointee.fields.deallocate()
+    state.deallocate()
+  }
+
+  var fields: UnsafeMutablePointer<nghttp2_nv> { state.pointee.fields }
+
+  var count: Int { state.pointee.count }
 
   func begin(capacity needed: Int) {
-    count = 0
-    guard needed > capacity else { return }
-    fields.deallocate()
-    capacity = needed
-    fields = .allocate(capacity: needed)
+    state.pointee.count = 0
+    guard needed > state.pointee.capacity else { return }
+    state.pointee.fields.deallocate()
+    state.pointee.capacity = needed
+    state.pointee.fields = .allocate(capacity: needed)
   }
 
   func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    guard count < capacity else { return }
-    fields.advanced(by: count).initialize(
+    guard state.pointee.count < state.pointee.capacity else { return }
+    state.pointee.fields.advanced(by: state.pointee.count).initialize(
       to: nghttp2_nv(
         name: HTTP2FieldScratch.pointer(name), value: HTTP2FieldScratch.pointer(value),
         namelen: name.count, valuelen: value.count, flags: HTTP2FieldScratch.flags))
-    count += 1
+    state.pointee.count += 1
   }
 
   func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) {

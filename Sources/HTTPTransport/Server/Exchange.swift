@@ -35,8 +35,12 @@ public final class Exchange {
 
   // MARK: The request
 
-  // Of what is public the compiler cannot see all uses, and would check each at run time.
-  @exclusivity(unchecked) public internal(set) var method = HTTPMethod.get
+  // Other modules would check each use of a stored property at run time.
+  public internal(set) var method: HTTPMethod {
+    get { requestMethod }
+    set { requestMethod = newValue }
+  }
+  @exclusivity(unchecked) private var requestMethod = HTTPMethod.get
   @exclusivity(unchecked) public internal(set) var version = HTTPVersion.http1
   /// The request's body, empty when it had none. A copy: O(size).
   public var body: [UInt8] { Array(requestBody.bytes) }
@@ -51,7 +55,11 @@ public final class Exchange {
   // MARK: The answer
 
   /// The status to answer with, 200 to 599; anything else is sent as 500.
-  @exclusivity(unchecked) public var status = 200
+  public var status: Int {
+    get { answerStatus }
+    set { answerStatus = newValue }
+  }
+  @exclusivity(unchecked) private var answerStatus = 200
   /// The body as the handler gave it; empty when it was written to ``responseArena``.
   var givenBody: [UInt8] = []
   let responseArena = ByteArena()

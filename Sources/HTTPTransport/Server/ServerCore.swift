@@ -17,6 +17,8 @@ final class ServerCore {
   let http2Options: HTTP2Options
   /// Where answers' `nghttp2_nv` arrays are put together.
   let fieldScratch = HTTP2FieldScratch()
+  /// Nanoseconds that a header section may take.
+  let headerPatience: UInt64
   var slots: [Slot] = []
   private var freeSlots: [UInt32] = []
   var listeners: [Listener] = []
@@ -52,6 +54,7 @@ final class ServerCore {
     self.limits = limits.normalized
     self.handler = handler
     http2Options = HTTP2Options()
+    headerPatience = min(self.limits.headerTimeout.clampedNanoseconds, 1 << 60)
     shedder = LoadShedder(
       target: self.limits.overloadTarget, interval: self.limits.overloadInterval)
   }
