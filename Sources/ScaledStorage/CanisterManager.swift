@@ -34,6 +34,8 @@ public final class CanisterManager {
     public var version = scaledStorageVersion
     /// Bytes a second that a handover may send; 0 is without bound.
     public var handoverBytesPerSecond: UInt64 = 0
+    /// Bytes of memory for records that were read or written lately; 0 reads each from the store.
+    public var cacheBytes = 64 << 20
     /// Whether what a handover sends is compressed where that makes it smaller.
     public var compressesHandover = false
 
@@ -56,6 +58,7 @@ public final class CanisterManager {
     application = .builtIn(maximumValueBytes: settings.maximumValueBytes)
     var limits = NodeMachine.Limits()
     limits.handoverBytesPerSecond = settings.handoverBytesPerSecond
+    limits.cacheBytes = settings.cacheBytes
     node = try Node(
       loop: loop, store: store, durability: settings.durability, credential: credential,
       tls: tls, limits: limits, compressesHandover: settings.compressesHandover, logger: logger)

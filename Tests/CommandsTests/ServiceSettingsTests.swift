@@ -81,6 +81,16 @@ struct ServiceSettingsTests {
     #expect(ByteCount(text) == nil)
   }
 
+  @Test("The cache may be as large as memory is, and there may be none")
+  func cacheBytes() throws {
+    let folder = try TemporaryFolder()
+    #expect(try settings(["--data", folder.path]).cacheBytes.count == 64 << 20)
+    #expect(try settings(["--data", folder.path, "--cache-bytes", "0"]).cacheBytes.count == 0)
+    #expect(throws: ConfigurationError.self) {
+      try settings(["--data", folder.path, "--cache-bytes", "17G"])
+    }
+  }
+
   @Test func `a rate at which nothing would move is refused`() throws {
     let folder = try TemporaryFolder()
     #expect(throws: ConfigurationError.self) {

@@ -72,6 +72,7 @@ final class ClusterService {
         "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
         "--max-value-bytes", String(settings.maxValueBytes),
         "--handover-rate", settings.handoverRate.description,
+        "--cache-bytes", settings.cacheBytes.description,
         "--handover-compression", settings.handoverCompression.rawValue,
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))

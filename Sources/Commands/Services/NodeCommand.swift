@@ -81,6 +81,7 @@ final class NodeService {
     node.maximumValueBytes = settings.maxValueBytes
     node.forward = settings.forward
     node.handoverBytesPerSecond = settings.handoverRate.count
+    node.cacheBytes = Int(clamping: settings.cacheBytes.count)
     node.compressesHandover = settings.handoverCompression == .on
     let manager = try CanisterManager(
       loop: process.loop, store: store, credential: try settings.credential(), tls: tls,

@@ -37,6 +37,10 @@ struct ServiceOptions: ParsableArguments {
   @Option(help: "Whether moving keys are compressed on their way: on or off. (default: off)")
   var handoverCompression: String?
 
+  @Option(
+    help: "Memory for the values used lately, a node's, as 256M; 0 is none. (default: 64M)")
+  var cacheBytes: ByteCount?
+
   @Option(help: "How much is logged: trace, debug, info, notice, warning, error. (default: info)")
   var logLevel: String?
 
@@ -49,7 +53,7 @@ struct ServiceOptions: ParsableArguments {
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
-      "handover-rate", "handover-compression", "allow-plaintext",
+      "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
     ] + LimitOptions.names + TLSOptions.names
 }
 
@@ -62,6 +66,7 @@ struct ServiceSettings {
   var durability: Durability
   var maxValueBytes: Int
   var handoverRate: ByteCount
+  var cacheBytes: ByteCount
   var handoverCompression: Switch
   var logLevel: Logger.Level
   var allowPlaintext: Bool
@@ -72,6 +77,7 @@ struct ServiceSettings {
   var tls: TLSSettings?
 
   static let largestValue = 16 << 20
+  static let largestCache: UInt64 = 16 << 30
   /// A slower copy would look like one that stalls.
   static let slowestHandover: UInt64 = 16 << 10
 
@@ -90,6 +96,13 @@ struct ServiceSettings {
       throw ConfigurationError(
         message: "handover-rate is \(handoverRate); it can be 0, without bound, or "
           + "\(ServiceSettings.slowestHandover) and more bytes a second, as 16K or 50M")
+    }
+    cacheBytes = try configuration.value(
+      "cache-bytes", flag: options.cacheBytes, default: ByteCount(count: 64 << 20))
+    guard cacheBytes.count <= ServiceSettings.largestCache else {
+      throw ConfigurationError(
+        message: "cache-bytes is \(cacheBytes); it can be 0, without a cache, to "
+          + "\(ServiceSettings.largestCache) (16G)")
     }
     handoverCompression = try ServiceSettings.choice(
       "handover-compression", options.handoverCompression, configuration, .off)

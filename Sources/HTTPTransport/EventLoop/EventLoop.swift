@@ -9,6 +9,9 @@ public final class EventLoop {
   /// Takes work from other threads.
   public let mailbox: Mailbox
 
+  /// Runs tasks on this loop.
+  private(set) lazy var executor = LoopExecutor(mailbox: mailbox)
+
   /// The time at the start of this turn.
   public private(set) var now: MonotonicTime {
     get { turnStart }
