@@ -11,6 +11,8 @@ final class SessionMemory {
   /// Blocks of one size, linked through their first word.
   private struct Pool {
     var cachedBytes = 0
+    /// The fewest bytes that were kept since the last trim: nobody needed these.
+    var idleBytes = 0
     let limit: Int
     let lists: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   }
@@ -18,8 +20,9 @@ final class SessionMemory {
   /// The general allocator's blocks hold 24, 40, 56 … bytes.
   private static let classCount = 64
   private static let largest = 16 * (classCount - 1) + 8
-  /// Bytes that are kept at most by default.
-  static let usualLimit = 1 << 20
+  /// Bytes that are kept at most by default, and those that are kept however few are used.
+  static let usualLimit = 32 << 20
+  private static let leastKept = 1 << 20
 
   private let pool: UnsafeMutablePointer<Pool>
   var callbacks = nghttp2_mem()
@@ -41,18 +44,30 @@ final class SessionMemory {
   }
 
   deinit {
-    for index in 0..<SessionMemory.classCount {
-      while let block = pool.pointee.lists[index] {
-        pool.pointee.lists[index] = block.load(as: UnsafeMutableRawPointer?.self)
-        Glibc.free(block)
-      }
-    }
+    release(downTo: 0)
     pool.pointee.lists.deallocate()
     pool.deallocate()
   }
 
   /// Bytes of free blocks that are kept.
   var cachedBytes: Int { pool.pointee.cachedBytes }
+
+  /// Frees half of what a burst has left behind; to be called now and then.
+  func trim() {
+    let idle = pool.pointee.idleBytes
+    release(downTo: max(pool.pointee.cachedBytes - idle / 2, SessionMemory.leastKept))
+    pool.pointee.idleBytes = pool.pointee.cachedBytes
+  }
+
+  private func release(downTo bytes: Int) {
+    for index in 0..<SessionMemory.classCount {
+      while pool.pointee.cachedBytes > bytes, let block = pool.pointee.lists[index] {
+        pool.pointee.lists[index] = block.load(as: UnsafeMutableRawPointer?.self)
+        pool.pointee.cachedBytes -= index * 16
+        Glibc.free(block)
+      }
+    }
+  }
 
   private static func allocate(
     _ size: Int, _ user: UnsafeMutableRawPointer?
@@ -64,6 +79,9 @@ final class SessionMemory {
     guard let block = pool.pointee.lists[index] else { return malloc(index &* 16 &+ 8) }
     pool.pointee.lists[index] = block.load(as: UnsafeMutableRawPointer?.self)
     pool.pointee.cachedBytes &-= index &* 16
+    if pool.pointee.cachedBytes < pool.pointee.idleBytes {
+      pool.pointee.idleBytes = pool.pointee.cachedBytes
+    }
     return block
   }
 

@@ -6,6 +6,8 @@ extension Connection {
   }
 
   func flush() {
+    // It may have been flushed earlier in the turn.
+    guard isDirty else { return }
     isDirty = false
     guard phase == .open else { return }
     now = server.loop.now

@@ -92,7 +92,12 @@ final class Connection: ReadinessHandler, TurnFlushable {
       return
     }
     if readiness.contains(.writable) { markDirty() }
-    if readiness.contains(.readable), interest.contains(.readable) { read() }
+    if readiness.contains(.readable), interest.contains(.readable) {
+      read()
+      // All answers are there: one write carries them, now or at the end of the turn. Now, their
+      // exchanges serve the next connection, warm as they are.
+      if isDirty, server.waitingCount == 0 { flush() }
+    }
   }
 
   private func read() {

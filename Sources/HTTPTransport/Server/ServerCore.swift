@@ -23,6 +23,8 @@ final class ServerCore {
   private var freeSlots: [UInt32] = []
   var listeners: [Listener] = []
   private let pool = ExchangeList()
+  /// The fewest that have lain in the pool since the last sweep: nobody needed these.
+  @exclusivity(unchecked) private var idlePool = 0
   /// Bytes of bodies held for all connections.
   @exclusivity(unchecked) private(set) var bufferedBytes = 0
   /// Open connections, those that are being refused or end included.
@@ -39,7 +41,9 @@ final class ServerCore {
   private let date = DateField()
 
   /// Exchanges kept for reuse.
-  private static let poolCapacity = 1_024
+  private static let poolCapacity = 16_384
+  /// Of these so many are kept however few are used.
+  private static let leastPool = 1_024
   /// The part of the budget's free bytes that one connection may take, and the part kept for small
   /// answers.
   private static let shareDivisor = 16
@@ -132,7 +136,23 @@ final class ServerCore {
 
   // MARK: Exchanges and the budget of bytes
 
-  func takeExchange() -> Exchange { pool.popFirst() ?? ExchangeList.make() }
+  func takeExchange() -> Exchange {
+    guard let exchange = pool.popFirst() else {
+      idlePool = 0
+      return ExchangeList.make()
+    }
+    if pool.count < idlePool { idlePool = pool.count }
+    return exchange
+  }
+
+  /// Frees half of the exchanges that a burst has left behind.
+  private func trimPool() {
+    let surplus = min(idlePool / 2, pool.count - ServerCore.leastPool)
+    for _ in 0..<max(0, surplus) {
+      if let exchange = pool.popFirst() { ExchangeList.drop(exchange) }
+    }
+    idlePool = pool.count
+  }
 
   /// Takes an exchange that is in no list and of no more use.
   func give(_ exchange: Exchange) {
@@ -212,6 +232,8 @@ final class ServerCore {
       self.sweepTimer = nil
       let now = self.loop.now
       for index in self.slots.indices { self.slots[index].connection?.sweep(now: now) }
+      self.trimPool()
+      self.loop.sessionMemory.trim()
       if !self.listeners.isEmpty || self.connectionCount > 0 { self.scheduleSweep() }
     }
   }
