@@ -8,11 +8,13 @@ struct HashedKey {
   /// A keyed multiply-and-fold hash, as in wyhash (Wang Yi, 2019): a few nanoseconds for a usual
   /// key. Where keys belong is another hash's matter, which the whole cluster agrees on.
   init(_ bytes: UnsafeRawBufferPointer, seed: UInt64) {
+    // Both factors depend on the seed, so that nobody can make one of them zero.
+    let mask = HashedKey.second &+ (seed &>> 32 | seed &<< 32)
     var state = seed ^ HashedKey.first
     var rest = bytes
     while rest.count > 16 {
       state = HashedKey.fold(
-        HashedKey.word(rest, 0) ^ HashedKey.second, HashedKey.word(rest, 8) ^ state)
+        HashedKey.word(rest, 0) ^ mask, HashedKey.word(rest, 8) ^ state)
       rest = UnsafeRawBufferPointer(rebasing: rest[16...])
     }
     var low: UInt64 = 0
@@ -23,7 +25,7 @@ struct HashedKey {
     } else {
       for byte in rest { low = low << 8 | UInt64(byte) }
     }
-    state = HashedKey.fold(low ^ HashedKey.second, high ^ state)
+    state = HashedKey.fold(low ^ mask, high ^ state)
     self.bytes = bytes
     hash = HashedKey.fold(state ^ UInt64(bytes.count), HashedKey.third)
   }

@@ -315,6 +315,7 @@ struct Turn {
 
   /// Memory of a batch that is kept for later turns.
   private static let keptBytes = 1 << 20
+  private static let keptEntries = 8_192
 
   var isEmpty: Bool {
     batch.isEmpty && replies.isEmpty && controls.isEmpty && transitions.isEmpty
@@ -336,9 +337,9 @@ struct Turn {
   mutating func reset() {
     sequence = 0
     batch.removeAll(keeping: Turn.keptBytes)
-    replies.removeAll(keepingCapacity: true)
+    replies.removeAll(keepingCapacity: replies.capacity <= Turn.keptEntries)
     controls.removeAll(keepingCapacity: true)
-    touched.removeAll(keepingCapacity: true)
+    touched.removeAll(keepingCapacity: touched.capacity <= Turn.keptEntries)
     transitions.removeAll(keepingCapacity: true)
   }
 }

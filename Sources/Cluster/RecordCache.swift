@@ -7,7 +7,8 @@ import Glibc
 /// that is read while it is among the oldest is written again as the newest. Finding allocates
 /// nothing; adding does only while the cache still grows. O(1) expected, O(size) when it doubles.
 struct RecordCache {
-  /// Bytes that records, keys and their headers may take; 0 keeps nothing.
+  /// Bytes that records, keys and their headers may take; 0 keeps nothing. Besides, the index takes
+  /// 11 to 21 bytes for each record.
   let limit: Int
 
   private var log: [UInt8] = []

@@ -37,6 +37,7 @@ public final class Node {
   private var isStopped = false
   private var isFetchingMap = false
   private var isExecuting = false
+  private var isFlushing = false
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
   /// Called with the answers of requests that came by ``read(_:for:_:)`` or ``put(_:_:for:)`` and
@@ -119,9 +120,7 @@ public final class Node {
         .conflict, "the closure that changes a value called the node; call it afterwards")
       return completion(.refused(error))
     }
-    isExecuting = true
-    let reply = machine.execute(command, key: key, ticket: waiters.next, now: now)
-    isExecuting = false
+    let reply = runningCommands { $0.execute(command, key: key, ticket: waiters.next, now: now) }
     if let reply {
       completion(reply)
     } else {
@@ -129,6 +128,13 @@ public final class Node {
       waiters.add(.closure(completion))
       scheduleFlush()
     }
+  }
+
+  /// Calls the machine where it may run closures of callers, which must not call it again.
+  private func runningCommands<Result>(_ body: (inout NodeMachine) -> Result) -> Result {
+    isExecuting = true
+    defer { isExecuting = false }
+    return body(&machine)
   }
 
   /// Reads a key for an exchange, and hands its live record to `found`, which must only copy it.
@@ -267,9 +273,13 @@ public final class Node {
   var isPurging: Bool { machine.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
-  /// commit is done.
+  /// commit is done; called from within an answer, it ends the node at the end of the turn.
   public func stop() {
     guard !isStopped else { return }
+    guard !isFlushing else {
+      loop.atEndOfTurn { [me] in me.target?.stop() }
+      return
+    }
     isStopped = true
     if let ticker { loop.cancel(ticker) }
     flush()
@@ -307,14 +317,19 @@ public final class Node {
   private func flush() {
     isFlushScheduled = false
     defer { refreshStamp() }
-    let more = machine.advance(now: now)
-    machine.flush()
+    isFlushing = true
+    defer { isFlushing = false }
+    let more = runningCommands { machine in
+      let more = machine.advance(now: now)
+      machine.flush()
+      return more
+    }
     // An action may lead to further ones, such as an answer that lets a waiting request go on.
     machine.swapActions(&performing)
     while !performing.isEmpty {
       for index in performing.indices { perform(performing[index]) }
       performing.removeAll(keepingCapacity: true)
-      machine.flush()
+      runningCommands { $0.flush() }
       machine.swapActions(&performing)
     }
     if more {
@@ -357,7 +372,7 @@ public final class Node {
   private func committed(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
-      machine.committed(through: outcome.sequences.upperBound)
+      runningCommands { $0.committed(through: outcome.sequences.upperBound) }
       refreshStamp()
     case .failure(let error):
       commitFailed(error)

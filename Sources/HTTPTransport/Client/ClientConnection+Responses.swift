@@ -136,8 +136,18 @@ extension ClientConnection {
     }
   }
 
+  /// Whether a request with such an answer came as far as the peer's handler: a server that is
+  /// overloaded, or cannot read the request, answers without looking at the fields.
+  private static func wasHandled(_ status: Int) -> Bool {
+    switch status {
+    case 200..<400, 404, 409, 412: true
+    default: false
+    }
+  }
+
   private func complete(_ exchange: ClientExchange) {
     answered += 1
+    if !isGreeted { isGreeted = ClientConnection.wasHandled(exchange.status) }
     peer.answered()
     let stream = exchange.streamID
     let requestSent = exchange.requestSent

@@ -57,9 +57,8 @@ extension ClientConnection {
   private static let withdrawn = TransportError(
     .cancelled, "the request was withdrawn before it was sent", isRetryable: true)
 
-  /// Adds what makes the peer trust this connection to its first request.
+  /// Adds what makes the peer trust this connection, until an answer shows that it was seen.
   private func greet(_ encoder: RequestEncoder) throws(TransportError) {
-    isGreeted = true
     for field in client.greeting { try encoder.append(field) }
   }
 

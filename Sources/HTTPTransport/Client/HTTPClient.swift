@@ -45,7 +45,7 @@ public final class HTTPClient: TurnFlushable {
 
   /// - Parameters:
   ///   - tls: what connections are encrypted with; nil speaks plain text.
-  ///   - greeting: fields that the first request of each connection carries besides its own, such
+  ///   - greeting: fields that the first requests of each connection carry besides their own, such
   ///     as the credential that makes the peer trust the connection.
   public init(
     loop: EventLoop, limits: ClientLimits = .init(), tls: TLSContext? = nil,

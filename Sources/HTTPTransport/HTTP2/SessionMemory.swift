@@ -87,7 +87,9 @@ final class SessionMemory {
 
   private static func free(_ block: UnsafeMutableRawPointer?, _ user: UnsafeMutableRawPointer?) {
     guard let block else { return }
-    let index = malloc_usable_size(block) &>> 4
+    // Rounded down: other allocators hand out other sizes.
+    let usable = malloc_usable_size(block)
+    let index = usable < 24 ? 0 : (usable &- 8) &>> 4
     guard let pool = user?.assumingMemoryBound(to: Pool.self), index > 0, index < classCount,
       pool.pointee.cachedBytes &+ index &* 16 <= pool.pointee.limit
     else {
