@@ -9,9 +9,6 @@ struct TicketTable<Waiter> {
   private var places: [Place] = []
   private var free: [UInt32] = []
 
-  /// How many wait.
-  var count: Int { places.count - free.count }
-
   /// The ticket of the waiter that is added next: no other has it, nor had it lately.
   var next: UInt64 {
     guard let index = free.last else { return UInt64(places.count) }

@@ -20,7 +20,7 @@ final class ClientBench {
   private var completed = 0
 
   init() throws {
-    loop = try EventLoop()
+    loop = try EventLoop(sessionMemoryLimit: 0)
     listener = try Socket.listen(on: .loopback(), backlog: 64)
     address = try Socket.localAddress(listener.rawValue)
   }

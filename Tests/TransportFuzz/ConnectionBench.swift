@@ -40,7 +40,7 @@ final class ConnectionBench {
   }
 
   init(_ limits: ServerLimits) throws {
-    loop = try EventLoop()
+    loop = try EventLoop(sessionMemoryLimit: 0)
     server = HTTPServer(loop: loop, limits: limits, handler: handler)
   }
 

@@ -67,14 +67,6 @@ extension Exchange {
     responseFields.append(field)
   }
 
-  /// The same with a value that is never copied.
-  package func setHeader(_ name: StaticString, plain value: StaticString) {
-    var field = ResponseField(name: name)
-    field.staticValue = value.utf8Start
-    field.valueEnd = value.utf8CodeUnitCount
-    responseFields.append(field)
-  }
-
   /// Adds a field with a number in quotes, such as an entity tag.
   package func setHeader(_ name: StaticString, quoted number: UInt64) {
     var field = ResponseField(name: name)

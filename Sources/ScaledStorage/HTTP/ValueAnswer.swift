@@ -8,7 +8,7 @@ enum ValueAnswer {
     _ version: Version, _ value: UnsafeRawBufferPointer, to exchange: Exchange
   ) {
     exchange.status = 200
-    exchange.setHeader("content-type", plain: "application/octet-stream")
+    exchange.setHeader("content-type", static: "application/octet-stream")
     exchange.setHeader("etag", quoted: version.rawValue)
     exchange.appendBody(value)
   }
