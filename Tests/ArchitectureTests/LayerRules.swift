@@ -29,6 +29,8 @@ extension LayerRules {
         "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage",
       ],
       "scaled-storage": ["Commands"],
+      // No target: programs for WebAssembly, which deploy/modules builds.
+      "Modules": [],
     ],
     everywhere: ["Glibc", "Synchronization"],
     systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CZlib"])
