@@ -57,7 +57,7 @@ let package = Package(
     layer(
       "ScaledStorage",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage",
+        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
@@ -70,7 +70,7 @@ let package = Package(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
