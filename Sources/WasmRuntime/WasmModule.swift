@@ -41,7 +41,8 @@ package final class WasmModule: @unchecked Sendable {
         refused.append("\(module).\(name), which is no function")
         continue
       }
-      guard let known = HostFunction.named(module, name) else {
+      guard let known = HostFunction.named(module, name), image.stubsImports || !known.isStub
+      else {
         if !image.stubsImports { refused.append("\(module).\(name)") }
         continue
       }
