@@ -20,12 +20,12 @@ extension HostileModule {
       "(call $value_set (i32.const -16) (i32.const 32)) \(reply)"),
     update(
       "a value that is too large", .fails(["module_trapped", "value_too_large"]),
-      memory: "(memory 512)", "(call $value_set (i32.const 0) (i32.const 33000000)) \(reply)"),
+      memory: "512", "(call $value_set (i32.const 0) (i32.const 33000000)) \(reply)"),
     update(
       "setting the value without end", .isStopped,
       forever("(call $value_set (i32.const 0) (i32.const 60000))")),
     update(
-      "setting a large value without end", .isStopped, memory: "(memory 16)",
+      "setting a large value without end", .isStopped, memory: "16",
       forever("(call $value_set (i32.const 0) (i32.const 1000000))")),
     update(
       "setting and deleting the value without end", .isStopped,

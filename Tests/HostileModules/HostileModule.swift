@@ -29,8 +29,11 @@ public struct HostileModule: Sendable, CustomStringConvertible {
   /// What `good` stores, and what harmful methods try to store.
   public static let changed = "changed"
 
-  /// All of them, each name once.
-  public static let all = calls + stores + forms + sizes
+  /// Those that can be loaded and harm when they are called.
+  public static let methods = calls + stores
+  /// Those that harm when they are loaded, or before.
+  public static let loads = forms + sizes
+  public static let all = methods + loads
 
   init(_ name: String, _ outcome: Outcome, calls: Int = 1, _ text: String) {
     self.name = name
@@ -66,12 +69,12 @@ public struct HostileModule: Sendable, CustomStringConvertible {
     (import "scaled" "value_delete" (func $value_delete))
     """
 
-  /// A module with the good methods, these functions and this memory.
-  static func module(_ functions: String, memory: String = "(memory 1)") -> String {
+  /// A module with the good methods, these functions and a memory of these pages.
+  static func module(_ functions: String, memory: String = "1") -> String {
     """
     (module
     \(imports)
-    \(memory)
+    (memory (export "memory") \(memory))
     (data (i32.const 0) "DIDL\\00\\00")
     (data (i32.const 16) "\(changed)")
     (func (export "canister_update \(good)") \(set) \(reply))
@@ -83,7 +86,7 @@ public struct HostileModule: Sendable, CustomStringConvertible {
 
   /// A module whose method `m` does this after it has stored another value.
   static func update(
-    _ name: String, _ outcome: Outcome, calls: Int = 1, memory: String = "(memory 1)",
+    _ name: String, _ outcome: Outcome, calls: Int = 1, memory: String = "1",
     also: String = "", _ body: String
   ) -> HostileModule {
     HostileModule(
@@ -105,5 +108,8 @@ extension HostileModule.Outcome {
   static let runsOut = Self.fails(["module_out_of_fuel"])
   /// Fuel or time, whichever ends first.
   static let isStopped = Self.fails(["module_out_of_fuel", "module_deadline"])
+  static let isTooLong = Self.fails([
+    "module_reply_too_large", "module_trapped", "module_out_of_fuel", "module_deadline",
+  ])
   static let isBad = Self.refused(["bad_module"])
 }
