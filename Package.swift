@@ -108,7 +108,7 @@ let package = Package(
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("EndToEndTests", ["HTTPTransport", "scaled-storage"]),
+    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
     tests(
       "CommandsTests",
       [

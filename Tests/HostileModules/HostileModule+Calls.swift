@@ -73,6 +73,16 @@ extension HostileModule {
   ]
 
   private static let trapping: [HostileModule] = [
+    // What a trap costs includes a fresh start: all the fuel that it may have.
+    HostileModule(
+      "a costly canister_init and a trap after it", .traps,
+      module(
+        """
+        (func (export "canister_init") (local i32)
+          (loop $l (br_if $l (i32.lt_u
+            (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 1000000)))))
+        (func (export "canister_update m") \(set) (unreachable))
+        """)),
     update("unreachable", .traps, "(unreachable)"),
     update("unreachable after the reply", .traps, reply + "(unreachable)"),
     query("unreachable in a query", .traps, "(unreachable)"),

@@ -34,16 +34,6 @@ extension HostileModule {
       "a canister_init that prints without end",
       forever("(call $print (i32.const 0) (i32.const 65536))")),
     initialiser("a canister_init that takes all memory", "(drop (memory.grow (i32.const 1023)))"),
-    // What a trap costs includes a fresh start: all the fuel that it may have.
-    HostileModule(
-      "a costly canister_init and a trap after it", .traps,
-      module(
-        """
-        (func (export "canister_init") (local i32)
-          (loop $l (br_if $l (i32.lt_u
-            (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 1000000)))))
-        (func (export "canister_update m") \(set) (unreachable))
-        """)),
     HostileModule(
       "a segment that does not fit", .contained,
       module("(data (i32.const 65535) \"abc\")")),
