@@ -17,7 +17,7 @@ public final class CanisterManager {
   private let logger: Logger
   let modules: ModuleHost
   let loader: ModuleLoader
-  private var upload = ModuleUpload()
+  private var upload: ModuleUpload
   /// Why the stored module does not run.
   private(set) var loadProblem: Problem?
   private let meter: WorkMeter
@@ -79,6 +79,7 @@ public final class CanisterManager {
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
+    upload = ModuleUpload(limit: moduleLimits.moduleBytes)
     me.set(self)
     modules.id = node.id?.bytes ?? []
     try loadStoredModule()
@@ -198,6 +199,8 @@ public final class CanisterManager {
       }
     }
   }
+
+  package var hasModule: Bool { modules.loaded != nil }
 
   /// Why calls of the module are refused now; nil when they are not.
   var moduleRefusal: Problem? { nil }
