@@ -17,7 +17,9 @@ public final class CanisterManager {
   private let logger: Logger
   let modules: ModuleHost
   let loader: ModuleLoader
-  private var upload = ModuleUpload()
+  private var upload: ModuleUpload
+  /// Why the stored module does not run.
+  private(set) var loadProblem: Problem?
   private let meter: WorkMeter
   private let me = BackReference<CanisterManager>()
   private let incarnation: UInt64
@@ -77,6 +79,7 @@ public final class CanisterManager {
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
+    upload = ModuleUpload(limit: moduleLimits.moduleBytes)
     me.set(self)
     modules.id = node.id?.bytes ?? []
     try loadStoredModule()
@@ -91,6 +94,7 @@ public final class CanisterManager {
     do throws(Problem) {
       try modules.adopt(try loader.loadNow(module))
     } catch {
+      loadProblem = error
       logger.error("the module cannot run, so its calls are refused: \(error.detail)")
     }
   }
@@ -188,12 +192,15 @@ public final class CanisterManager {
       do throws(Problem) {
         do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
         try me.target?.modules.adopt(loaded)
+        me.target?.loadProblem = nil
         completion(.success(()))
       } catch {
         completion(.failure(error))
       }
     }
   }
+
+  package var hasModule: Bool { modules.loaded != nil }
 
   /// Why calls of the module are refused now; nil when they are not.
   var moduleRefusal: Problem? { nil }
