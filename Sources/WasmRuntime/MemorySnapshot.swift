@@ -3,7 +3,7 @@
 /// On the Internet Computer a query leaves no trace in a canister's memory (The IC Interface
 /// Specification, "Canister methods"), and compilers count on it: a canister of Motoko that was
 /// queried takes no call until its memory is back. That copies all of the memory twice, up to tens
-/// of milliseconds; so only modules that want to be treated as canisters, with stubbed imports, pay.
+/// of milliseconds; so only modules with stubbed imports pay for it.
 struct MemorySnapshot: ~Copyable {
   private let call: HostCall
   private let bytes: UnsafeMutableRawBufferPointer
