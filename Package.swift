@@ -44,17 +44,20 @@ let package = Package(
     system("COpenSSL", package: "libssl-dev"),
     system("CZlib", package: "zlib1g-dev"),
 
+    .target(name: "CWasmtime"),
+
     layer("Candid"),
     layer("Placement"),
     layer("Storage"),
     layer("RocksDBStorage", ["Storage", "CRocksDB"]),
     layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"]),
+    layer("WasmRuntime", ["CWasmtime"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(
       "ScaledStorage",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage",
+        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
@@ -67,7 +70,7 @@ let package = Package(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -88,6 +91,7 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
+    tests("WasmRuntimeTests", ["WasmRuntime"]),
     tests(
       "ClusterTests", ["Candid", "Cluster", "ClusterTestKit", "Placement", "Storage"],
       resources: [.copy("Vectors")]),

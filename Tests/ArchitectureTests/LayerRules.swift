@@ -17,21 +17,26 @@ extension LayerRules {
       "Storage": [],
       "RocksDBStorage": ["Storage", "CRocksDB"],
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
+      "WasmRuntime": ["CWasmtime"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
-      "ScaledStorage": ["Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage"],
+      "ScaledStorage": [
+        "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage", "WasmRuntime",
+      ],
       "Gateway": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
         "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
-        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage",
+        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
       ],
       "scaled-storage": ["Commands"],
     ],
     everywhere: ["Glibc", "Synchronization"],
-    systemModules: ["CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CZlib"])
+    systemModules: [
+      "CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CWasmtime", "CZlib",
+    ])
 
   /// The imports that no rule allows, and the targets that no rule knows.
   func violations(in files: [RepositoryFile]) -> [Violation] {

@@ -42,7 +42,7 @@ struct ModuleUploads {
 
   @Test func theChunksOfAModuleUploadIt() throws {
     let bytes = module(ModuleUpload.maximumChunkBytes * 2 + 77)
-    let module = Module(bytes: bytes, digest: SHA256.digest(bytes))
+    let module = Module(bytes)
     var upload = ModuleUpload()
     var result: Module?
     for chunk in module.chunks { result = try upload.take(chunk) }
@@ -75,8 +75,6 @@ struct ModuleUploads {
     #expect(refusal(&upload, chunk(3, [])) == "bad_position")
     _ = try upload.take(chunk(0, module().prefix(4)))
     #expect(refusal(&upload, chunk(2, [])) == "not_wasm")
-    _ = try upload.take(chunk(0, module()))
-    #expect(refusal(&upload, chunk(2, [0, 200])) == "not_wasm")
   }
 
   @Test func aWrongChecksumDropsTheUpload() throws {

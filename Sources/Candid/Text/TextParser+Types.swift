@@ -75,7 +75,9 @@ extension TextParser {
 
   /// What follows `func`, or a method's name and colon.
   mutating func function() throws(CandidError) -> CandidFunction {
-    var function = CandidFunction(try tuple(), [])
+    let parameters = try namedTuple()
+    var function = CandidFunction(parameters.types, [])
+    function.parameterNames = parameters.names
     try expectArrow()
     let resultOffset = token.offset
     function.results = try tuple()
@@ -102,10 +104,18 @@ extension TextParser {
 
   /// Types in parentheses, each perhaps with a name that has no meaning.
   mutating func tuple() throws(CandidError) -> [CandidType] {
+    try namedTuple().types
+  }
+
+  private mutating func namedTuple() throws(CandidError) -> (
+    types: [CandidType], names: [String?]
+  ) {
     var types: [CandidType] = []
+    var parameterNames: [String?] = []
     var names: Set<[UInt8]> = []
     try expect("(")
     try list(until: ")", separator: ",") { (parser) throws(CandidError) in
+      var known: String?
       if try parser.peek() == .mark(":") {
         let offset = parser.token.offset
         let name = try parser.name()
@@ -114,10 +124,12 @@ extension TextParser {
             .syntax, "the name \(name.excerpt) is there already", at: offset)
         }
         try parser.expect(":")
+        known = name
       }
       types.append(try parser.type())
+      parameterNames.append(known)
     }
-    return types
+    return (types, parameterNames)
   }
 
   /// What follows `service`. Names differ when their bytes do, which Swift's strings do not tell.

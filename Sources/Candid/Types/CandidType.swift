@@ -66,6 +66,9 @@ public struct CandidFunction: Hashable, Sendable {
   public var parameters: [CandidType]
   public var results: [CandidType]
   public var annotations: [Annotation]
+  /// The names that the source gives the parameters, nil for one without; empty where the type does
+  /// not come from a source. They mean nothing to Candid (Candid spec, "Core types").
+  public internal(set) var parameterNames: [String?] = []
 
   public init(
     _ parameters: [CandidType], _ results: [CandidType], _ annotations: [Annotation] = []
@@ -73,6 +76,17 @@ public struct CandidFunction: Hashable, Sendable {
     self.parameters = parameters
     self.results = results
     self.annotations = annotations
+  }
+
+  public static func == (left: CandidFunction, right: CandidFunction) -> Bool {
+    left.parameters == right.parameters && left.results == right.results
+      && left.annotations == right.annotations
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(parameters)
+    hasher.combine(results)
+    hasher.combine(annotations)
   }
 }
 

@@ -1,7 +1,18 @@
 internal import CZlib
 
-/// The content coding "deflate": the zlib format (RFC 9110 section 8.4.1.2, RFC 1950).
+/// The content coding "deflate": the zlib format (RFC 9110 section 8.4.1.2, RFC 1950); and the
+/// format of gzip files, to read.
 public enum Deflate {
+  /// What surrounds the compressed bytes.
+  public enum Format: String, Sendable {
+    case deflate
+    /// RFC 1952.
+    case gzip
+
+    /// The bits of the window, and what zlib adds to them for gzip.
+    fileprivate var windowBits: Int32 { self == .gzip ? MAX_WBITS + 16 : MAX_WBITS }
+  }
+
   /// The bytes compressed, fast rather than small; nil when that would not make them smaller.
   public static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
     guard bytes.count > 64 else { return nil }
@@ -20,13 +31,14 @@ public enum Deflate {
   /// What `bytes` were made of.
   ///
   /// - Parameter limit: the most bytes that it may be; a little input can stand for a lot.
-  /// - Throws: `.tooLarge` beyond the limit, `.protocolViolation` for bytes that are not "deflate",
-  ///   are cut short, or go on after their end.
+  /// - Throws: `.tooLarge` beyond the limit, `.protocolViolation` for bytes that are not of the
+  ///   format, are cut short, or go on after their end.
   public static func expanded(
-    _ bytes: [UInt8], limit: Int
+    _ bytes: [UInt8], limit: Int, format: Format = .deflate
   ) throws(TransportError) -> [UInt8] {
     var stream = z_stream()
-    guard inflateInit_(&stream, zlibVersion(), Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+    let size = Int32(MemoryLayout<z_stream>.size)
+    guard inflateInit2_(&stream, format.windowBits, zlibVersion(), size) == Z_OK else {
       throw TransportError(.system, "there is no memory to expand what was sent")
     }
     defer { inflateEnd(&stream) }
@@ -53,7 +65,7 @@ public enum Deflate {
     guard status == Z_STREAM_END, stream.avail_in == 0 else {
       throw TransportError(
         .protocolViolation,
-        "what was sent is not in the coding \"deflate\", or not whole: it expands to "
+        "what was sent is not in the coding \"\(format.rawValue)\", or not whole: it expands to "
           + "\(output.count) bytes and then fails at byte \(stream.total_in)")
     }
     return output
