@@ -256,6 +256,8 @@ public struct CoordinatorMachine {
 
   /// The last state that was given out by a `.persist` action.
   public var lastSequence: UInt64 { lastPersist }
+  /// The last state that is durable.
+  public var durableSequence: UInt64 { persistedSequence }
 
   /// The state of a `.persist` action may not be durable: it is given out again, as it is now.
   public mutating func persistFailed(_ reason: String) {

@@ -14,7 +14,7 @@ public final class GatewayServer: RequestHandler {
   private let forwarder: Forwarder
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
-  private var upload = ModuleUpload()
+  var upload = ModuleUpload()
 
   public init(
     coordinator: Coordinator, credential: Credential, forward: ForwardMode,
@@ -85,6 +85,8 @@ public final class GatewayServer: RequestHandler {
     case "ring": return try ring(exchange)
     case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
+    case "module_info": return try moduleInfo(exchange)
+    case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
     case "handle_event", "init_canister_manager":
       throw Problem(
@@ -127,23 +129,5 @@ public final class GatewayServer: RequestHandler {
   func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {
     guard let server else { throw Problem(503, "shutting_down", "the gateway is shutting down") }
     return PendingExchange(exchange, of: server)
-  }
-
-  // MARK: - The module
-
-  /// `init_wasm`: takes a module for the whole cluster, chunk by chunk.
-  private func initWasm(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(ControlMethod.initWasm.rawValue, exchange, credential: credential)
-    let args: WasmInitArgs = try call.argument()
-    let pending = try later(exchange)
-    let complete = { (result: Result<Void, Problem>) in
-      pending.answer(call.answer(result.map { true }))
-    }
-    if let module = try upload.take(args) {
-      coordinator.install(module) { complete($0.mapError(Problem.init)) }
-    } else {
-      complete(.success(()))
-    }
-    return pending.disposition()
   }
 }

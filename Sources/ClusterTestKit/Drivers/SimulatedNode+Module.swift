@@ -38,6 +38,11 @@ extension SimulatedNode {
     }
   }
 
+  /// The module as the node reports it.
+  var reportedModule: [UInt8]? {
+    modulesOnTheWay > 0 || isModuleUncertain ? nil : module?.digest
+  }
+
   private func install(_ module: StoredModule, _ completion: @escaping Acknowledge) {
     let known = max(latestModuleRevision, machine.map?.revision ?? 0)
     guard module.revision >= known || cluster.plan.mutation == .takeLateModules else {
@@ -48,6 +53,8 @@ extension SimulatedNode {
     store(module) { [weak self] result in
       guard let self else { return }
       modulesOnTheWay -= 1
+      // A commit that failed may be there after a restart, until the next one succeeds.
+      isModuleUncertain = (try? result.get()) == nil
       if case .success = result {
         self.module = module
         simulator.note("\(id.text) has module \(module.digest)")

@@ -18,6 +18,7 @@ final class SimulatedNode {
   var latestModuleRevision: UInt64
   /// How many modules wait for the disk: nobody knows which the node has until they are there.
   var modulesOnTheWay = 0
+  var isModuleUncertain = false
 
   unowned let cluster: SimulatedCluster
   let simulator: Simulator
@@ -151,7 +152,7 @@ final class SimulatedNode {
       identity: machine.identity, status: .ready, keys: machine.statistics.keys,
       bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
       revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
-      isPurging: machine.isPurging, moduleDigest: modulesOnTheWay > 0 ? nil : module?.digest)
+      isPurging: machine.isPurging, moduleDigest: reportedModule)
   }
 
   // MARK: - Life
