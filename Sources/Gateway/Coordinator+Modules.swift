@@ -29,6 +29,7 @@ extension Coordinator {
       }
       remember(module)
     }
+    noteInterfaces()
   }
 
   private var namedModules: [[UInt8]] {
@@ -39,7 +40,7 @@ extension Coordinator {
     do throws(Problem) {
       known[module.digest] = KnownModule(
         byteCount: module.bytes.count,
-        interface: try ModuleInterface(reading: module, limits: loader.limits))
+        interface: try ModuleInterface(reading: module))
     } catch {
       logger.warning("the stored module cannot be called: \(error.detail)")
       known[module.digest] = KnownModule(byteCount: module.bytes.count, interface: nil)
@@ -103,6 +104,7 @@ extension Coordinator {
       forgetModules()
       return completion(.failure(Problem(error)))
     }
+    noteInterfaces()
     scheduleAdvance()
     onceDurable { [weak self] in
       self?.forgetModules()
@@ -129,15 +131,15 @@ extension Coordinator {
     known[digest].map { ModuleInfo.Description(digest: digest, bytes: $0.byteCount, $0.interface) }
   }
 
-  /// A method of the cluster's module; while another module comes to the nodes, also of the one
-  /// before.
+  /// A method of the cluster's module; while it comes to the nodes, also of the one before.
   func moduleMethod(named name: String) -> ModuleInterface.Method? {
-    let state = machine.state
-    if let method = state.moduleDigest.flatMap({ known[$0]?.interface })?.method(named: name) {
-      return method
-    }
-    guard state.isModuleRolling else { return nil }
-    return state.previousModuleDigest.flatMap { known[$0]?.interface }?.method(named: name)
+    if let method = interface?.method(named: name) { return method }
+    return machine.state.isModuleRolling ? previousInterface?.method(named: name) : nil
+  }
+
+  private func noteInterfaces() {
+    interface = machine.state.moduleDigest.flatMap { known[$0]?.interface }
+    previousInterface = machine.state.previousModuleDigest.flatMap { known[$0]?.interface }
   }
 
   // MARK: - To a node

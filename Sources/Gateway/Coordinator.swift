@@ -34,6 +34,9 @@ public final class Coordinator {
   package var loader: ModuleLoader
   /// The modules in ``archive``.
   var known: [[UInt8]: KnownModule] = [:]
+  /// Those of the wanted module and of the one before.
+  var interface: ModuleInterface?
+  var previousInterface: ModuleInterface?
   /// Who waits for a state to be durable.
   private var durabilityWaits: [(sequence: UInt64, body: () -> Void)] = []
   /// Called when the coordinator can only go on by starting again.

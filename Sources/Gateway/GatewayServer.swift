@@ -68,6 +68,7 @@ public final class GatewayServer: RequestHandler {
   /// Requests for keys; neither the cluster's control nor its health checks.
   public func isSheddable(_ exchange: Exchange) -> Bool {
     KeyedRequest.isKeyPath(exchange) || application.methods[exchange.methodName] != nil
+      || coordinator.moduleMethod(named: exchange.methodName) != nil
   }
 
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
@@ -76,6 +77,9 @@ public final class GatewayServer: RequestHandler {
       return try pass(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
+    if let method = coordinator.moduleMethod(named: name) {
+      return try pass(KeyedRequest(module: method, exchange), exchange)
+    }
     if let method = application.methods[name] {
       return try pass(KeyedRequest(call: method, exchange), exchange)
     }
@@ -92,13 +96,6 @@ public final class GatewayServer: RequestHandler {
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:
-      if coordinator.machine.state.moduleDigest != nil, exchange.method == .post {
-        throw Problem(
-          501, "module_method",
-          "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "
-            + "modules without running them; the methods that run are get_data, update_data and "
-            + "node_info")
-      }
       throw Problem(
         404, "unknown_method",
         "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, get_data, update_data, "
@@ -111,7 +108,9 @@ public final class GatewayServer: RequestHandler {
     switch request.forward ?? forward {
     case .return:
       let map = coordinator.map
-      guard let owner = map.owner(of: request.key), let address = map.addresses[owner] else {
+      // A call without a key has its memory at one node.
+      let home = request.key.isEmpty ? map.members.first : map.owner(of: request.key)
+      guard let owner = home, let address = map.addresses[owner] else {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
       var answer = ForwardResponse.answer(

@@ -1,7 +1,7 @@
 package import Candid
 import Cluster
 import HTTPTransport
-import ScaledStorage
+package import ScaledStorage
 
 /// `module_info`: the cluster's module, and which node has it.
 package struct ModuleInfo: CandidRecord {
@@ -100,6 +100,10 @@ extension ModuleInfo {
 }
 
 extension ModuleInfo.Description {
+  package init(_ module: Module, _ interface: ModuleInterface) {
+    self.init(digest: module.digest, bytes: module.bytes.count, interface)
+  }
+
   init(digest: [UInt8], bytes: Int, _ interface: ModuleInterface?) {
     sha256 = SHA256.hexadecimal(digest)
     self.bytes = UInt64(bytes)

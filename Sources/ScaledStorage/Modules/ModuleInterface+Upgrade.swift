@@ -1,5 +1,5 @@
 import Candid
-package import WasmRuntime
+import WasmRuntime
 
 extension Module {
   /// As ``embedding(candid:stubsImports:limit:)``, within what `loader` takes.
@@ -12,11 +12,12 @@ extension Module {
 }
 
 extension ModuleInterface {
-  /// Reads a module's interface without compiling it.
+  /// Reads the interface of a module that was accepted before, whatever the limits are now.
   /// - Throws: `Problem` for a module that cannot be read, or whose methods cannot be called.
-  package init(
-    reading module: Module, limits: WasmLimits = WasmLimits()
-  ) throws(Problem) {
+  package init(reading module: Module) throws(Problem) {
+    var limits = WasmLimits()
+    limits.expandedModuleBytes = 1 << 30
+    limits.functions = .max
     let bytes = try module.expanded(limit: limits.expandedModuleBytes)
     let image: ModuleImage
     do throws(WasmError) {
