@@ -43,7 +43,8 @@ struct ModuleListCommand: ParsableCommand {
     let connection = try cluster.connect()
     let info: ModuleInfo = try connection.perform(.query("module_info")).checked().result()
     if json {
-      let request = ClusterRequest(target: "/module_info", headers: [("accept", "application/json")])
+      let request = ClusterRequest(
+        target: "/module_info", headers: [("accept", "application/json")])
       try StandardStreams.write(try connection.perform(request).checked().body)
     } else {
       try StandardStreams.write(ModuleListCommand.text(info))
