@@ -91,20 +91,24 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
-    tests("WasmRuntimeTests", ["WasmRuntime"]),
+    .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
+    tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(
       "ClusterTests", ["Candid", "Cluster", "ClusterTestKit", "Placement", "Storage"],
       resources: [.copy("Vectors")]),
     tests(
       "ScaledStorageTests",
-      ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage"]),
+      [
+        "Candid", "Cluster", "HostileModules", "HTTPTransport", "Placement", "ScaledStorage",
+        "Storage", "WasmRuntime",
+      ]),
     tests(
       "GatewayTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("EndToEndTests", ["HTTPTransport", "scaled-storage"]),
+    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
     tests(
       "CommandsTests",
       [

@@ -99,7 +99,7 @@ struct BenchRunTests {
     plan.valueBytes = 100_000...100_000
     #expect(try outcome(plan, loop).isSound)
     #expect(names == ["value"])
-    #expect(bodies == [plan.body])
+    #expect(bodies == [plan.values])
   }
 
   @Test func `other statuses than 2xx are failures, counted each`() throws {
@@ -208,7 +208,7 @@ struct BenchRunTests {
     plan.extent = .requests(300)
     let outcome = try outcome(plan, cluster.loop)
     #expect(outcome.isSound && outcome.requests == 300)
-    #expect(cluster.value("bench/7") == String(decoding: plan.body, as: UTF8.self))
+    #expect(cluster.value("bench/7") == String(decoding: plan.values, as: UTF8.self))
   }
 
   @Test func `storing the keys ends at the first failure`() throws {

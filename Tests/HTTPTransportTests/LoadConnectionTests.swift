@@ -21,7 +21,7 @@ private final class LoadHarness: LoadObserver {
     loop = try EventLoop()
     let template = try LoadTemplate(
       authority: "\(address)", isSecure: tls != nil, path: path, headers: [("x-extra", "1")],
-      body: body)
+      body: LoadBody(body))
     connection = try LoadConnection(
       to: address, security: try tls.map { (try TLSContext($0), "127.0.0.1") }, streams: streams,
       template: template, loop: loop, observer: self)
@@ -250,13 +250,37 @@ struct LoadConnectionTests {
   @Test func `what cannot be sent is refused when the fields are laid out`() {
     for path in ["", "file", "/a b"] {
       #expect(throws: TransportError.self) {
-        try LoadTemplate(authority: "127.0.0.1:1", path: (path, nil), headers: [], body: [])
+        try LoadTemplate(
+          authority: "127.0.0.1:1", path: (path, nil), headers: [], body: LoadBody([]))
       }
     }
     #expect(throws: TransportError.self) {
       try LoadTemplate(
-        authority: "127.0.0.1:1", path: ("/", nil), headers: [("content-length", "5")], body: [])
+        authority: "127.0.0.1:1", path: ("/", nil), headers: [("content-length", "5")],
+        body: LoadBody([]))
     }
+  }
+}
+
+struct LoadBodyTests {
+  @Test(arguments: [(0, 1), (5, 1), (127, 3), (128, 7), (300, 100), (300, 1_000)])
+  func `a body that is copied part by part is the same as whole`(rest: Int, part: Int) {
+    let body = LoadBody(
+      head: Array("<key-0000>".utf8), digits: 5..<9, tellsLength: true,
+      rest: (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 11) })
+    let request = LoadRequest(intended: 0, sent: 0, key: 1_234, isWrite: true, bodyBytes: rest)
+    let whole = body.bytes(of: request)
+    #expect(whole.starts(with: Array("<key-1234>".utf8)))
+    #expect(whole.count == 10 + (rest < 128 ? 1 : 2) + rest)
+    var copied: [UInt8] = []
+    let place = UnsafeMutablePointer<UInt8>.allocate(capacity: part)
+    defer { place.deallocate() }
+    while copied.count < whole.count {
+      let count = body.copy(request, from: copied.count, to: place, capacity: part)
+      #expect(count > 0)
+      copied += UnsafeBufferPointer(start: place, count: count)
+    }
+    #expect(copied == whole)
   }
 }
 

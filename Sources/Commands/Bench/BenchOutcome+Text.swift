@@ -22,8 +22,12 @@ extension BenchOutcome {
     if threads > 1 { text += ", \(threads) threads" }
     text += "\n\(BenchOutcome.count(Int(clamping: keys), "key")), \(distribution)"
     if let zipfExponent { text += " \(Figures.fixed(zipfExponent, places: 2))" }
-    text += ", \(Figures.fixed(readRatio * 100, places: 1))% reads"
-    if readRatio < 1 {
+    if let call {
+      text += ", calls of \(call)"
+    } else {
+      text += ", \(Figures.fixed(readRatio * 100, places: 1))% reads"
+    }
+    if readRatio < 1, call == nil || valueBytesMax > 0 {
       text += ", values of \(Figures.grouped(valueBytesMin))"
       if valueBytesMax > valueBytesMin { text += " to \(Figures.grouped(valueBytesMax))" }
       text += " bytes"
@@ -56,7 +60,7 @@ extension BenchOutcome {
         Figures.time(times.p50), Figures.time(times.p90), Figures.time(times.p99),
         Figures.time(times.p999), Figures.time(times.p9999), Figures.time(times.max))
     }
-    for (name, operation) in [("reads", reads), ("writes", writes)] {
+    for (name, operation) in [("reads", reads), (call == nil ? "writes" : "calls", writes)] {
       guard let operation else { continue }
       if let service = operation.service {
         add("\(name), response time", operation.succeeded + operation.behind, operation.response)

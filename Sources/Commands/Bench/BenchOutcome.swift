@@ -46,6 +46,8 @@ struct BenchOutcome: Encodable {
   }
 
   var target: String
+  /// The method that was called; calls count as writes.
+  var call: String?
   /// `closed` or `open`.
   var loop: String
   var ratePerSecond: Double?
@@ -88,6 +90,7 @@ struct BenchOutcome: Encodable {
   init(_ plan: BenchPlan, _ result: BenchRun.Result, _ subjects: [ProcessorTime.Subject]) {
     let tally = result.tally
     target = plan.targetText
+    call = plan.call?.method
     loop = plan.arrivals == nil ? "closed" : "open"
     ratePerSecond = plan.arrivals?.rate
     arrivals = plan.arrivals?.process.rawValue
@@ -102,8 +105,9 @@ struct BenchOutcome: Encodable {
       case .zipf(let exponent): ("zipf", exponent)
       }
     readRatio = plan.readRatio
-    valueBytesMin = plan.valueBytes.lowerBound
-    valueBytesMax = plan.valueBytes.upperBound
+    let sizes = plan.call?.hasPayload == false ? 0...0 : plan.valueBytes
+    valueBytesMin = sizes.lowerBound
+    valueBytesMax = sizes.upperBound
     seed = plan.seed
     warmUpSeconds = plan.warmUp.seconds
     seconds = result.seconds

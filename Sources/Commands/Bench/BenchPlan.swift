@@ -29,6 +29,8 @@ struct BenchPlan: Sendable {
   /// For https: whom to trust, and what to show.
   var tls: TLSFiles?
   var headers: [(name: String, value: String)] = []
+  /// What all requests call; nil reads and writes values.
+  var call: BenchCall?
   var connections = 1
   var streams = 32
   var threads = 1
@@ -40,6 +42,8 @@ struct BenchPlan: Sendable {
   var distribution = KeyChooser.Distribution.uniform
   /// Stands before a key's number.
   var keyPrefix = ""
+  /// Digits of a key's number, filled up with zeros; 0 for as few as it has.
+  var keyDigits = 0
   var readRatio = 0.9
   /// Bytes of a value.
   var valueBytes = 100...100
@@ -57,14 +61,31 @@ struct BenchPlan: Sendable {
     plan.arrivals = nil
     plan.distribution = .sequential
     plan.readRatio = 0
+    if plan.call != nil {
+      // Values are stored where the cluster keeps them, whatever is measured then.
+      plan.call = nil
+      plan.headers = plan.headers.filter { $0.name.lowercased() != "content-type" }
+      plan.target = .cluster
+    }
     plan.endsAtFailure = true
     return plan
   }
 
+  /// What writes send.
+  var body: LoadBody { call?.body ?? LoadBody(values) }
+
   /// The values' bytes: each value is the beginning of them.
-  var body: [UInt8] {
+  var values: [UInt8] {
     var generator = SplitMix64(seed: seed)
     return RandomPairs.text(valueBytes.upperBound, &generator)
+  }
+
+  /// The key with this number.
+  func key(_ number: UInt64) -> [UInt8] {
+    let digits = String(number)
+    return Array(
+      (keyPrefix + String(repeating: "0", count: max(keyDigits - digits.utf8.count, 0)) + digits)
+        .utf8)
   }
 
   /// How many of `count` things a thread has.

@@ -20,10 +20,14 @@ struct ClusterBenchCommand: ParsableCommand {
         scaled-storage bench --rate 20000 --distribution zipf --warm-up 2
         scaled-storage bench --url http://127.0.0.1:9000 --target-path /file
         scaled-storage bench --url 'http://127.0.0.1:8080/kv/{key}'
+        scaled-storage bench --call append --value-bytes 100 --connections 4
+        scaled-storage bench --call add --arguments '("{key}", 1 : nat64)'
         scaled-storage bench --counters 100 --duration 30 --json
+        scaled-storage bench --counters 64 --call add --increments 100000
 
-      With --counters, streams increment counters by compare-and-set, and the end tells whether an \
-      increment was lost (exit status 1).
+      With --counters, streams increment counters by compare-and-set, or by calls of a method \
+      (key : text, amount : nat64) -> (nat64), and the end tells whether an increment was lost \
+      (exit status 1).
       """)
 
   @OptionGroup(title: "Load") var shape: LoadShapeOptions
@@ -31,6 +35,14 @@ struct ClusterBenchCommand: ParsableCommand {
 
   @Option(help: "Increment this many counters by compare-and-set instead.")
   var counters: Int?
+
+  @Option(help: "How many increments the counters get together, with --call.")
+  var increments: UInt64?
+
+  @Option(
+    help: ArgumentHelp(
+      "The method that counters are read by at the end, with --call.", valueName: "method"))
+  var readCall = "get"
 
   @Option(help: "Repeats the choices of a run with this seed. (default: random)")
   var seed: UInt64?
@@ -63,23 +75,42 @@ struct ClusterBenchCommand: ParsableCommand {
         ("--warm-up", shape.warmUp > 0), ("--histogram", histogram != nil),
         ("--cpu-of", !cpuOf.isEmpty), ("--target-path, or {key} in the URL", isPlain),
         ("--preload", content.preload != nil), ("--distribution", content.distribution != nil),
-        ("--header", !content.header.isEmpty),
+        ("--header", !content.header.isEmpty), ("--arguments", content.call.arguments != nil),
+        ("--plain", content.call.plain),
+        (
+          "--requests, in favour of --increments", content.call.call != nil && shape.requests != nil
+        ),
       ]
       for (name, isGiven) in refused where isGiven {
         throw ValidationError("--counters works by itself: leave out \(name)")
       }
     }
-    if content.preload == true, let path = try targetPath(), !path.contains(Self.keyMark) {
+    guard increments == nil || counters != nil && content.call.call != nil else {
+      throw ValidationError("--increments are those of --counters with --call")
+    }
+    guard (1...1_000_000_000_000).contains(increments ?? 1) else {
+      throw ValidationError("--increments is 1 to 1000000000000")
+    }
+    if content.call.call != nil, content.readRatio != nil {
+      throw ValidationError("with --call every request is a call: leave out --read-ratio")
+    }
+    if content.preload == true, content.call.call == nil, let path = try targetPath(),
+      !path.contains(BenchCall.keyMark)
+    {
       throw ValidationError("--preload stores keys: the path needs a place for them, {key}")
     }
   }
 
-  static let keyMark = "{key}"
-
   /// The path of a plain target, nil for a cluster.
   private func targetPath() throws -> String? {
     let inURL = try cluster.endpoint().target
-    let path = content.targetPath ?? (inURL.contains(Self.keyMark) ? inURL : nil)
+    if let call = content.call.call {
+      guard content.targetPath == nil, !inURL.contains(BenchCall.keyMark) else {
+        throw ValidationError("a call has its key among its arguments: leave it out of the path")
+      }
+      return content.call.plain ? try cluster.endpoint().target(for: "/" + call) : nil
+    }
+    let path = content.targetPath ?? (inURL.contains(BenchCall.keyMark) ? inURL : nil)
     guard let path else { return nil }
     guard content.targetPath == nil || inURL == "/" else {
       throw ValidationError("the URL has a path, and --target-path is another: give one of them")
@@ -87,7 +118,9 @@ struct ClusterBenchCommand: ParsableCommand {
     guard path.hasPrefix("/") else {
       throw ValidationError("--target-path begins with '/'; write it as '/file-{key}'")
     }
-    guard path.firstRange(of: Self.keyMark)?.upperBound == path.lastRange(of: Self.keyMark) else {
+    guard
+      path.firstRange(of: BenchCall.keyMark)?.upperBound == path.lastRange(of: BenchCall.keyMark)
+    else {
       throw ValidationError("the path holds {key} more than once")
     }
     return path
@@ -110,7 +143,7 @@ struct ClusterBenchCommand: ParsableCommand {
     var current = run
     try loop.onSignals([SIGINT, SIGTERM]) { _ in current.interrupt() }
     let isPlain = if case .plain = plan.target { true } else { false }
-    if content.preload ?? !isPlain {
+    if content.preload ?? (!isPlain && plan.call == nil) {
       let preload = BenchRun(plan.preloading, loop: loop, title: "store keys")
       current = preload
       let stored = try preload.run()
@@ -141,21 +174,38 @@ struct ClusterBenchCommand: ParsableCommand {
       endpoint: endpoint, address: try endpoint.resolve(), seed: seed ?? .random(in: 0 ... .max))
     plan.tls = try cluster.tls.files(isSecure: endpoint.isSecure)
     if let path = try targetPath() {
-      let mark = path.firstRange(of: Self.keyMark)
+      let mark = path.firstRange(of: BenchCall.keyMark)
       plan.target = .plain(
         prefix: String(path[..<(mark?.lowerBound ?? path.endIndex)]),
         suffix: mark.map { String(path[$0.upperBound...]) })
     }
     plan.timeout = .seconds(cluster.timeout)
     shape.apply(to: &plan)
-    content.apply(to: &plan)
+    try content.apply(to: &plan)
     return plan
   }
 
   private func runCounters(_ counters: Int) throws {
     let fleet = try ConnectionFleet(cluster, count: shape.connections, streams: shape.streams)
+    if let method = content.call.call { return try runCallCounters(fleet, method, counters) }
     let run = CounterRun(
       fleet, counters: counters, seed: seed ?? .random(in: 0 ... .max), extent: shape.extent)
+    var outcome = try run.run()
+    outcome.connections = shape.connections
+    outcome.streams = shape.streams
+    if json {
+      try JSONOutput.print(outcome)
+    } else {
+      try StandardStreams.write(outcome.text)
+    }
+    if !outcome.isSound { throw ExitCode.failure }
+  }
+
+  private func runCallCounters(_ fleet: ConnectionFleet, _ method: String, _ counters: Int) throws {
+    let run = CallCounterRun(
+      fleet, methods: CallCounterRun.Methods(add: method, read: readCall), counters: counters,
+      seed: seed ?? .random(in: 0 ... .max), total: increments,
+      duration: .seconds(shape.duration ?? 10), patience: .seconds(cluster.timeout) * 4)
     var outcome = try run.run()
     outcome.connections = shape.connections
     outcome.streams = shape.streams

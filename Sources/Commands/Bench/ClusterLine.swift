@@ -6,14 +6,13 @@ import ScaledStorage
 final class ClusterLine: LoadLine {
   private let index: Int
   private let plan: BenchPlan
-  private let body: [UInt8]
+  private let body: LoadBody
   private let connection: ClusterConnection
   private unowned let owner: any LoadLineOwner
   private var underWay = 0
 
-  /// - Parameter body: values are its first bytes.
   init(
-    _ index: Int, _ plan: BenchPlan, tls: TLSContext?, body: [UInt8], loop: EventLoop,
+    _ index: Int, _ plan: BenchPlan, tls: TLSContext?, body: LoadBody, loop: EventLoop,
     owner: any LoadLineOwner
   ) throws(TransportError) {
     self.index = index
@@ -37,11 +36,7 @@ final class ClusterLine: LoadLine {
 
   func send(_ request: LoadRequest) {
     underWay += 1
-    let key = Array((plan.keyPrefix + String(request.key)).utf8)
-    let value = request.bodyBytes == body.count ? body : Array(body.prefix(request.bodyBytes))
-    var message: ClusterRequest = request.isWrite ? .put(key, value) : .get(key)
-    message.headers = plan.headers
-    connection.send(message) { [self] result in
+    connection.send(message(request)) { [self] result in
       underWay -= 1
       let now = MonotonicTime.current().nanoseconds
       switch result {
@@ -53,6 +48,22 @@ final class ClusterLine: LoadLine {
       }
       owner.lineHasRoom(index)
     }
+  }
+
+  private func message(_ request: LoadRequest) -> ClusterRequest {
+    var message: ClusterRequest
+    if let call = plan.call {
+      // Done twice it need not be the same as done once.
+      message = ClusterRequest(
+        method: .post, target: "/" + call.method, body: body.bytes(of: request),
+        isRepeatable: false)
+    } else if request.isWrite {
+      message = .put(plan.key(request.key), body.bytes(of: request))
+    } else {
+      message = .get(plan.key(request.key))
+    }
+    message.headers = plan.headers
+    return message
   }
 
   /// Each request has a deadline of its own.

@@ -5,12 +5,13 @@ final class ConnectionFleet {
   let connections: [ClusterConnection]
   let streams: Int
 
-  init(_ options: ClusterOptions, count: Int, streams: Int) throws {
+  /// - Parameter loop: nil makes one.
+  init(_ options: ClusterOptions, count: Int, streams: Int, loop: EventLoop? = nil) throws {
     var limits = ClientLimits()
     limits.maxConnectionsPerPeer = 1
     limits.maxStreamsPerConnection = streams
     let first = try options.connect(
-      connectPatience: .seconds(options.timeout), limits: limits)
+      on: loop, connectPatience: .seconds(options.timeout), limits: limits)
     var connections = [first]
     for _ in 1..<max(count, 1) {
       connections.append(

@@ -41,6 +41,8 @@ struct LoadContentOptions: ParsableArguments {
     transform: HeaderArgument.init(parsing:))
   var header: [HeaderArgument] = []
 
+  @OptionGroup var call: LoadCallOptions
+
   func validate() throws {
     try LoadShapeOptions.check(keys, in: 1...100_000_000, "--keys")
     guard (0...1).contains(readRatio ?? 1) else { throw ValidationError("--read-ratio is 0 to 1") }
@@ -55,7 +57,8 @@ struct LoadContentOptions: ParsableArguments {
     }
   }
 
-  func apply(to plan: inout BenchPlan) {
+  /// - Throws: `CommandFailure` when calls cannot be made of what was given.
+  func apply(to plan: inout BenchPlan) throws {
     let isPlain = if case .plain = plan.target { true } else { false }
     plan.readRatio = readRatio ?? (isPlain ? 1 : 0.9)
     plan.valueBytes = valueBytes.range
@@ -66,8 +69,9 @@ struct LoadContentOptions: ParsableArguments {
       case .zipf: .zipf(exponent: zipfExponent ?? 0.99)
       case .sequential: .sequential
       }
-    plan.keyPrefix = keyPrefix ?? (isPlain ? "" : "bench/")
+    plan.keyPrefix = keyPrefix ?? (isPlain && call.call == nil ? "" : "bench/")
     plan.headers = header.map { ($0.name, $0.value) }
+    try call.apply(to: &plan)
   }
 }
 

@@ -91,7 +91,7 @@ final class LoadWorker: LoadLineOwner {
       let template = try LoadTemplate(
         authority: plan.endpoint.authority, isSecure: plan.endpoint.isSecure,
         path: (suffix == nil ? prefix : prefix + key, suffix),
-        headers: plan.headers, body: plan.body)
+        headers: plan.headers, write: plan.call == nil ? .put : .post, body: plan.body)
       for index in 0..<count {
         lines.append(
           PlainLine(

@@ -18,8 +18,9 @@ struct RequestChoices {
     seed = generator.next()
     chooser = KeyChooser(plan.distribution, keys: plan.keys, share: (thread, plan.threads))
     readRatio = plan.readRatio
-    smallest = plan.valueBytes.lowerBound
-    sizes = UInt64(plan.valueBytes.count)
+    let sizes = plan.call?.hasPayload == false ? 0...0 : plan.valueBytes
+    smallest = sizes.lowerBound
+    self.sizes = UInt64(sizes.count)
   }
 
   mutating func isWrite() -> Bool { generator.unit() >= readRatio }

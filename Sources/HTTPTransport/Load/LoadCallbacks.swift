@@ -65,12 +65,10 @@ enum LoadCallbacks {
     let stream = place.assumingMemoryBound(to: LoadStream.self)
     return Unmanaged<LoadConnection>.fromOpaque(user)._withUnsafeGuaranteedRef { connection in
       let sent = stream.pointee.bodySent
-      let count = min(capacity, stream.pointee.request.bodyBytes - sent)
-      if let body = connection.template.body.baseAddress, count > 0 {
-        buffer.update(from: body + sent, count: count)
-      }
+      let body = connection.template.body
+      let count = body.copy(stream.pointee.request, from: sent, to: buffer, capacity: capacity)
       stream.pointee.bodySent = sent + count
-      if sent + count == stream.pointee.request.bodyBytes {
+      if sent + count == body.count(of: stream.pointee.request) {
         flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
       }
       return count

@@ -4,10 +4,10 @@ package struct LoadRequest {
   package var intended: UInt64
   /// When it was handed to the connection.
   package var sent: UInt64
-  /// The number that stands for `{key}` in its path.
+  /// The number that stands for `{key}` in its path or its body.
   package var key: UInt64
   package var isWrite: Bool
-  /// Bytes of a write's body.
+  /// Bytes of what a write's body has behind its head.
   package var bodyBytes: Int
 
   package init(intended: UInt64, sent: UInt64, key: UInt64, isWrite: Bool, bodyBytes: Int) {

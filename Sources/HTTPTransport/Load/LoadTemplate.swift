@@ -11,8 +11,7 @@ package final class LoadTemplate {
   let fields: UnsafeMutablePointer<nghttp2_nv>
   /// Fields of a read.
   let count: Int
-  /// What writes send: the first bytes of it.
-  let body: UnsafeMutableBufferPointer<UInt8>
+  let body: LoadBody
   private let storage: UnsafeMutableBufferPointer<UInt8>
 
   /// Digits of the greatest number.
@@ -28,14 +27,15 @@ package final class LoadTemplate {
   ///   - isSecure: whether the URLs begin with https.
   ///   - path: before and behind the number; without the second part there is no number in it.
   ///   - headers: fields that every request bears.
-  ///   - body: writes send its first bytes.
+  ///   - write: the method of writes.
+  ///   - body: what writes send.
   /// - Throws: `.invalidRequest` or `.tooLarge`, naming the part that cannot be sent.
   package init(
     authority: String, isSecure: Bool = false, path: (prefix: String, suffix: String?),
-    headers: [(name: String, value: String)], body: [UInt8]
+    headers: [(name: String, value: String)], write: HTTPMethod = .put, body: LoadBody
   ) throws(TransportError) {
     let example = ClientRequest(
-      method: .put, target: path.prefix + (path.suffix.map { "1" + $0 } ?? ""), headers: headers)
+      method: write, target: path.prefix + (path.suffix.map { "1" + $0 } ?? ""), headers: headers)
     try RequestEncoder(maxBytes: LoadTemplate.maximumBytes).encode(
       example, peer: Array(authority.utf8))
     prefix = LoadTemplate.copy(path.prefix)
@@ -49,10 +49,9 @@ package final class LoadTemplate {
       own
       + headers.map { (String(decoding: $0.name.utf8.map(lowercased), as: UTF8.self), $0.value) }
     count = all.count
-    storage = LoadTemplate.copy(all.map { $0 + $1 }.joined() + "content-lengthPUT")
+    storage = LoadTemplate.copy(all.map { $0 + $1 }.joined() + "content-length\(write)")
     fields = .allocate(capacity: count + 1)
-    self.body = .allocate(capacity: body.count)
-    _ = self.body.initialize(from: body)
+    self.body = body
     var offset = 0
     for (index, field) in (all + [("content-length", "")]).enumerated() {
       let name = field.0.utf8.count
@@ -64,12 +63,14 @@ package final class LoadTemplate {
           flags: LoadTemplate.flags))
       offset += name + value
     }
-    put = storage.baseAddress.map { $0 + offset }
+    self.write = storage.baseAddress.map { $0 + offset }
+    writeBytes = "\(write)".utf8.count
     get = fields[LoadTemplate.methodField].value
   }
 
   private let get: UnsafeMutablePointer<UInt8>?
-  private let put: UnsafeMutablePointer<UInt8>?
+  private let write: UnsafeMutablePointer<UInt8>?
+  private let writeBytes: Int
 
   private static let maximumBytes = 16_384
   /// The bytes outlive what refers to them.
@@ -82,7 +83,6 @@ package final class LoadTemplate {
     suffix.deallocate()
     storage.deallocate()
     fields.deallocate()
-    body.deallocate()
   }
 
   private static func copy(_ text: String) -> UnsafeMutableBufferPointer<UInt8> {
@@ -105,10 +105,11 @@ package final class LoadTemplate {
     }
     fields[LoadTemplate.pathField].value = scratch
     fields[LoadTemplate.pathField].valuelen = end - scratch
-    fields[LoadTemplate.methodField].value = request.isWrite ? put : get
+    fields[LoadTemplate.methodField].value = request.isWrite ? write : get
+    fields[LoadTemplate.methodField].valuelen = request.isWrite ? writeBytes : 3
     guard request.isWrite else { return count }
     fields[count].value = end
-    fields[count].valuelen = LoadTemplate.write(UInt64(clamping: request.bodyBytes), to: end)
+    fields[count].valuelen = LoadTemplate.write(UInt64(clamping: body.count(of: request)), to: end)
     return count + 1
   }
 
