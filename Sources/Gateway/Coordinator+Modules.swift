@@ -49,8 +49,8 @@ extension Coordinator {
 
   // MARK: - A new one
 
-  /// Checks a module that has been received, and makes it the cluster's: `completion` is called once,
-  /// when a crash cannot undo it any more; the nodes get it one by one from then on.
+  /// Checks a module that has been received, and makes it the cluster's: `completion` is called
+  /// once, when a crash cannot undo it any more; the nodes get it one by one from then on.
   ///
   /// - Parameter force: installs it also when callers of the present one would break.
   func install(
@@ -114,7 +114,7 @@ extension Coordinator {
 
   /// Removes the modules that nobody needs any more.
   private func forgetModules() {
-    // Else a crash would leave a state whose modules are gone; whoever made the next one comes back.
+    // Else a crash would leave a state whose modules are gone; the next one calls this too.
     guard machine.durableSequence == machine.lastSequence else { return }
     let named = namedModules
     for digest in known.keys where !named.contains(digest) { known[digest] = nil }
