@@ -7,14 +7,23 @@ public enum KeyCommand {
   case delete(condition: Condition)
   /// Runs the closure on the live record, or nil when there is none, and stores what it returns.
   ///
-  /// The closure runs at most once per call of `NodeMachine.execute` that reaches the key's owner.
-  case apply((Record?) -> Change)
+  /// The closure runs at most once per call of `NodeMachine.execute` that reaches the key's owner,
+  /// and only when the condition holds.
+  case apply(if: Condition = .none, (Record?) -> Change)
 
   /// What a closure makes of the value.
   public enum Change {
     case keep
-    case put(value: [UInt8], ttl: Duration?)
+    case put(value: [UInt8], expiry: Expiry)
     case delete
+  }
+
+  /// When a changed value expires.
+  public enum Expiry: Hashable, Sendable {
+    /// When the value before it would have; a new value never does.
+    case keep
+    case never
+    case after(Duration)
   }
 
   /// RFC 9110 section 13.1: when to act at all.

@@ -6,7 +6,8 @@ public struct NodeInfo: CandidRecord {
   public var previousNode: Principal?
   public var nextNode: Principal?
   public var status: NodeStatus
-  /// Nanoseconds of its core that the node left unused in the last second: its budget of work.
+  /// Fuel that the calls of the node's module may still use: its budget of metered work, which
+  /// every second refills.
   public var cyclesBalance: UInt64
   public var node: Principal?
   /// Live keys, and the bytes of these keys and their values.
@@ -25,13 +26,20 @@ public struct NodeInfo: CandidRecord {
   /// A number drawn at each start of the process.
   public var incarnation: UInt64
   public var processID: UInt32
+  /// Nanoseconds of its core that the node left unused in the last second; programs of before told
+  /// them as `cycles_balance`.
+  public var idleNanoseconds: UInt64?
+  /// Fuel that calls of the module have used since the node started, in all and by method.
+  public var fuelUsed: UInt64?
+  public var moduleMethods: [MethodUse]?
 
   public init(
     allNodes: [String], previousNode: Principal?, nextNode: Principal?, status: NodeStatus,
     cyclesBalance: UInt64, node: Principal?, size: UInt64, bytes: UInt64, epoch: UInt64,
     revision: UInt64, ringDigest: String, requestsPerSecond: Double, moduleSHA256: String?,
     version: String, durability: String, isPurging: Bool, handover: HandoverStatus?,
-    incarnation: UInt64, processID: UInt32
+    incarnation: UInt64, processID: UInt32, idleNanoseconds: UInt64? = nil,
+    fuelUsed: UInt64? = nil, moduleMethods: [MethodUse]? = nil
   ) {
     self.allNodes = allNodes
     self.previousNode = previousNode
@@ -52,13 +60,16 @@ public struct NodeInfo: CandidRecord {
     self.handover = handover
     self.incarnation = incarnation
     self.processID = processID
+    self.idleNanoseconds = idleNanoseconds
+    self.fuelUsed = fuelUsed
+    self.moduleMethods = moduleMethods
   }
 
   public static let candidFields = CandidFields(
     NodeInfo.init(
       allNodes:previousNode:nextNode:status:cyclesBalance:node:size:bytes:epoch:revision:
       ringDigest:requestsPerSecond:moduleSHA256:version:durability:isPurging:handover:
-      incarnation:processID:),
+      incarnation:processID:idleNanoseconds:fuelUsed:moduleMethods:),
     CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
     CandidMember("next_node_id", \.nextNode),
     CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance),
@@ -71,7 +82,29 @@ public struct NodeInfo: CandidRecord {
     CandidMember("durability", \.durability),
     CandidMember("purging", \.isPurging), CandidMember("handover", \.handover),
     CandidMember("incarnation", \.incarnation),
-    CandidMember("process_id", \.processID))
+    CandidMember("process_id", \.processID), CandidMember("idle_nanoseconds", \.idleNanoseconds),
+    CandidMember("fuel_used", \.fuelUsed), CandidMember("module_methods", \.moduleMethods))
+}
+
+/// What the calls of one method of the module have used at a node since it started.
+public struct MethodUse: Hashable, CandidRecord {
+  public var name: String
+  public var calls: UInt64
+  /// Calls that failed; one that the method rejected is none.
+  public var failures: UInt64
+  public var fuel: UInt64
+
+  public init(name: String, calls: UInt64, failures: UInt64, fuel: UInt64) {
+    self.name = name
+    self.calls = calls
+    self.failures = failures
+    self.fuel = fuel
+  }
+
+  public static let candidFields = CandidFields(
+    MethodUse.init(name:calls:failures:fuel:), CandidMember("name", \.name),
+    CandidMember("calls", \.calls), CandidMember("failures", \.failures),
+    CandidMember("fuel", \.fuel))
 }
 
 /// `node_info_status`.

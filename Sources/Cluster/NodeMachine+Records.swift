@@ -101,6 +101,19 @@ extension NodeMachine {
     }
   }
 
+  /// Hands the stored form of what stands under `key` to `body`; nil when there is nothing.
+  mutating func withLatest<Result>(
+    _ key: HashedKey, _ body: (UnsafeRawBufferPointer?) -> Result
+  ) throws(ClusterError) -> Result {
+    if let write = pendingWrite(key) {
+      guard !write.record.isEmpty else { return body(nil) }
+      var result: Result?
+      withBytes(at: write.record, of: write.sequence) { result = body($0) }
+      return result ?? body(nil)
+    }
+    return try durable(key) { body($0) } ?? body(nil)
+  }
+
   /// The same with its value.
   mutating func latestRecord(_ key: HashedKey) throws(ClusterError) -> Record? {
     if let write = pendingWrite(key) { return record(of: write) }

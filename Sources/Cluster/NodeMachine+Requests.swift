@@ -35,10 +35,10 @@ extension NodeMachine {
           (machine) throws(ClusterError) in
           try machine.delete(key, if: condition, ticket: ticket, now: now)
         }
-      case .apply(let body):
+      case .apply(let condition, let body):
         return change(key, command, ticket: ticket, now: now) {
           (machine) throws(ClusterError) in
-          try machine.apply(body, to: key, ticket: ticket, now: now)
+          try machine.apply(body, to: key, if: condition, ticket: ticket, now: now)
         }
       }
     }
@@ -106,12 +106,36 @@ extension NodeMachine {
       guard condition.holds(for: live?.version) else {
         return answer(.preconditionFailed(current: live?.version), about: key, ticket: ticket)
       }
-      let version = put(key, value, ttl: ttl, over: latest, now: now)
+      let expiry = ttl.map { KeyCommand.Expiry.after($0) } ?? .never
+      let version = put(
+        key, value, expiresAt: expiry.instant(after: live, now: now), over: latest)
       openTurn.replies.append((ticket, .stored(version, created: live == nil)))
       return nil
     } catch {
       return .refused(error)
     }
+  }
+
+  package enum ChangeOutcome {
+    /// The closure ran, and what it rests on is durable: nobody has to wait.
+    case done(Version?)
+    /// The closure ran; an `.applied` follows as a `.reply` action once that is durable.
+    case waits(Version?)
+    /// The closure did not run: the key is not served here now, or nothing can be written.
+    case notServed
+  }
+
+  /// Changes a key where it lies. `body` is handed the live value, nil when there is none, and must
+  /// not keep it; what it returns is copied.
+  package mutating func change(
+    _ key: UnsafeRawBufferPointer, ticket: UInt64, now: Moment,
+    _ body: (UnsafeRawBufferPointer?) -> ValueChange
+  ) -> ChangeOutcome {
+    let key = hashed(key)
+    guard isKnownHere(key) || isHere(key.bytes), writeRefusal == nil,
+      let outcome = try? change(key, ticket: ticket, now: now, body)
+    else { return .notServed }
+    return outcome
   }
 
   private mutating func change(

@@ -16,17 +16,22 @@ extension NodeMachine {
   }
 
   mutating func apply(
-    _ body: (Record?) -> KeyCommand.Change, to key: HashedKey, ticket: UInt64, now: Moment
+    _ body: (Record?) -> KeyCommand.Change, to key: HashedKey, if condition: KeyCommand.Condition,
+    ticket: UInt64, now: Moment
   ) throws(ClusterError) -> KeyReply? {
     let latest = try latestRecord(key)
     let live = latest.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
+    guard condition.holds(for: live?.version) else {
+      return answer(.preconditionFailed(current: live?.version), about: key, ticket: ticket)
+    }
     let reply: KeyReply
     switch body(live) {
     case .keep:
       return answer(.applied(live?.version), about: key, ticket: ticket)
-    case .put(let value, let ttl):
+    case .put(let value, let expiry):
+      let expiresAt = expiry.instant(after: live?.header, now: now)
       let version = value.withUnsafeBytes { value in
-        put(key, value, ttl: ttl, over: latest?.header, now: now)
+        put(key, value, expiresAt: expiresAt, over: latest?.header)
       }
       reply = .applied(version)
     case .delete:
@@ -35,6 +40,43 @@ extension NodeMachine {
     }
     openTurn.replies.append((ticket, reply))
     return nil
+  }
+
+  /// Changes a value where it lies, without a copy of it. The expiry stays as it is.
+  mutating func change(
+    _ key: HashedKey, ticket: UInt64, now: Moment, _ body: (UnsafeRawBufferPointer?) -> ValueChange
+  ) throws(ClusterError) -> ChangeOutcome {
+    var latest: RecordHeader?
+    var unknown: ClusterError?
+    let change = try withLatest(key) { record in
+      guard let record else { return body(nil) }
+      latest = RecordHeader(record)
+      guard let latest else {
+        unknown = RecordHeader.unknownFormat(record.count)
+        return .keep
+      }
+      return body(latest.isLive(at: now.wall) ? RecordHeader.value(of: record) : nil)
+    }
+    if let unknown { throw unknown }
+    let live = latest.flatMap { $0.isLive(at: now.wall) ? $0 : nil }
+    let version: Version
+    switch change {
+    case .keep:
+      guard pendingWrite(key) != nil else { return .done(live?.version) }
+      openTurn.replies.append((ticket, .applied(live?.version)))
+      return .waits(live?.version)
+    case .put(let value):
+      version = put(key, value, expiresAt: live?.expiresAt, over: latest)
+    case .delete:
+      guard let live else {
+        guard pendingWrite(key) != nil else { return .done(nil) }
+        openTurn.replies.append((ticket, .applied(nil)))
+        return .waits(nil)
+      }
+      version = remove(live, key: key)
+    }
+    openTurn.replies.append((ticket, .applied(version)))
+    return .waits(version)
   }
 
   /// An answer that changes nothing. When it rests on a write that is not yet durable, it waits.
@@ -47,12 +89,11 @@ extension NodeMachine {
   }
 
   mutating func put(
-    _ key: HashedKey, _ value: UnsafeRawBufferPointer, ttl: Duration?, over latest: RecordHeader?,
-    now: Moment
+    _ key: HashedKey, _ value: UnsafeRawBufferPointer, expiresAt: UInt64?,
+    over latest: RecordHeader?
   ) -> Version {
     let header = RecordHeader(
-      version: newVersion(after: latest?.version),
-      expiresAt: ttl.map { now.wall &+ $0.wholeMilliseconds }, valueCount: value.count)
+      version: newVersion(after: latest?.version), expiresAt: expiresAt, valueCount: value.count)
     stage(header, value, key: key, over: latest)
     return header.version
   }
@@ -150,6 +191,24 @@ extension NodeMachine {
         limit: ScanLimit(count: limits.sliceEntries, bytes: limits.chunkBytes))
     } catch {
       throw ClusterError(.storage, "the store could not be scanned: \(error.message)")
+    }
+  }
+}
+
+/// What is made of a value in the machine's memory.
+package enum ValueChange {
+  case keep
+  case put(UnsafeRawBufferPointer)
+  case delete
+}
+
+extension KeyCommand.Expiry {
+  /// Milliseconds since 1970; nil for never.
+  func instant(after live: RecordHeader?, now: Moment) -> UInt64? {
+    switch self {
+    case .keep: live?.expiresAt
+    case .never: nil
+    case .after(let time): now.wall &+ time.wholeMilliseconds
     }
   }
 }

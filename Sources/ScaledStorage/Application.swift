@@ -14,8 +14,17 @@ package struct KeyedCall {
   let key: [UInt8]
   /// What the owner is to do.
   let command: KeyCommand
-  /// Writes the results of what became of the command at a node.
-  let conclude: (_ reply: KeyReply, _ node: Principal, Representation) throws(Problem) -> [UInt8]
+  /// Makes the results of what became of the command at a node.
+  let conclude: (_ reply: KeyReply, _ node: Principal, Representation) throws(Problem) -> CallResult
+}
+
+/// The results of a call.
+struct CallResult {
+  var body: [UInt8]
+  /// The version that stands under the key.
+  var version: Version?
+  /// What the call used; nil for what is not metered.
+  var fuel: UInt64?
 }
 
 /// The methods that a node offers beside those of the cluster.
@@ -44,7 +53,9 @@ package struct Application: Sendable {
           throw Problem(
             409, "not_text", "the value is not UTF-8 text; read its bytes by GET /kv/KEY")
         }
-        return try representation.body(TextResult(data: text, from: node))
+        return CallResult(
+          body: try representation.body(TextResult(data: text, from: node)),
+          version: record.version)
       }
     })
 
@@ -57,8 +68,11 @@ package struct Application: Sendable {
         try checkValue(value, limit: maximumValueBytes)
         return KeyedCall(
           key: try textKey(key), command: .put(value: value, ttl: nil, condition: .none)
-        ) { _, node, representation throws(Problem) in
-          try representation.body(TextResult(data: text, from: node))
+        ) { reply, node, representation throws(Problem) in
+          var result = CallResult(
+            body: try representation.body(TextResult(data: text, from: node)))
+          if case .stored(let version, _) = reply { result.version = version }
+          return result
         }
       })
   }

@@ -5,6 +5,7 @@ import Glibc
 public import Logging
 import Placement
 public import Storage
+package import WasmRuntime
 
 /// The life of a node in its cluster: initialisation, events, the module, health.
 public final class CanisterManager {
@@ -14,8 +15,9 @@ public final class CanisterManager {
   let credential: Credential
   let tls: TLSContext?
   private let logger: Logger
+  let modules: ModuleHost
+  let loader: ModuleLoader
   private var upload = ModuleUpload()
-  private var moduleDigest: [UInt8]?
   private let meter: WorkMeter
   private let me = BackReference<CanisterManager>()
   private let incarnation: UInt64
@@ -36,6 +38,11 @@ public final class CanisterManager {
     public var handoverBytesPerSecond: UInt64 = 0
     /// Bytes of memory for records that were read or written lately; 0 reads each from the store.
     public var cacheBytes = 64 << 20
+    /// What the module may take, and fuel that its calls may use in a second.
+    package var moduleLimits = WasmLimits()
+    public var fuelBudget: UInt64 = 2_000_000_000
+    /// Wasmtime's library; nil looks for it at the usual places.
+    public var wasmtimePath: String?
     /// Whether what a handover sends is compressed where that makes it smaller.
     public var compressesHandover = false
 
@@ -65,11 +72,28 @@ public final class CanisterManager {
     meter = WorkMeter(loop: loop)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
-    moduleDigest = try Module.storedDigest(node.stored)
+    modules = ModuleHost(
+      budget: FuelBudget(perSecond: settings.fuelBudget, loop: loop), logger: logger)
+    var moduleLimits = settings.moduleLimits
+    moduleLimits.valueBytes = settings.maximumValueBytes
+    loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
     me.set(self)
+    modules.id = node.id?.bytes ?? []
+    try loadStoredModule()
   }
 
   deinit { me.clear() }
+
+  /// A node that starts again runs its module before it answers anything. Without its module it
+  /// serves everything else.
+  private func loadStoredModule() throws(ClusterError) {
+    guard let module = try Module.stored(node.stored) else { return }
+    do throws(Problem) {
+      try modules.adopt(try loader.loadNow(module))
+    } catch {
+      logger.error("the module cannot run, so its calls are refused: \(error.detail)")
+    }
+  }
 
   /// Called when the node cannot go on, but can start again from what is stored.
   public var onFailure: () -> Void {
@@ -100,7 +124,17 @@ public final class CanisterManager {
               + "to found a cluster of one node call (record { args = null })")))
       return
     }
-    node.initialise(identity: id, map: map, completion)
+    initialise(id, map, completion)
+  }
+
+  private func initialise(
+    _ id: Principal, _ map: ClusterMap,
+    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    node.initialise(identity: id, map: map) { [me] result in
+      if case .success = result { me.target?.modules.id = id.bytes }
+      completion(result)
+    }
   }
 
   private func foundCluster(_ completion: @escaping (Result<Void, ClusterError>) -> Void) {
@@ -114,7 +148,7 @@ public final class CanisterManager {
     do throws(ClusterError) {
       let map = try ClusterMap.founding(
         id, address: address, hashKey: .random(), capacity: settings.capacity)
-      node.initialise(identity: id, map: map, completion)
+      initialise(id, map, completion)
     } catch {
       completion(.failure(error))
     }
@@ -127,22 +161,42 @@ public final class CanisterManager {
     node.handle(event, completion)
   }
 
-  /// `init_wasm`: a chunk of the module.
+  /// `init_wasm`: a chunk of the module. After the last one the module is compiled, made durable
+  /// and put to work, in this order.
   package func initWasm(
     _ args: WasmInitArgs, _ completion: @escaping (Result<Void, Problem>) -> Void
   ) {
     do throws(Problem) {
       guard let module = try upload.take(args) else { return completion(.success(())) }
-      node.store(module.storedEntries) { [me] result in
-        if case .success = result { me.target?.moduleDigest = module.digest }
-        completion(result.mapError(Problem.init))
+      guard module.digest != modules.digest else { return completion(.success(())) }
+      loader.load(module) { [me] result in
+        guard let manager = me.target else { return }
+        switch result {
+        case .success(let loaded): manager.install(loaded, completion)
+        case .failure(let problem): completion(.failure(problem))
+        }
       }
     } catch {
       completion(.failure(error))
     }
   }
 
-  package var hasModule: Bool { moduleDigest != nil }
+  private func install(
+    _ loaded: LoadedModule, _ completion: @escaping (Result<Void, Problem>) -> Void
+  ) {
+    node.store(loaded.module.storedEntries) { [me] result in
+      do throws(Problem) {
+        do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
+        try me.target?.modules.adopt(loaded)
+        completion(.success(()))
+      } catch {
+        completion(.failure(error))
+      }
+    }
+  }
+
+  /// Why calls of the module are refused now; nil when they are not.
+  var moduleRefusal: Problem? { nil }
 
   // MARK: - Health
 
@@ -153,14 +207,18 @@ public final class CanisterManager {
     let statistics = node.statistics
     return NodeInfo(
       allNodes: map?.members.map(\.text) ?? [], previousNode: neighbours?.previous,
-      nextNode: neighbours?.next, status: status, cyclesBalance: meter.unusedNanoseconds,
+      nextNode: neighbours?.next, status: status, cyclesBalance: modules.budget.remaining,
       node: node.id, size: statistics.keys, bytes: statistics.bytes,
       epoch: map?.ring.epoch ?? 0, revision: map?.revision ?? 0,
       ringDigest: map?.digestText ?? "", requestsPerSecond: meter.requestsPerSecond,
-      moduleSHA256: moduleDigest.map(SHA256.hexadecimal), version: settings.version,
+      moduleSHA256: modules.digest.map(SHA256.hexadecimal), version: settings.version,
       durability: "\(settings.durability)", isPurging: node.isPurging,
       handover: node.handoverStatus, incarnation: incarnation,
-      processID: UInt32(clamping: getpid()))
+      processID: UInt32(clamping: getpid()), idleNanoseconds: meter.unusedNanoseconds,
+      fuelUsed: modules.fuelUsed,
+      moduleMethods: modules.methodUses.map { name, use in
+        MethodUse(name: name, calls: use.calls, failures: use.failures, fuel: use.fuel)
+      })
   }
 
   public var status: NodeStatus { isShuttingDown ? .shutDown : node.status }

@@ -17,14 +17,14 @@ public final class Node {
   let durability: Durability
   private let committer: GroupCommitter
   /// Nothing that it calls reaches this node before it returns.
-  @exclusivity(unchecked) private var machine: NodeMachine
+  @exclusivity(unchecked) var machine: NodeMachine
   private let me = BackReference<Node>()
   private let peers: PeerClient
   /// Who answers, and by which ring.
   let stamp = AnswerStamp()
   private let logger: Logger
 
-  @exclusivity(unchecked) private var waiters = TicketTable<Waiter>()
+  @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
   private var performing: [NodeAction] = []
@@ -40,15 +40,16 @@ public final class Node {
   private var isFlushing = false
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
-  /// Called with the answers of requests that came by ``read(_:for:_:)`` or ``put(_:_:for:)`` and
-  /// could not be answered at once.
-  var onReply: (ExchangeToken, KeyReply) -> Void = { _, _ in }
+  /// Called with the answers of requests that came straight from an exchange and could not be
+  /// answered at once, whether their clients still wait or not.
+  var onReply: (ExchangeToken, _ held: Int, KeyReply) -> Void = { _, _, _ in }
 
   /// Who waits for an answer. The requests of most clients are named by their exchange, so that
   /// waiting allocates nothing.
-  private enum Waiter {
+  enum Waiter {
     case closure(Completion)
-    case exchange(ExchangeToken)
+    /// With bytes that the waiting holds, as its beginner counts them.
+    case exchange(ExchangeToken, held: Int)
   }
 
   /// How often waiting requests and chunks are looked after, and how often an idle node looks for
@@ -131,43 +132,10 @@ public final class Node {
   }
 
   /// Calls the machine where it may run closures of callers, which must not call it again.
-  private func runningCommands<Result>(_ body: (inout NodeMachine) -> Result) -> Result {
+  func runningCommands<Result>(_ body: (inout NodeMachine) -> Result) -> Result {
     isExecuting = true
     defer { isExecuting = false }
     return body(&machine)
-  }
-
-  /// Reads a key for an exchange, and hands its live record to `found`, which must only copy it.
-  func read(
-    _ key: UnsafeRawBufferPointer, for exchange: Exchange,
-    _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
-  ) -> NodeMachine.ReadOutcome {
-    let outcome = machine.get(key, ticket: waiters.next, now: now, found)
-    if case .waits = outcome { wait(exchange) }
-    return outcome
-  }
-
-  /// Tells when nobody waits any more for the request that was just taken.
-  private func limitNext(to deadline: MonotonicTime?) {
-    guard let deadline else { return }
-    machine.limit(ticket: waiters.next, to: deadline.nanoseconds / 1_000_000)
-  }
-
-  /// Sets a key for an exchange. Returns nil when the answer follows by ``onReply``.
-  func put(
-    _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for exchange: Exchange
-  ) -> KeyReply? {
-    let reply = machine.put(
-      key, value, ttl: nil, if: .none, ticket: waiters.next, now: now)
-    if reply == nil { wait(exchange) }
-    return reply
-  }
-
-  /// The exchange's request waits under the ticket that came next.
-  private func wait(_ exchange: Exchange) {
-    limitNext(to: exchange.deadline)
-    waiters.add(.exchange(exchange.token))
-    scheduleFlush()
   }
 
   /// Reads a value where it lives.
@@ -204,7 +172,7 @@ public final class Node {
       output = body(&value)
       if value == before { return .keep }
       guard let value else { return .delete }
-      return .put(value: value, ttl: nil)
+      return .put(value: value, expiry: .keep)
     }
     execute(command, key: key) { reply in
       switch reply {
@@ -290,7 +258,7 @@ public final class Node {
   // MARK: - The machine's driver
 
   /// The time at the start of this turn of the loop.
-  private var now: Moment {
+  var now: Moment {
     if loop.now != turnTime {
       turnTime = loop.now
       turnMoment = Moment(
@@ -299,7 +267,7 @@ public final class Node {
     return turnMoment
   }
 
-  private func scheduleFlush() {
+  func scheduleFlush() {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
     loop.atEndOfTurn(flushHook)
@@ -353,7 +321,7 @@ public final class Node {
     case .reply(let ticket, let reply):
       switch waiters.take(ticket) {
       case .closure(let completion): completion(reply)
-      case .exchange(let token): onReply(token, reply)
+      case .exchange(let token, let held): onReply(token, held, reply)
       case nil: break
       }
     case .respond(let ticket, let result):

@@ -13,11 +13,12 @@ extension NodeInfo {
       identity: node, status: status, keys: size, bytes: bytes, epoch: epoch, revision: revision,
       handover: handover, isPurging: isPurging,
       moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes), requestsPerSecond: requestsPerSecond,
-      utilisation: 1 - Double(min(cyclesBalance, NodeInfo.coreSecond)) / Double(NodeInfo.coreSecond)
-    )
+      utilisation: 1 - Double(min(idle, NodeInfo.coreSecond)) / Double(NodeInfo.coreSecond))
   }
 
-  /// Nanoseconds that one core has in a second: the `cycles_balance` of an idle node.
+  private var idle: UInt64 { idleNanoseconds ?? cyclesBalance }
+
+  /// Nanoseconds that one core has in a second.
   private static let coreSecond: UInt64 = 1_000_000_000
 }
 

@@ -17,7 +17,7 @@ extension NodeServer {
 
   /// Whether one of the cluster's own fields says what a proxy says of each request, and nothing
   /// that matters where the key is.
-  private func isUsual(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
+  func isUsual(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
     if name.elementsEqual("ss-deadline".utf8) { return true }
     if name.elementsEqual("ss-forward".utf8) { return value.elementsEqual("proxy".utf8) }
     if name.elementsEqual("ss-hops".utf8) {
@@ -62,6 +62,8 @@ extension NodeServer {
       ValueAnswer.stored(version, created: created, to: exchange)
       manager.node.stamp.write(to: exchange)
       exchange.finish()
+    case _ where !KeyedRequest.isKeyPath(exchange):
+      concludeCall(exchange, reply)
     default:
       concludeGenerally(exchange, reply)
     }

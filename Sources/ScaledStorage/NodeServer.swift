@@ -29,7 +29,10 @@ public final class NodeServer: RequestHandler {
     }
     server = HTTPServer(loop: loop, limits: limits, tls: manager.tls, handler: self)
     me.set(self)
-    manager.node.onReply = { [me] token, reply in me.target?.concludeValue(token, reply) }
+    manager.node.onReply = { [me] token, held, reply in
+      me.target?.manager.modules.waitingBytes -= held
+      me.target?.concludeValue(token, reply)
+    }
   }
 
   deinit { me.clear() }
@@ -59,7 +62,9 @@ public final class NodeServer: RequestHandler {
     manager.countRequest()
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
-    if isKey, let disposition = serveValue(exchange) { return disposition }
+    if let disposition = isKey ? serveValue(exchange) : serveCall(exchange) {
+      return disposition
+    }
     do throws(Problem) {
       return try route(exchange, isKey: isKey)
     } catch {
@@ -73,6 +78,7 @@ public final class NodeServer: RequestHandler {
   /// Requests for keys; neither the cluster's control nor its health checks.
   public func isSheddable(_ exchange: Exchange) -> Bool {
     KeyedRequest.isKeyPath(exchange) || manager.application.methods[exchange.methodName] != nil
+      || manager.modules.interface?.method(named: exchange.methodName) != nil
   }
 
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
@@ -90,27 +96,27 @@ public final class NodeServer: RequestHandler {
       return try run(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
+    if let method = manager.modules.interface?.method(named: name) {
+      return try call(method, exchange)
+    }
     if let method = manager.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }
     if name == "node_info" { return try nodeInfo(exchange) }
+    if name == "metrics" { return try metrics(exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
-    if manager.hasModule, exchange.method == .post {
-      throw Problem(
-        501, "module_method",
-        "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "
-          + "modules without running them; the methods that run are \(methodNames)")
-    }
     throw Problem(
       404, "unknown_method",
       "there is no \"/\(name.prefix(60))\" here; use /kv/KEY or one of the methods \(methodNames)")
   }
 
   private var methodNames: String {
-    (manager.application.methods.keys.sorted() + ["node_info"]).joined(separator: ", ")
+    let names = Set(manager.application.methods.keys)
+      .union(manager.modules.interface?.methods.map(\.name) ?? [])
+    return (names.sorted().prefix(40) + ["node_info"]).joined(separator: ", ")
   }
 
-  private func run(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
+  func run(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
     let command = try request.command(
       exchange, maximumValueBytes: manager.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
@@ -152,12 +158,12 @@ public final class NodeServer: RequestHandler {
         throw Problem(error)
       case (.elsewhere(let owner, let address), _):
         return try forward(request, exchange, pending, owner: owner, address: address)
+      case (.preconditionFailed, _), (_, .value):
+        answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
       case (_, .call(let call)):
         let representation = request.representation
-        let body = try call.conclude(reply, manager.node.id ?? .anonymous, representation)
-        answer = Answer(status: 200, representation, body: body)
-      case (_, .value):
-        answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
+        let result = try call.conclude(reply, manager.node.id ?? .anonymous, representation)
+        answer = Answer(result, as: representation)
       }
     } catch {
       answer = Answer(error, as: request.representation)
@@ -196,7 +202,7 @@ public final class NodeServer: RequestHandler {
   }
 
   /// Every keyed answer names who gave it, and by which ring.
-  private func stamp(_ answer: inout Answer) {
+  func stamp(_ answer: inout Answer) {
     let stamp = manager.node.stamp
     guard stamp.epoch != nil else { return }
     answer.headers.append(("ss-node", stamp.nodeText))

@@ -60,6 +60,12 @@ package final class WasmInstance {
   /// What Candid writes for no arguments.
   private static let noArguments: StaticString = "DIDL\0\0"
 
+  /// What the module sees as its own id.
+  package var id: [UInt8] {
+    get { host.canisterID }
+    set { host.canisterID = newValue }
+  }
+
   /// - Parameter id: what the module sees as its own.
   /// - Throws: `WasmError` `.badModule` when its imports cannot be linked.
   package init(_ module: WasmModule, id: [UInt8]) throws(WasmError) {

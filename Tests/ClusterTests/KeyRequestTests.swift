@@ -126,7 +126,7 @@ import Testing
   func overlay() throws {
     let bench = try NodeBench.member()
     let count = KeyCommand.apply { record in
-      .put(value: [(record?.value?.first ?? 0) + 1], ttl: nil)
+      .put(value: [(record?.value?.first ?? 0) + 1], expiry: .keep)
     }
     var tickets: [UInt64] = []
     for _ in 0..<5 {
@@ -161,7 +161,7 @@ import Testing
     }
     #expect(try apply(.keep) == nil)
     #expect(try apply(.delete) == nil)
-    let version = try apply(.put(value: [1], ttl: nil))
+    let version = try apply(.put(value: [1], expiry: .keep))
     #expect(version != nil)
     #expect(try bench.get(key)?.version == version)
     #expect(try apply(.keep) == version)
@@ -263,7 +263,7 @@ import Testing
       switch random.below(6) {
       case 0: bench.execute(.delete(condition: .none), key)
       case 1: bench.execute(put(text, ttl: .milliseconds(Int64(random.below(50)))), key)
-      case 2: bench.execute(.apply { $0 == nil ? .put(value: [], ttl: nil) : .delete }, key)
+      case 2: bench.execute(.apply { $0 == nil ? .put(value: [], expiry: .keep) : .delete }, key)
       case 3: bench.advance()
       default: bench.execute(put(text), key)
       }

@@ -74,7 +74,7 @@ final class Workload {
     case .delete(let condition): .delete(condition: condition.request)
     case .increment:
       .apply { record in
-        .put(value: bytes((record?.value.flatMap(number) ?? 0) &+ 1), ttl: nil)
+        .put(value: bytes((record?.value.flatMap(number) ?? 0) &+ 1), expiry: .never)
       }
     }
   }

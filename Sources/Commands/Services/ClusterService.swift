@@ -77,6 +77,7 @@ final class ClusterService {
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
     if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
+    launcher.arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
     launcher.sharedFlags = ["--tls-certificate"]
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }

@@ -14,59 +14,10 @@ struct LimitOptions: ParsableArguments {
   /// Sets the limits that `text` names.
   /// - Throws: `ConfigurationError` that says what cannot be read and what can.
   static func apply(_ text: String, to limits: inout ServerLimits) throws {
-    for part in text.split(separator: ",") {
-      let pair = part.split(separator: "=", maxSplits: 1).map {
-        String($0.trimmingPrefix(while: { $0 == " " }))
-      }
-      guard pair.count == 2, let limit = all.first(where: { $0.name == pair[0] }) else {
-        throw ConfigurationError(
-          message: "limits: \"\(part)\" is no limit; write NAME=VALUE with one of "
-            + all.map(\.name).joined(separator: ", "))
-      }
-      guard limit.set(&limits, pair[1]) else {
-        throw ConfigurationError(
-          message: "limits: \"\(pair[1])\" is no value for \(limit.name); write "
-            + limit.example)
-      }
-    }
+    try NamedLimit.apply(text, to: &limits, of: all, setting: "limits")
   }
 
-  /// A limit by its name.
-  struct Limit {
-    let name: String
-    let example: String
-    /// False when the text is no value.
-    let set: (inout ServerLimits, String) -> Bool
-
-    static func count(_ name: String, _ path: WritableKeyPath<ServerLimits, Int>) -> Limit {
-      Limit(name: name, example: "a number, as 1000") { limits, text in
-        guard let value = Int(text), value >= 0 else { return false }
-        limits[keyPath: path] = value
-        return true
-      }
-    }
-
-    static func bytes(_ name: String, _ path: WritableKeyPath<ServerLimits, Int>) -> Limit {
-      Limit(name: name, example: "bytes, as 65536 or 64M") { limits, text in
-        guard let value = ByteCount(text) else { return false }
-        limits[keyPath: path] = Int(clamping: value.count)
-        return true
-      }
-    }
-
-    static func time(_ name: String, _ path: WritableKeyPath<ServerLimits, Duration>) -> Limit {
-      Limit(name: name, example: "seconds, as 30 or 0.5") { limits, text in
-        guard let value = Double(text), value > 0, value <= longest else { return false }
-        limits[keyPath: path] = .microseconds(Int64(value * 1e6))
-        return true
-      }
-    }
-
-    /// Ten years, in seconds.
-    private static let longest = 315_360_000.0
-  }
-
-  static var all: [Limit] {
+  static var all: [NamedLimit<ServerLimits>] {
     [
       .count("max-connections", \.maxConnections),
       .count("max-connections-per-address", \.maxConnectionsPerAddress),

@@ -82,6 +82,9 @@ final class NodeService {
     node.forward = settings.forward
     node.handoverBytesPerSecond = settings.handoverRate.count
     node.cacheBytes = Int(clamping: settings.cacheBytes.count)
+    node.moduleLimits = settings.modules.limits
+    node.fuelBudget = settings.modules.fuelBudget
+    node.wasmtimePath = settings.modules.wasmtime
     node.compressesHandover = settings.handoverCompression == .on
     let manager = try CanisterManager(
       loop: process.loop, store: store, credential: try settings.credential(), tls: tls,

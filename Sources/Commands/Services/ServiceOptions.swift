@@ -48,13 +48,14 @@ struct ServiceOptions: ParsableArguments {
   var allowPlaintext = false
 
   @OptionGroup var limits: LimitOptions
+  @OptionGroup var modules: ModuleOptions
   @OptionGroup var tls: TLSOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
-    ] + LimitOptions.names + TLSOptions.names
+    ] + LimitOptions.names + ModuleOptions.names + TLSOptions.names
 }
 
 /// The settings that are in force.
@@ -73,6 +74,7 @@ struct ServiceSettings {
   /// The text of the limits that differ from the usual, and all limits.
   var limits: String?
   var serverLimits: ServerLimits
+  var modules: ModuleSettings
   /// Nil for plain text.
   var tls: TLSSettings?
 
@@ -108,6 +110,7 @@ struct ServiceSettings {
       "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
       "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
+    modules = try ModuleSettings(options.modules, configuration)
     tls = try TLSSettings(options.tls, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
       throw ConfigurationError(

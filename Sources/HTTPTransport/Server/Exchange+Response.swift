@@ -78,6 +78,14 @@ extension Exchange {
     responseFields.append(field)
   }
 
+  /// Adds a field with a number.
+  package func setHeader(_ name: StaticString, decimal number: UInt64) {
+    var field = ResponseField(name: name)
+    field.valueStart = responseBytes.append(decimal: number)
+    field.valueEnd = responseBytes.count
+    responseFields.append(field)
+  }
+
   /// Answers with `application/problem+json` (RFC 9457). `code` is a stable word; `detail` tells
   /// what was wrong and how to mend it.
   public func setProblem(

@@ -19,6 +19,13 @@ package struct Answer {
     self.init(status: status, contentType: representation.contentType, body: body)
   }
 
+  /// What a call gives.
+  init(_ result: CallResult, as representation: Representation) {
+    self.init(status: 200, representation, body: result.body)
+    if let version = result.version { headers.append(("etag", EntityTag.text(version))) }
+    if let fuel = result.fuel { headers.append(("ss-fuel", String(fuel))) }
+  }
+
   /// A problem as its reader asked for it; JSON is what RFC 9457 names.
   package init(_ problem: Problem, as representation: Representation = .json) {
     let contentType: StaticString =

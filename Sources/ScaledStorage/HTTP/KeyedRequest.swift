@@ -51,7 +51,11 @@ package struct KeyedRequest {
         allow: "POST", "call \(method.name) by POST, with its arguments in the body")
     }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
-    let call = try method.read(exchange.body, given)
+    try self.init(try method.read(exchange.body, given), exchange, given: given)
+  }
+
+  /// - Parameter given: how the arguments were represented.
+  init(_ call: KeyedCall, _ exchange: Exchange, given: Representation) throws(Problem) {
     try self.init(
       .call(call), key: call.key, exchange: exchange,
       representation: Representation.ofAnswer(
@@ -95,7 +99,14 @@ package struct KeyedRequest {
   package func command(_ exchange: Exchange, maximumValueBytes: Int) throws(Problem) -> KeyCommand {
     switch kind {
     case .call(let call):
-      return call.command
+      switch call.command {
+      case .put(let value, let ttl, _):
+        return .put(value: value, ttl: ttl, condition: try KeyedRequest.condition(exchange))
+      case .apply(_, let body):
+        return .apply(if: try KeyedRequest.condition(exchange), body)
+      case .get, .delete:
+        return call.command
+      }
     case .value(let target):
       switch exchange.method {
       case .get, .head: return .get

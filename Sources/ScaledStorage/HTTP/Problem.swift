@@ -67,6 +67,7 @@ package struct Problem: Error, Hashable, Sendable {
     case 412: "Precondition failed"
     case 413: "Too large"
     case 415: "Unsupported content type"
+    case 422: "Refused by the module"
     case 429: "Too many requests"
     case 501: "Not available"
     case 502: "Bad answer from a node"

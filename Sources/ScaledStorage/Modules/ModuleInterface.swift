@@ -23,6 +23,8 @@ package struct ModuleInterface: Sendable {
     let parameters: CandidSignature?
     let results: CandidSignature?
 
+    /// Whether it is known to have no parameters.
+    var takesNothing: Bool { parameters?.types.isEmpty ?? false }
     package var isQuery: Bool { kind == .query }
     /// Whether the method never has a key.
     package var isKeyless: Bool { key == .none }

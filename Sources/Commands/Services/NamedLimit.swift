@@ -1,0 +1,64 @@
+/// A limit that is set by its name, in a list `NAME=VALUE,NAME=VALUE`.
+struct NamedLimit<Limits> {
+  let name: String
+  let example: String
+  /// False when the text is no value.
+  let set: (inout Limits, String) -> Bool
+
+  /// Sets the limits that `text` names.
+  /// - Parameter setting: the name of the setting that the list is of.
+  /// - Throws: `ConfigurationError` that says what cannot be read and what can.
+  static func apply(
+    _ text: String, to limits: inout Limits, of all: [NamedLimit<Limits>], setting: String
+  ) throws {
+    for part in text.split(separator: ",") {
+      let pair = part.split(separator: "=", maxSplits: 1).map {
+        String($0.trimmingPrefix(while: { $0 == " " }))
+      }
+      guard pair.count == 2, let limit = all.first(where: { $0.name == pair[0] }) else {
+        throw ConfigurationError(
+          message: "\(setting): \"\(part)\" is no limit; write NAME=VALUE with one of "
+            + all.map(\.name).joined(separator: ", "))
+      }
+      guard limit.set(&limits, pair[1]) else {
+        throw ConfigurationError(
+          message: "\(setting): \"\(pair[1])\" is no value for \(limit.name); write "
+            + limit.example)
+      }
+    }
+  }
+
+  static func count(
+    _ name: String, _ path: WritableKeyPath<Limits, Int>, least: Int = 0
+  ) -> NamedLimit {
+    NamedLimit(name: name, example: "a number, as 1000") { limits, text in
+      guard let value = Int(text), value >= least else { return false }
+      limits[keyPath: path] = value
+      return true
+    }
+  }
+
+  static func bytes(
+    _ name: String, _ path: WritableKeyPath<Limits, Int>, from least: Int = 0, to most: Int = .max
+  ) -> NamedLimit {
+    let range = most == .max ? "" : ", \(least) to \(most)"
+    return NamedLimit(name: name, example: "bytes, as 65536 or 64M\(range)") { limits, text in
+      guard let value = ByteCount(text) else { return false }
+      let count = Int(clamping: value.count)
+      guard (least...most).contains(count) else { return false }
+      limits[keyPath: path] = count
+      return true
+    }
+  }
+
+  static func time(_ name: String, _ path: WritableKeyPath<Limits, Duration>) -> NamedLimit {
+    NamedLimit(name: name, example: "seconds, as 30 or 0.5") { limits, text in
+      guard let value = Double(text), value > 0, value <= longestTime else { return false }
+      limits[keyPath: path] = .microseconds(Int64(value * 1e6))
+      return true
+    }
+  }
+
+  /// Ten years, in seconds.
+  private static var longestTime: Double { 315_360_000 }
+}
