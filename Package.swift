@@ -101,6 +101,7 @@ let package = Package(
       [
         "Candid", "Cluster", "HostileModules", "HTTPTransport", "Placement", "ScaledStorage",
         "Storage", "WasmRuntime",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "GatewayTests",
