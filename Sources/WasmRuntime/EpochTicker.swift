@@ -2,10 +2,10 @@ import CWasmtime
 import Glibc
 import Synchronization
 
-/// Advances an engine's epoch, by which calls notice that their time is up: a thread that wakes each
-/// ``WasmEngine/tick``.
+/// Advances an engine's epoch, by which calls notice that their time is up: a thread that wakes
+/// each ``WasmEngine/tick``.
 final class EpochTicker: Sendable {
-  /// What the thread needs, apart from the ticker, so that the thread does not keep the ticker alive.
+  /// What the thread needs, apart from the ticker, so that the thread does not keep it alive.
   private final class Work: @unchecked Sendable {
     // Unchecked because Wasmtime lets any thread advance the epoch, and the rest never changes.
     let library: WasmLibrary

@@ -17,7 +17,7 @@ package struct ModuleImage: Sendable {
 
     package let name: String
     package let kind: Kind
-    /// The argument that is the key, counted from 0, where an export `scaled_key NAME INDEX` says so.
+    /// The argument that is the key, counted from 0, where an export `scaled_key NAME INDEX` says.
     package var keyArgument: Int?
 
     /// The name under which the module exports the function.

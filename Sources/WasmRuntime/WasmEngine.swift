@@ -2,7 +2,7 @@ import CWasmtime
 
 /// Compiles modules. One engine serves a whole process, from any thread.
 package final class WasmEngine: @unchecked Sendable {
-  // Unchecked because Wasmtime's engines are made for use by many threads, and nothing else changes.
+  // Unchecked because Wasmtime's engines are made for many threads, and nothing else changes.
   let library: WasmLibrary
   let handle: OpaquePointer
   package let limits: WasmLimits

@@ -5,7 +5,7 @@ package struct WasmError: Error, Hashable, Sendable {
     case unavailable
     /// The bytes are no WebAssembly module.
     case notWasm
-    /// The module cannot run here: it does not validate, imports what there is not, or is too large.
+    /// The module cannot run here: it does not validate, needs what there is not, or is too large.
     case badModule
     /// The code trapped.
     case trapped

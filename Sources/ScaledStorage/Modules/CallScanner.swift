@@ -1,6 +1,6 @@
 /// Finds the key of a call in its binary Candid without reading the rest (Candid spec, "Binary
-/// Format"), where it is plainly there: the first argument, text of ASCII or a blob. Everything else
-/// is left to ``ModuleArguments``, which knows all of Candid.
+/// Format"), where it is plainly there: the first argument, text of ASCII or a blob. Everything
+/// else is left to ``ModuleArguments``, which knows all of Candid.
 struct CallScanner {
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0

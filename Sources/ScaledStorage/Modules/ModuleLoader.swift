@@ -28,8 +28,8 @@ package final class ModuleLoader {
     self.libraryPath = libraryPath
   }
 
-  /// Makes a module ready. `completion` is called once, on the loop, after ``WasmLimits/compileTime``
-  /// at the latest.
+  /// Makes a module ready. `completion` is called once, on the loop, after
+  /// ``WasmLimits/compileTime`` at the latest.
   package func load(_ module: Module, _ completion: @escaping Completion) {
     let engine: WasmEngine
     do throws(Problem) {
