@@ -1,5 +1,6 @@
 import Candid
 import Cluster
+import ClusterTestKit
 import HTTPTransport
 import HostileModules
 import Logging
@@ -41,7 +42,11 @@ private final class HostileNode {
   }
 
   private func control(_ method: String, _ body: [UInt8]) throws -> ClientResponse {
-    try send(.post, "/" + method, body, [("authorization", credential.headerValue)])
+    try send(
+      .post, "/" + method, body,
+      [
+        ("authorization", credential.headerValue), ("content-type", "application/candid"),
+      ])
   }
 
   func send(
@@ -49,7 +54,8 @@ private final class HostileNode {
     _ headers: [(name: String, value: String)] = []
   ) throws -> ClientResponse {
     let headers =
-      headers + (method == .post ? [(name: "content-type", value: "application/candid")] : [])
+      headers.isEmpty && method == .post
+      ? [(name: "content-type", value: "application/candid")] : headers
     return try client.sendAndWait(
       ClientRequest(method: method, target: target, headers: headers, body: body), to: address,
       deadline: .seconds(60))
@@ -166,5 +172,43 @@ private final class HostileNode {
       }
       #expect(try node.send(.put, "/kv/k", Array("new".utf8)).status == 200)
     }
+  }
+
+  @Test(
+    "Arguments that were changed by chance are refused or taken, and never crash", arguments: 0..<4)
+  func arguments(seed: Int) throws {
+    let node = try HostileNode()
+    defer { node.close() }
+    let harmless = try #require(HostileModule.methods.first { $0.name == "unreachable" })
+    #expect(try node.upload(assemble(harmless.text)) == nil)
+    let types = ["application/candid", "text/candid", "application/json", "image/png"]
+    let bodies = [
+      try CandidArguments.encode("key", [1, 2, 3] as [UInt8]),
+      Array("(\"key\", blob \"abc\")".utf8),
+      Array("[\"key\", [1, 2, 3]]".utf8), [],
+    ]
+    var generator = SplitMix64(seed: UInt64(seed))
+    var succeeded = 0
+    for _ in 0..<250 {
+      let form = Int.random(in: 0..<types.count, using: &generator)
+      var body = bodies[form]
+      for _ in 0..<Int.random(in: 0...4, using: &generator) where !body.isEmpty {
+        let place = Int.random(in: 0..<body.count, using: &generator)
+        let byte = UInt8.random(in: 0...255, using: &generator)
+        switch Int.random(in: 0..<5, using: &generator) {
+        case 0: body.remove(at: place)
+        case 1: body.insert(byte, at: place)
+        case 2: body.insert(contentsOf: Array(repeating: byte, count: Int(byte) * 9), at: place)
+        default: body[place] = byte
+        }
+      }
+      let method = [HostileModule.good, HostileModule.peek].randomElement(using: &generator)
+      let answer = try node.send(
+        .post, "/" + (method ?? ""), body, [("content-type", types[form])])
+      #expect(answer.status == 200 || (400..<500).contains(answer.status))
+      if answer.status == 200 { succeeded += 1 }
+    }
+    #expect(succeeded > 10)
+    try node.expectGood()
   }
 }
