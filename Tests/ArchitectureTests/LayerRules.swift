@@ -32,6 +32,8 @@ extension LayerRules {
         "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
       ],
       "scaled-storage": ["Commands"],
+      // No target: programs for WebAssembly, which deploy/modules builds.
+      "Modules": [],
     ],
     everywhere: ["Glibc", "Synchronization"],
     systemModules: [

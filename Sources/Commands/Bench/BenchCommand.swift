@@ -11,6 +11,8 @@ struct BenchCommand: ParsableCommand {
         scaled-storage bench --connections 4 --streams 64 --duration 10
         scaled-storage bench candid
       """,
-    subcommands: [ClusterBenchCommand.self, CandidBenchCommand.self],
+    subcommands: [
+      ClusterBenchCommand.self, CandidBenchCommand.self, ModuleBenchCommand.self,
+    ],
     defaultSubcommand: ClusterBenchCommand.self)
 }
