@@ -99,8 +99,9 @@ let package = Package(
     tests(
       "ScaledStorageTests",
       [
-        "Candid", "Cluster", "HostileModules", "HTTPTransport", "Placement", "ScaledStorage",
-        "Storage", "WasmRuntime",
+        "Candid", "Cluster", "ClusterTestKit", "HostileModules", "HTTPTransport", "Placement",
+        "ScaledStorage", "Storage", "WasmRuntime",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "GatewayTests",

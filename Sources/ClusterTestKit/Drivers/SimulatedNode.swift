@@ -12,9 +12,16 @@ final class SimulatedNode {
   let disk: SimulatedDisk
   let process: SimulatedProcess
   private(set) var machine: NodeMachine
+  /// The module that calls would be served with.
+  var module: StoredModule?
+  /// That of the last module that was stored or is about to be.
+  var latestModuleRevision: UInt64
+  /// How many modules wait for the disk: nobody knows which the node has until they are there.
+  var modulesOnTheWay = 0
+  var isModuleUncertain = false
 
-  private unowned let cluster: SimulatedCluster
-  private let simulator: Simulator
+  unowned let cluster: SimulatedCluster
+  let simulator: Simulator
   private let committer: SimulatedCommitter
   private var requests: [UInt64: Request] = [:]
   private var acknowledgements: [UInt64: Acknowledge] = [:]
@@ -44,6 +51,8 @@ final class SimulatedNode {
     simulator = cluster.simulator
     process = SimulatedProcess(simulator: simulator, clock: clock)
     machine = try NodeMachine(store: disk, limits: cluster.limits)
+    module = StoredModule(stored: try machine.stored(StoredModule.name))
+    latestModuleRevision = module?.revision ?? 0
     var outcome: ((CommitOutcome) -> Void)?
     committer = SimulatedCommitter(
       process: process, disk: disk, promisesEarly: cluster.plan.mutation == .acknowledgeEarly
@@ -153,6 +162,12 @@ final class SimulatedNode {
     }
   }
 
+  func store(_ module: StoredModule, _ completion: @escaping Acknowledge) {
+    machine.store(
+      [(StoredModule.name, module.stored)], ticket: acknowledgement(completion))
+    scheduleTurn()
+  }
+
   private func acknowledgement(_ completion: @escaping Acknowledge) -> UInt64 {
     nextTicket += 1
     acknowledgements[nextTicket] = completion
@@ -164,7 +179,7 @@ final class SimulatedNode {
       identity: machine.identity, status: .ready, keys: machine.statistics.keys,
       bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
       revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
-      isPurging: machine.isPurging, moduleDigest: nil)
+      isPurging: machine.isPurging, moduleDigest: reportedModule)
   }
 
   // MARK: - Life
