@@ -100,6 +100,16 @@ struct HostCall {
       start: base.map { UnsafeMutableRawPointer($0 + start) }, count: count)
   }
 
+  /// All of the guest's memory, until the guest goes on; empty where it exports none.
+  var memory: UnsafeMutableRawBufferPointer {
+    guard var memory = host.memory else {
+      return UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    }
+    let base = functions.pointee.wasmtime_memory_data(context, &memory)
+    return UnsafeMutableRawBufferPointer(
+      start: base, count: functions.pointee.wasmtime_memory_data_size(context, &memory))
+  }
+
   /// Copies `source[offset..<offset + count]` into the guest's memory.
   func copy(
     _ source: UnsafeRawBufferPointer, _ offset: Int32, _ count: Int32, to start: Int32

@@ -148,7 +148,11 @@ package final class WasmInstance {
     host.balance = call.balance
     host.isQuery = module.image.methods[call.method].kind == .query
     host.fuel = limits.fuel
+    let before =
+      host.isQuery && module.image.stubsImports
+      ? MemorySnapshot(HostCall(host: host, context: context)) : nil
     try run(functions[call.method], name: names[call.method], ticks: callTicks)
+    before?.restore()
     switch host.ending {
     case .replied: return
     case .rejected: throw WasmError(.rejected, host.rejection)
