@@ -24,7 +24,7 @@ public final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
-    upload = ModuleUpload(limit: coordinator.loader.limits.moduleBytes)
+    upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
         forwarding: limits, credential: credential, tls: coordinator.tls, loop: loop))
