@@ -18,6 +18,8 @@ public final class CanisterManager {
   let modules: ModuleHost
   let loader: ModuleLoader
   private var upload = ModuleUpload()
+  /// Why the stored module does not run.
+  private(set) var loadProblem: Problem?
   private let meter: WorkMeter
   private let me = BackReference<CanisterManager>()
   private let incarnation: UInt64
@@ -91,6 +93,7 @@ public final class CanisterManager {
     do throws(Problem) {
       try modules.adopt(try loader.loadNow(module))
     } catch {
+      loadProblem = error
       logger.error("the module cannot run, so its calls are refused: \(error.detail)")
     }
   }
@@ -188,6 +191,7 @@ public final class CanisterManager {
       do throws(Problem) {
         do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
         try me.target?.modules.adopt(loaded)
+        me.target?.loadProblem = nil
         completion(.success(()))
       } catch {
         completion(.failure(error))
