@@ -83,7 +83,7 @@ let package = Package(
       name: "allocation-gate",
       dependencies: [
         "AllocationCounter", "Candid", "Cluster", "HTTPTransport", "RocksDBStorage",
-        "ScaledStorage", "Storage",
+        "ScaledStorage", "Storage", "WasmRuntime",
         .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/AllocationGate", swiftSettings: strict),
     tests("ArchitectureTests", []),

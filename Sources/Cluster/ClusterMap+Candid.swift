@@ -25,14 +25,17 @@ extension ClusterMap: CandidConvertible {
     var log: [WireOperation]
     var addresses: [MemberAddress]
     var coordinator: String?
+    /// Programs of before know nothing of it.
+    var modules: [[UInt8]]?
 
     static let candidFields = CandidFields(
-      WireForm.init(format:epoch:revision:hashKey:capacity:log:addresses:coordinator:),
+      WireForm.init(format:epoch:revision:hashKey:capacity:log:addresses:coordinator:modules:),
       CandidMember("format", \.format), CandidMember("epoch", \.epoch),
       CandidMember("revision", \.revision),
       CandidMember("hash_key", \.hashKey), CandidMember("capacity", \.capacity),
       CandidMember("log", \.log),
-      CandidMember("addresses", \.addresses), CandidMember("coordinator", \.coordinator))
+      CandidMember("addresses", \.addresses), CandidMember("coordinator", \.coordinator),
+      CandidMember("modules", \.modules))
 
     func map() throws(CandidError) -> ClusterMap {
       do {
@@ -43,7 +46,7 @@ extension ClusterMap: CandidConvertible {
           ring: ring, revision: revision,
           addresses: Dictionary(
             addresses.map { ($0.node, $0.address) }, uniquingKeysWith: { $1 }),
-          coordinator: coordinator)
+          coordinator: coordinator, modules: modules)
       } catch let error as PlacementError {
         throw CandidError(.typeMismatch, "the ring cannot be rebuilt: \(error.message)")
       } catch let error as ClusterError {
@@ -99,5 +102,6 @@ extension ClusterMap.WireForm {
     addresses = map.addresses.sorted { $0.key < $1.key }
       .map { ClusterMap.MemberAddress(node: $0.key, address: $0.value) }
     coordinator = map.coordinator
+    modules = map.modules
   }
 }

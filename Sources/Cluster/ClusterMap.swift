@@ -10,6 +10,9 @@ public struct ClusterMap: Hashable, Sendable {
   public var addresses: [Principal: String]
   /// `host:port` of the gateway that hosts the coordinator, where a node fetches a newer map.
   public var coordinator: String?
+  /// SHA-256 digests of the modules that may serve calls: one, or several while a new one comes to
+  /// the nodes. Nil in maps that tell nothing of modules: then any may.
+  public var modules: [[UInt8]]?
 
   /// The owners by the ring's slots.
   private let slots: [Principal?]
@@ -18,10 +21,12 @@ public struct ClusterMap: Hashable, Sendable {
 
   /// - Throws: `ClusterError` with code `.malformed` when a member's id is not a principal.
   public init(
-    ring: HashRing, revision: UInt64, addresses: [Principal: String], coordinator: String? = nil
+    ring: HashRing, revision: UInt64, addresses: [Principal: String], coordinator: String? = nil,
+    modules: [[UInt8]]? = nil
   ) throws(ClusterError) {
     self.ring = ring
     self.coordinator = coordinator
+    self.modules = modules
     self.revision = revision
     self.addresses = addresses
     slots = try ring.slots.map { slot throws(ClusterError) in
@@ -90,7 +95,8 @@ public struct ClusterMap: Hashable, Sendable {
       throw ClusterError(.conflict, error.message)
     }
     return try ClusterMap(
-      ring: next, revision: revision + 1, addresses: addresses, coordinator: coordinator)
+      ring: next, revision: revision + 1, addresses: addresses, coordinator: coordinator,
+      modules: modules)
   }
 
   /// The member that owns `key`; nil on an empty ring. Without allocation.
@@ -151,4 +157,5 @@ final class SharedMap: Sendable {
 
   func owner(of key: UnsafeRawBufferPointer) -> Principal? { map.owner(of: key) }
   var epoch: UInt64 { map.ring.epoch }
+  func acceptsModule(_ digest: [UInt8]) -> Bool { map.modules?.contains(digest) ?? true }
 }

@@ -7,6 +7,7 @@ extension CoordinatorMachine {
     launchStopped(now: now)
     if let change = state.change { advanceChange(change, now: now) }
     for node in nodes.keys.sorted() { reconcile(node, now: now) }
+    rollModule(now: now)
   }
 
   private mutating func launchStopped(now: UInt64) {
@@ -22,18 +23,14 @@ extension CoordinatorMachine {
     }
   }
 
-  /// What any member needs, whatever else goes on: the first initialisation, the module, the ring,
-  /// an end to a handover that is not the present one.
+  /// What any member needs, whatever else goes on: the first initialisation, the ring, an end to a
+  /// handover that is not the present one.
   private mutating func reconcile(_ node: Principal, now: UInt64) {
     guard let view = nodes[node], let report = view.report, view.request == nil,
       view.retryAt <= now
     else { return }
-    // Ownership first: a node that cannot take the module must still learn of the ring.
     if state.map.contains(node) || isLeaving(node), persistedSequence >= mapSequence {
       reconcileRing(node, report)
-    }
-    if nodes[node]?.request == nil, let digest = state.moduleDigest, report.moduleDigest != digest {
-      request(.uploadModule(digest: digest), to: node)
     }
   }
 
@@ -90,14 +87,19 @@ extension CoordinatorMachine {
     }
     switch progress.step {
     case .launching:
-      let isReady = change.joining.allSatisfy { node in
-        guard let report = nodes[node]?.report else { return false }
-        return state.moduleDigest == nil || report.moduleDigest == state.moduleDigest
+      equipNewNodes(change.joining, now: now)
+      let isReady = change.joining.allSatisfy { nodes[$0]?.report.map(isEquipped) ?? false }
+      // A member that takes a module would let a step of the change wait.
+      guard isReady, !isMemberTakingModule else {
+        return expire(after: settings.launchTimeout, now: now)
       }
-      guard isReady else { return expire(after: settings.launchTimeout, now: now) }
       self.progress?.enter(.initialising, now: now)
       advanceChange(change, now: now)
     case .initialising:
+      // What a crash could take back would be told twice, under the same revision.
+      guard persistedSequence >= mapSequence else {
+        return expire(after: settings.stepTimeout, now: now)
+      }
       let map = state.map
       ask(change.joining, then: .preparingTargets, now: now) { .initialise($0, map) }
     case .preparingTargets:
@@ -221,6 +223,7 @@ extension CoordinatorMachine {
         next.addresses[node] = address
       }
       next.coordinator = state.map.coordinator
+      next.modules = state.map.modules
       previousMap = state.map
       state.map = next
       state.change?.isDecided = true

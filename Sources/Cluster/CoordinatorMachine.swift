@@ -25,6 +25,11 @@ public struct CoordinatorMachine {
     /// The pause after a node's process failed to start, doubled at each failure in a row.
     public var relaunchPause: UInt64 = 250
     public var longestRelaunchPause: UInt64 = 10_000
+    /// The pause after a node refused a module, doubled at each refusal in a row.
+    public var moduleRetryPause: UInt64 = 2_000
+    public var longestModuleRetryPause: UInt64 = 30_000
+    /// How long a roll waits for a node that refused the module and is down.
+    public var modulePatience: UInt64 = 30_000
 
     public init() {}
   }
@@ -66,6 +71,10 @@ public struct CoordinatorMachine {
     public internal(set) var reportedAt: UInt64?
     /// How many requests this node has carried out: what it reported before the last is outdated.
     public internal(set) var carriedOut: UInt64 = 0
+    /// Whether the report is as the node gave it, and not completed by what it has done since.
+    var isReportWhole = false
+    /// Why the node has not taken the module that it was offered last.
+    public internal(set) var moduleFailure: ModuleFailure?
     var relaunchAt: UInt64 = 0
     var relaunchFailures: UInt64 = 0
     /// The request that this node has not answered yet: there is one at a time.
@@ -93,6 +102,7 @@ public struct CoordinatorMachine {
         step: change.isDecided ? .flippingTargets : .launching, isResumed: true)
     }
     for node in self.state.departed { actions.append(.destroy(node)) }
+    adoptStoredModule()
   }
 
   /// The map to route by: a decided one counts from when its new owners serve.
@@ -140,7 +150,7 @@ public struct CoordinatorMachine {
     guard var view = nodes[node] else { return }
     view.process = .stopped
     view.report = nil
-    if let request = view.request { requests[request] = nil }
+    let pending = view.request.flatMap { requests.removeValue(forKey: $0) }
     view.request = nil
     view.relaunchFailures += 1
     view.relaunchAt =
@@ -149,6 +159,9 @@ public struct CoordinatorMachine {
         settings.relaunchPause << min(view.relaunchFailures - 1, 16),
         settings.longestRelaunchPause)
     nodes[node] = view
+    if case .uploadModule(let digest, _)? = pending?.message {
+      moduleRefused(digest, by: node, "it ended while it took the module: \(reason)", now: now)
+    }
     note("\(node.text) stopped: \(reason)")
   }
 
@@ -169,6 +182,7 @@ public struct CoordinatorMachine {
     guard nodes[node]?.address != nil, nodes[node]?.carriedOut == carriedOut else { return }
     nodes[node]?.report = report
     nodes[node]?.reportedAt = now
+    nodes[node]?.isReportWhole = true
     if report.identity == node { noteIdentity(of: node) }
   }
 
@@ -192,6 +206,7 @@ public struct CoordinatorMachine {
     switch result {
     case .success:
       nodes[pending.node]?.carriedOut += 1
+      nodes[pending.node]?.isReportWhole = false
       if let change = state.change {
         progress?.answered(pending.message, by: pending.node, change: change)
       }
@@ -208,11 +223,15 @@ public struct CoordinatorMachine {
         nodes[pending.node]?.report?.isPurging = true
       }
       if case .abort = pending.message { nodes[pending.node]?.report?.handover = nil }
-      if case .uploadModule(let digest) = pending.message {
-        nodes[pending.node]?.report?.moduleDigest = digest
+      if case .uploadModule(let digest, _) = pending.message {
+        moduleTaken(digest, by: pending.node)
       }
     case .failure(let error):
-      nodes[pending.node]?.retryAt = now &+ 50
+      if case .uploadModule(let digest, _) = pending.message {
+        moduleRefused(digest, by: pending.node, error.message, now: now)
+      } else {
+        nodes[pending.node]?.retryAt = now &+ 50
+      }
       note("\(pending.node.text) refused \(pending.message.name): \(error.message)")
       if let change = state.change, !change.isDecided, !error.isRetryable,
         pending.message.belongs(to: change)
@@ -235,15 +254,14 @@ public struct CoordinatorMachine {
     }
   }
 
+  /// The last state that was given out by a `.persist` action.
+  public var lastSequence: UInt64 { lastPersist }
+  /// The last state that is durable.
+  public var durableSequence: UInt64 { persistedSequence }
+
   /// The state of a `.persist` action may not be durable: it is given out again, as it is now.
   public mutating func persistFailed(_ reason: String) {
     note("the coordinator's state could not be stored: \(reason)")
-    persist()
-  }
-
-  /// The cluster's module was replaced: nodes that have another one get it.
-  public mutating func moduleChanged(_ digest: [UInt8]) {
-    state.moduleDigest = digest
     persist()
   }
 
@@ -298,7 +316,8 @@ public enum CoordinatorAction {
 /// What the coordinator asks of a node.
 public enum CoordinatorMessage {
   case initialise(Principal, ClusterMap)
-  case uploadModule(digest: [UInt8])
+  /// - Parameter revision: that of the map under which it is sent: nodes refuse what is late.
+  case uploadModule(digest: [UInt8], revision: UInt64)
   case prepare(ClusterMap)
   case fence(epoch: UInt64)
   case ringChanged(ClusterMap)

@@ -103,18 +103,42 @@ public struct WasmInitArgs: CandidRecord {
   public var offset: UInt64?
   /// SHA-256 of the whole module, checked with the last chunk.
   public var sha256: [UInt8]?
+  // From here on absent in the messages of earlier senders; all count with the last chunk.
+  /// The module's interface as Candid source, where the module does not carry it.
+  public var candid: String?
+  /// Installs the module also when its interface is no upgrade of the one before.
+  public var force: Bool?
+  /// Loads the module also when it imports functions that there are not; a call of one traps.
+  public var stubImports: Bool?
+  /// False: for the receiver only. Else for its whole cluster.
+  public var distribute: Bool?
+  /// That of the map under which the coordinator sends the module: a node that has a module of a
+  /// later one refuses this one, which is late.
+  public var revision: UInt64?
 
-  public init(position: UInt8, chunk: [UInt8], offset: UInt64?, sha256: [UInt8]?) {
+  public init(
+    position: UInt8, chunk: [UInt8], offset: UInt64?, sha256: [UInt8]?, candid: String? = nil,
+    force: Bool? = nil, stubImports: Bool? = nil, distribute: Bool? = nil, revision: UInt64? = nil
+  ) {
     self.position = position
     self.chunk = chunk
     self.offset = offset
     self.sha256 = sha256
+    self.candid = candid
+    self.force = force
+    self.stubImports = stubImports
+    self.distribute = distribute
+    self.revision = revision
   }
 
   public static let candidFields = CandidFields(
-    WasmInitArgs.init(position:chunk:offset:sha256:), CandidMember("position", \.position),
-    CandidMember("wasm_chunk", \.chunk), CandidMember("offset", \.offset),
-    CandidMember("sha256", \.sha256))
+    WasmInitArgs.init(
+      position:chunk:offset:sha256:candid:force:stubImports:distribute:revision:),
+    CandidMember("position", \.position), CandidMember("wasm_chunk", \.chunk),
+    CandidMember("offset", \.offset), CandidMember("sha256", \.sha256),
+    CandidMember("candid", \.candid), CandidMember("force", \.force),
+    CandidMember("stub_imports", \.stubImports), CandidMember("distribute", \.distribute),
+    CandidMember("revision", \.revision))
 }
 
 /// `NodeResult`: the owner's id when a key lives elsewhere, else the result.

@@ -10,7 +10,11 @@ public struct CoordinatorState: Hashable, Sendable {
   /// Whether the first node has taken its identity: from then on a node without one has lost its
   /// data.
   public internal(set) var isBootstrapped: Bool
+  /// SHA-256 of the module that every node is to have, and of the one to go back to.
   public internal(set) var moduleDigest: [UInt8]?
+  public internal(set) var previousModuleDigest: [UInt8]?
+  /// Whether some node may still have another module than the wanted one.
+  public internal(set) var isModuleRolling = false
   public internal(set) var change: Change?
   /// Nodes that left, or whose join was undone, and whose instance is not known to be gone yet.
   public internal(set) var departed: [Principal] = []
@@ -51,28 +55,33 @@ extension CoordinatorState: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.init(
       format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedDeparted:
-      nodesAskedFor:),
+      nodesAskedFor:previousModuleDigest:storedRolling:),
     CandidMember("format", \.format), CandidMember("map", \.map),
     CandidMember("next_number", \.nextNumber),
     CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
     CandidMember("module_sha256", \.moduleDigest), CandidMember("change", \.change),
     // Its name is from when only joins were undone.
     CandidMember("undone", \.storedDeparted),
-    CandidMember("nodes_asked_for", \.nodesAskedFor))
+    CandidMember("nodes_asked_for", \.nodesAskedFor),
+    CandidMember("previous_module_sha256", \.previousModuleDigest),
+    CandidMember("module_rolling", \.storedRolling))
 
   private var format: FirstFormat { FirstFormat() }
   /// Older programs did not store it.
   private var storedDeparted: [Principal]? { departed }
+  /// Older programs told nodes of no modules, so that nobody knows who has which.
+  private var storedRolling: Bool? { isModuleRolling }
 
   private init(
     format _: FirstFormat, map: ClusterMap, nextNumber: UInt64, nextEpoch: UInt64,
     isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedDeparted: [Principal]?,
-    nodesAskedFor: UInt32?
+    nodesAskedFor: UInt32?, previousModuleDigest: [UInt8]?, storedRolling: Bool?
   ) {
     self.init(
       map: map, nextNumber: nextNumber, nextEpoch: nextEpoch, isBootstrapped: isBootstrapped,
-      moduleDigest: moduleDigest, change: change, departed: storedDeparted ?? [],
-      nodesAskedFor: nodesAskedFor)
+      moduleDigest: moduleDigest, previousModuleDigest: previousModuleDigest,
+      isModuleRolling: storedRolling ?? (moduleDigest != nil), change: change,
+      departed: storedDeparted ?? [], nodesAskedFor: nodesAskedFor)
   }
 
   /// The stored form.

@@ -17,6 +17,8 @@ final class SimulatedCluster {
   private(set) var isCalm = false
   private let coordinatorDisk = SimulatedDisk()
   private var watch: ClusterWatch
+  private var modules = ModuleWatch()
+  private var lastModule: UInt8 = 0
   private var clients: [SimulatedClient] = []
   private var coordinatorLives: UInt64 = 0
   private var gatewayAddress = "gateway:0"
@@ -53,6 +55,9 @@ final class SimulatedCluster {
     settings.retirePause = 100
     settings.relaunchPause = 20
     settings.longestRelaunchPause = 300
+    settings.moduleRetryPause = 20
+    settings.longestModuleRetryPause = 300
+    settings.modulePatience = 400
     self.settings = settings
     let keys = 12 + below(60)
     workload = Workload(keys: min(plan.mostKeys ?? keys, keys))
@@ -96,6 +101,7 @@ final class SimulatedCluster {
     clients = (0..<plan.clients).map { SimulatedClient(cluster: self, number: UInt64($0)) }
     for client in clients { client.start(pause: pause) }
     scheduleScaling(pause: 100_000 + simulator.below(400_000, .setup))
+    scheduleModules(pause: 50_000 + simulator.below(1_000_000, .modules))
     scheduleFaults()
   }
 
@@ -157,6 +163,35 @@ final class SimulatedCluster {
     coordinator?.removeNodes(leaving)
   }
 
+  // MARK: - Modules
+
+  private func scheduleModules(pause: UInt64) {
+    simulator.after(simulator.below(2 * pause, .modules)) { [weak self] in
+      guard let self, !isCalm else { return }
+      if simulator.chance(0.3, .modules) {
+        coordinator?.rollBackModule()
+      } else {
+        lastModule &+= 1
+        coordinator?.installModule([lastModule])
+      }
+      scheduleModules(pause: pause)
+    }
+  }
+
+  /// Looks whether some node would serve calls with a module that it must not have.
+  func checkModules() {
+    if let broken = modules.brokenPromise(launcher.running) { simulator.violated(broken) }
+  }
+
+  /// The coordinator's disk has another state.
+  func coordinatorPersisted() {
+    guard let stored = try? coordinatorDisk.get(SimulatedCoordinator.stateKey),
+      let state = try? CoordinatorState(encoded: stored),
+      let broken = modules.persisted(state, running: launcher.running)
+    else { return }
+    simulator.violated(broken)
+  }
+
   /// Counts the changes that have ended, in whatever life of the coordinator.
   func noteChange(_ state: CoordinatorState) {
     if let ended = lastChange, state.change?.epoch != ended.epoch {
@@ -184,6 +219,7 @@ final class SimulatedCluster {
       coordinator = try SimulatedCoordinator(
         disk: coordinatorDisk, clock: .random(simulator, number: 1_000_000 + coordinatorLives),
         cluster: self)
+      coordinatorPersisted()
       // A gateway may come back at another address, of which all nodes are told.
       if simulator.chance(0.5, .launches) { gatewayAddress = "gateway:\(coordinatorLives)" }
       coordinator?.listen(at: gatewayAddress)
@@ -241,6 +277,7 @@ final class SimulatedCluster {
       return
     }
     simulator.note("\(node.id.text) is at \(stance.words)")
+    checkModules()
     guard let broken = watch.changed(node, to: stance) else { return }
     simulator.violated(broken)
   }

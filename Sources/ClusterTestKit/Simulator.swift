@@ -5,7 +5,7 @@
 final class Simulator {
   /// What draws numbers of its own, beside each kind of fault and each client.
   enum Concern: Int, CaseIterable {
-    case setup, network, disks, loops, launches, scaling
+    case setup, network, disks, loops, launches, scaling, modules
   }
 
   let plan: SimulationPlan

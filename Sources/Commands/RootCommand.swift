@@ -43,7 +43,7 @@ struct RootCommand: ParsableCommand {
         name: "The cluster",
         subcommands: [
           InfoCommand.self, RingCommand.self, ScaleCommand.self, DrainCommand.self,
-          UploadCommand.self,
+          UploadCommand.self, ModuleCommand.self,
         ]),
       CommandGroup(
         name: "Data and measurements",

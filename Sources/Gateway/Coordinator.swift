@@ -11,7 +11,7 @@ public import Storage
 public final class Coordinator {
   public internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
-  private let store: any StorageEngine
+  let archive: ModuleArchive
   private let committer: GroupCommitter
   let launcher: any Launcher
   let peers: PeerClient
@@ -30,6 +30,15 @@ public final class Coordinator {
   var isDetaching = false
   /// When each node answered last, or began to run.
   var answeredAt: [Principal: MonotonicTime] = [:]
+  /// Checks modules before the cluster gets them.
+  package var loader: ModuleLoader
+  /// The modules in ``archive``.
+  var known: [[UInt8]: KnownModule] = [:]
+  /// Those of the wanted module and of the one before.
+  var interface: ModuleInterface?
+  var previousInterface: ModuleInterface?
+  /// Who waits for a state to be durable.
+  private var durabilityWaits: [(sequence: UInt64, body: () -> Void)] = []
   /// Called when the coordinator can only go on by starting again.
   public var onFailure: () -> Void = {}
 
@@ -51,7 +60,8 @@ public final class Coordinator {
     settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
-    self.store = store
+    archive = ModuleArchive(store)
+    loader = ModuleLoader(loop: loop)
     self.launcher = launcher
     scaler = Scaler(policy)
     self.isDryRun = isDryRun
@@ -65,10 +75,7 @@ public final class Coordinator {
       throw ClusterError(.storage, "the coordinator's log could not be opened: \(error.message)")
     }
     machine = try Coordinator.restore(store, launcher: launcher, settings: settings)
-    // The module is stored before the state that names it.
-    if let digest = try storedModuleDigest(), digest != machine.state.moduleDigest {
-      machine.moduleChanged(digest)
-    }
+    try restoreModules()
     relay.onOutcome = { [weak self] outcome in self?.persisted(outcome) }
   }
 
@@ -156,42 +163,6 @@ public final class Coordinator {
 
   /// The map to route by.
   public var map: ClusterMap { machine.routingMap }
-
-  /// Makes a module that has been received the cluster's: every node gets it.
-  func install(
-    _ module: Module, _ completion: @escaping (Result<Void, ClusterError>) -> Void
-  ) {
-    // Rare and short beside the health of a cluster: the one commit that is made on the loop.
-    var batch = WriteBatch()
-    for entry in module.storedEntries {
-      if let value = entry.value { batch.put(Array(entry.name.utf8), value) }
-    }
-    do throws(StorageError) {
-      try store.commit(batch)
-    } catch {
-      return completion(
-        .failure(ClusterError(.storage, "the module could not be stored: \(error.message)")))
-    }
-    machine.moduleChanged(module.digest)
-    scheduleAdvance()
-    completion(.success(()))
-  }
-
-  private func storedModule() throws(ClusterError) -> Module? {
-    try Module.stored { (name) throws(ClusterError) in try read(name) }
-  }
-
-  private func storedModuleDigest() throws(ClusterError) -> [UInt8]? {
-    try Module.storedDigest { (name) throws(ClusterError) in try read(name) }
-  }
-
-  private func read(_ name: String) throws(ClusterError) -> [UInt8]? {
-    do throws(StorageError) {
-      return try store.get(Array(name.utf8))
-    } catch {
-      throw ClusterError(.storage, "the module could not be read: \(error.message)")
-    }
-  }
 
   // MARK: - The machine's driver
 
@@ -281,33 +252,25 @@ public final class Coordinator {
     case .fence(let epoch): send(.fence(epoch: epoch))
     case .ringChanged(let map): send(.ringChanged(map))
     case .abort(let epoch): send(.abort(epoch: epoch))
-    case .uploadModule:
-      do throws(ClusterError) {
-        guard let module = try storedModule() else {
-          throw ClusterError(.corruption, "the cluster's module is not in the coordinator's log")
-        }
-        upload(module.chunks[...], to: node, at: address, completion)
-      } catch {
-        loop.schedule(after: .zero) { completion(.failure(error)) }
-      }
+    case .uploadModule(let digest, let revision):
+      upload(digest, revision: revision, to: node, at: address, completion)
     }
   }
 
-  private func upload(
-    _ chunks: ArraySlice<WasmInitArgs>, to node: Principal, at address: String,
-    _ completion: @escaping PeerClient.Completion
-  ) {
-    guard let chunk = chunks.first else { return completion(.success(())) }
-    peers.upload(chunk, to: node, at: address) { [weak self] result in
-      guard case .success = result else { return completion(result) }
-      self?.upload(chunks.dropFirst(), to: node, at: address, completion)
-    }
+  /// Calls `body`, never within, once what the machine has decided so far is durable.
+  func onceDurable(_ body: @escaping () -> Void) {
+    let sequence = machine.lastSequence
+    guard sequence > machine.durableSequence else { return loop.atEndOfTurn(body) }
+    durabilityWaits.append((sequence, body))
   }
 
   private func persisted(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
       machine.persisted(outcome.sequences.upperBound)
+      let ready = durabilityWaits.filter { $0.sequence <= machine.durableSequence }
+      durabilityWaits.removeAll { $0.sequence <= machine.durableSequence }
+      for wait in ready { wait.body() }
       scheduleAdvance()
     case .failure(let error) where error.code != .noSpace:
       logger.critical("the coordinator's store is broken, so the gateway stops: \(error.message)")

@@ -14,7 +14,7 @@ public final class GatewayServer: RequestHandler {
   private let forwarder: Forwarder
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
-  private var upload = ModuleUpload()
+  var upload = ModuleUpload()
 
   public init(
     coordinator: Coordinator, credential: Credential, forward: ForwardMode,
@@ -68,6 +68,7 @@ public final class GatewayServer: RequestHandler {
   /// Requests for keys; neither the cluster's control nor its health checks.
   public func isSheddable(_ exchange: Exchange) -> Bool {
     KeyedRequest.isKeyPath(exchange) || application.methods[exchange.methodName] != nil
+      || coordinator.moduleMethod(named: exchange.methodName) != nil
   }
 
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
@@ -76,6 +77,9 @@ public final class GatewayServer: RequestHandler {
       return try pass(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
+    if let method = coordinator.moduleMethod(named: name) {
+      return try pass(KeyedRequest(module: method, exchange), exchange)
+    }
     if let method = application.methods[name] {
       return try pass(KeyedRequest(call: method, exchange), exchange)
     }
@@ -85,18 +89,13 @@ public final class GatewayServer: RequestHandler {
     case "ring": return try ring(exchange)
     case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
+    case "module_info": return try moduleInfo(exchange)
+    case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
     case "handle_event", "init_canister_manager":
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:
-      if coordinator.machine.state.moduleDigest != nil, exchange.method == .post {
-        throw Problem(
-          501, "module_method",
-          "\"\(name.prefix(60))\" may be a method of the stored module, but this version stores "
-            + "modules without running them; the methods that run are get_data, update_data and "
-            + "node_info")
-      }
       throw Problem(
         404, "unknown_method",
         "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, get_data, update_data, "
@@ -109,7 +108,9 @@ public final class GatewayServer: RequestHandler {
     switch request.forward ?? forward {
     case .return:
       let map = coordinator.map
-      guard let owner = map.owner(of: request.key), let address = map.addresses[owner] else {
+      // A call without a key has its memory at one node.
+      let home = request.key.isEmpty ? map.members.first : map.owner(of: request.key)
+      guard let owner = home, let address = map.addresses[owner] else {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
       var answer = ForwardResponse.answer(
@@ -127,23 +128,5 @@ public final class GatewayServer: RequestHandler {
   func later(_ exchange: Exchange) throws(Problem) -> PendingExchange {
     guard let server else { throw Problem(503, "shutting_down", "the gateway is shutting down") }
     return PendingExchange(exchange, of: server)
-  }
-
-  // MARK: - The module
-
-  /// `init_wasm`: takes a module for the whole cluster, chunk by chunk.
-  private func initWasm(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall(ControlMethod.initWasm.rawValue, exchange, credential: credential)
-    let args: WasmInitArgs = try call.argument()
-    let pending = try later(exchange)
-    let complete = { (result: Result<Void, Problem>) in
-      pending.answer(call.answer(result.map { true }))
-    }
-    if let module = try upload.take(args) {
-      coordinator.install(module) { complete($0.mapError(Problem.init)) }
-    } else {
-      complete(.success(()))
-    }
-    return pending.disposition()
   }
 }

@@ -17,11 +17,15 @@ public final class CanisterManager {
   private let logger: Logger
   let modules: ModuleHost
   let loader: ModuleLoader
-  private var upload = ModuleUpload()
+  var upload: ModuleUpload
   /// Why the stored module does not run.
-  private(set) var loadProblem: Problem?
+  var loadProblem: Problem?
+  /// That of the map under which the last module was sent.
+  var moduleRevision: UInt64 = 0
+  /// Whether a restart may find another module than the one that runs.
+  var isStoredModuleUncertain = false
   private let meter: WorkMeter
-  private let me = BackReference<CanisterManager>()
+  let me = BackReference<CanisterManager>()
   private let incarnation: UInt64
   private var isShuttingDown = false
   /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
@@ -79,8 +83,10 @@ public final class CanisterManager {
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
+    upload = ModuleUpload(limit: moduleLimits.moduleBytes)
     me.set(self)
     modules.id = node.id?.bytes ?? []
+    try readModuleRevision()
     try loadStoredModule()
   }
 
@@ -164,43 +170,7 @@ public final class CanisterManager {
     node.handle(event, completion)
   }
 
-  /// `init_wasm`: a chunk of the module. After the last one the module is compiled, made durable
-  /// and put to work, in this order.
-  package func initWasm(
-    _ args: WasmInitArgs, _ completion: @escaping (Result<Void, Problem>) -> Void
-  ) {
-    do throws(Problem) {
-      guard let module = try upload.take(args) else { return completion(.success(())) }
-      guard module.digest != modules.digest else { return completion(.success(())) }
-      loader.load(module) { [me] result in
-        guard let manager = me.target else { return }
-        switch result {
-        case .success(let loaded): manager.install(loaded, completion)
-        case .failure(let problem): completion(.failure(problem))
-        }
-      }
-    } catch {
-      completion(.failure(error))
-    }
-  }
-
-  private func install(
-    _ loaded: LoadedModule, _ completion: @escaping (Result<Void, Problem>) -> Void
-  ) {
-    node.store(loaded.module.storedEntries) { [me] result in
-      do throws(Problem) {
-        do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
-        try me.target?.modules.adopt(loaded)
-        me.target?.loadProblem = nil
-        completion(.success(()))
-      } catch {
-        completion(.failure(error))
-      }
-    }
-  }
-
-  /// Why calls of the module are refused now; nil when they are not.
-  var moduleRefusal: Problem? { nil }
+  package var hasModule: Bool { modules.loaded != nil }
 
   // MARK: - Health
 
@@ -215,7 +185,7 @@ public final class CanisterManager {
       node: node.id, size: statistics.keys, bytes: statistics.bytes,
       epoch: map?.ring.epoch ?? 0, revision: map?.revision ?? 0,
       ringDigest: map?.digestText ?? "", requestsPerSecond: meter.requestsPerSecond,
-      moduleSHA256: modules.digest.map(SHA256.hexadecimal), version: settings.version,
+      moduleSHA256: reportedModule.map(SHA256.hexadecimal), version: settings.version,
       durability: "\(settings.durability)", isPurging: node.isPurging,
       handover: node.handoverStatus, incarnation: incarnation,
       processID: UInt32(clamping: getpid()), idleNanoseconds: meter.unusedNanoseconds,

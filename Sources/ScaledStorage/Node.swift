@@ -19,7 +19,7 @@ public final class Node {
   /// Nothing that it calls reaches this node before it returns.
   @exclusivity(unchecked) var machine: NodeMachine
   private let me = BackReference<Node>()
-  private let peers: PeerClient
+  let peers: PeerClient
   /// Who answers, and by which ring.
   let stamp = AnswerStamp()
   private let logger: Logger

@@ -15,6 +15,8 @@ package final class PeerClient {
   private var plainNodes: Set<Principal> = []
 
   private static let deadline = Duration.seconds(10)
+  /// The last chunk of a module is answered once it is compiled.
+  private static let moduleDeadline = Duration.seconds(45)
 
   package init(
     loop: EventLoop, credential: Credential, tls: TLSContext? = nil,
@@ -62,7 +64,30 @@ package final class PeerClient {
     _ chunk: WasmInitArgs, to node: Principal, at address: String,
     _ completion: @escaping Completion
   ) {
-    call(.initWasm, chunk, to: node, at: address, epoch: nil, completion)
+    call(
+      .initWasm, chunk, to: node, at: address, epoch: nil, within: PeerClient.moduleDeadline,
+      completion)
+  }
+
+  /// Sends a chunk of a module that came to a node to the gateway.
+  package func relay(
+    _ chunk: WasmInitArgs, to address: String,
+    _ completion: @escaping (Result<ClientResponse, TransportError>) -> Void
+  ) {
+    do throws(TransportError) {
+      // A chunk has no value that its type cannot hold.
+      let body = (try? CandidArguments.encode(chunk)) ?? []
+      let request = ClientRequest(
+        method: .post, target: "/" + ControlMethod.initWasm.rawValue,
+        headers: [
+          ("content-type", "application/candid"), ("accept", "application/json"),
+          ("authorization", credential.headerValue),
+        ], body: body)
+      client.send(
+        request, to: try SocketAddress(address), deadline: PeerClient.moduleDeadline, completion)
+    } catch {
+      completion(.failure(error))
+    }
   }
 
   /// Fetches the map in force from the gateway that hosts the coordinator.
@@ -83,7 +108,8 @@ package final class PeerClient {
 
   private func call<Argument: CandidConvertible>(
     _ method: ControlMethod, _ argument: Argument, to node: Principal, at address: String,
-    epoch: UInt64?, isCompressed: Bool = false, _ completion: @escaping Completion
+    epoch: UInt64?, isCompressed: Bool = false, within deadline: Duration = PeerClient.deadline,
+    _ completion: @escaping Completion
   ) {
     let name = method.rawValue
     do {
@@ -99,8 +125,7 @@ package final class PeerClient {
       }
       let request = ClientRequest(
         method: .post, target: "/" + name, headers: headers, body: body)
-      client.send(request, to: try SocketAddress(address), deadline: PeerClient.deadline) {
-        result in
+      client.send(request, to: try SocketAddress(address), deadline: deadline) { result in
         completion(PeerClient.outcome(result, node: node, method: name))
       }
     } catch {
@@ -119,7 +144,7 @@ package final class PeerClient {
     case .success(let response) where response.status == 200:
       return .success(())
     case .success(let response):
-      let detail = String(decoding: response.body.prefix(500), as: UTF8.self)
+      let detail = Problem(answer: response).detail
       let code = response.header("ss-error").flatMap(ClusterError.Code.init(rawValue:))
       let isRefused = response.status == 400 || response.status == 415
       return .failure(

@@ -231,7 +231,7 @@ final class CoordinatorBench {
       (report.epoch, report.revision) = (map.ring.epoch, map.revision)
       report.handover = nil
     case .abort: report.handover = nil
-    case .uploadModule(let digest): report.moduleDigest = digest
+    case .uploadModule(let digest, _): report.moduleDigest = digest
     }
     told[node] = report
   }

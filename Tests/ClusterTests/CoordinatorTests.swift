@@ -324,35 +324,6 @@ import Testing
     #expect(map.ring == before.ring)
   }
 
-  @Test("Nodes with another module than the cluster's get it, a new node before it joins")
-  func modules() throws {
-    let bench = try CoordinatorBench.settled()
-    bench.machine.moduleChanged([1, 2])
-    bench.advance()
-    try bench.answer("the module")
-    bench.persist()
-    #expect(bench.durable.moduleDigest == [1, 2] && bench.sent.isEmpty)
-    try bench.join(upTo: .launched)
-    bench.report(two, identity: nil, epoch: 0)
-    try bench.answer("the module")
-    try bench.answer("its initialisation")
-  }
-
-  @Test("A node that cannot take the module still learns of the ring")
-  func ringBeforeModule() throws {
-    let bench = try CoordinatorBench.settled()
-    bench.machine.moduleChanged([1, 2])
-    bench.advance()
-    try bench.answer("the module", .failure(ClusterError(.conflict, "no runtime here")))
-    bench.running(one, "moved:1")
-    bench.persist()
-    bench.report(one, epoch: 1, revision: bench.machine.state.map.revision - 1)
-    bench.now += 50
-    bench.advance()
-    try bench.answer("the ring")
-    #expect(bench.sent.map(\.message.name) == ["the module"])
-  }
-
   @Test("Defect 7 of the original: a full ring refuses another node, and none is launched")
   func fullRing() throws {
     let bench = try CoordinatorBench(.fresh(hashKey: NodeBench.hashKey, capacity: 1))

@@ -11,7 +11,7 @@ import Testing
       ($0, 20)
     case .deleteBeforeDecision, .forgetTombstones, .restartForgetsHandover: ($0, 150)
     case .flipBeforeDurable, .abortAnyEpoch, .migrateAnyEpoch, .overwriteAnyVersion,
-      .acknowledgeChunkEarly, .reuseVersions, .holdForever:
+      .acknowledgeChunkEarly, .reuseVersions, .holdForever, .takeLateModules:
       ($0, 600)
     }
   }

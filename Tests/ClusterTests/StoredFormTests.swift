@@ -48,9 +48,23 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     state.nextEpoch = .max
     state.isBootstrapped = true
     state.moduleDigest = Array(0..<32)
+    state.isModuleRolling = true
     state.change = CoordinatorState.Change(
       joining: [node], leaving: [], epoch: 4, isDecided: true)
     state.departed = [.canister(number: 4), .anonymous]
+    return state
+  }
+
+  private static func mapWithModules() throws -> ClusterMap {
+    var map = try map()
+    map.modules = [Array(0..<32), Array(32..<64)]
+    return map
+  }
+
+  private static func coordinatorRolling() throws -> CoordinatorState {
+    var state = try coordinatorState(true)
+    state.map = try mapWithModules()
+    state.previousModuleDigest = Array(32..<64)
     return state
   }
 
@@ -71,6 +85,8 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
       let ring = try map().ring.leaving(MemberID(bytes: node.bytes), epoch: 9)
       return try ClusterMap(ring: ring, revision: 1, addresses: [:])
     },
+    StoredFormSample("cluster_map_modules") { try mapWithModules() },
+    StoredFormSample("coordinator_rolling") { try coordinatorRolling() },
     StoredFormSample("coordinator_fresh") { try coordinatorState(false) },
     StoredFormSample("coordinator_changing") { try coordinatorState(true) },
     StoredFormSample("handover_fenced") { HandoverRecord(next: try map(), isFenced: true) },
@@ -100,6 +116,16 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     StoredFormSample("init_empty") { InitCanisterManagerParam(args: nil) },
     StoredFormSample("wasm_last") {
       WasmInitArgs(position: 2, chunk: [0, 0x61], offset: 9, sha256: Array(0..<32))
+    },
+    StoredFormSample("wasm_last_for_all") {
+      WasmInitArgs(
+        position: 2, chunk: [0, 0x61], offset: 0, sha256: Array(0..<32), candid: "service : {}",
+        force: true, stubImports: false)
+    },
+    StoredFormSample("wasm_last_of_coordinator") {
+      WasmInitArgs(
+        position: 2, chunk: [0, 0x61], offset: 9, sha256: Array(0..<32), distribute: false,
+        revision: 300)
     },
     StoredFormSample("wasm_first") {
       WasmInitArgs(position: 0, chunk: [], offset: nil, sha256: nil)

@@ -7,8 +7,8 @@ import WasmRuntime
 
 @testable import ScaledStorage
 
-/// "put" stores its whole arguments and replies "ok"; "get" replies with the value as a blob; "fail",
-/// "refuse" and "spin" end otherwise, once they have set the value; "hello" has no key.
+/// "put" stores its whole arguments and replies "ok"; "get" replies with the value as a blob;
+/// "fail", "refuse" and "spin" end otherwise, once they have set the value; "hello" has no key.
 private let notes = """
   (module
     (import "ic0" "msg_arg_data_size" (func $argSize (result i32)))

@@ -16,7 +16,7 @@ final class ModuleNode {
   let server: NodeServer
   let address: SocketAddress
 
-  /// - Parameter text: the module, in WebAssembly's text format; nil for the one that the store has.
+  /// - Parameter text: the module, in WebAssembly's text format; nil for the one that is stored.
   init(
     _ text: String?, candid: String? = nil, store: MemoryEngine = MemoryEngine(),
     settings: CanisterManager.Settings = CanisterManager.Settings()

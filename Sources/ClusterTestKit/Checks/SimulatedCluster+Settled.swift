@@ -23,6 +23,12 @@ extension SimulatedCluster {
     for node in running where node.machine.map != machine.state.map {
       return "\(node.id.text) has another map than the coordinator"
     }
+    for node in running where node.module?.digest != machine.state.moduleDigest {
+      return
+        "\(node.id.text) has the module \(node.module?.digest ?? []), not "
+        + "\(machine.state.moduleDigest ?? [])"
+    }
+    guard !machine.state.isModuleRolling else { return "the module is still rolling" }
     for node in running where node.machine.handoverStatus != nil || node.machine.isPurging {
       return "\(node.id.text) is still moving keys"
     }

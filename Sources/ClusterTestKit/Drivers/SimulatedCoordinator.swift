@@ -13,6 +13,8 @@ final class SimulatedCoordinator {
   private let committer: SimulatedCommitter
   private var polls: Set<Principal> = []
   private var isAdvanceScheduled = false
+  /// The member to which a module is on its way.
+  private var moduleReceiver: Principal?
 
   static let stateKey = Array("state".utf8)
   private static let tick: UInt64 = 20_000
@@ -60,6 +62,20 @@ final class SimulatedCoordinator {
   func cancelChange() {
     process.run { [self] in
       if machine.cancelChange(reason: "by chance", now: now) { simulator.changes.add("cancelled") }
+      scheduleAdvance()
+    }
+  }
+
+  func installModule(_ digest: [UInt8]) {
+    process.run { [self] in
+      if (try? machine.installModule(digest)) != nil { simulator.changes.add("modules") }
+      scheduleAdvance()
+    }
+  }
+
+  func rollBackModule() {
+    process.run { [self] in
+      if (try? machine.rollBackModule()) != nil { simulator.changes.add("modules rolled back") }
       scheduleAdvance()
     }
   }
@@ -120,7 +136,9 @@ final class SimulatedCoordinator {
   private func launched(_ node: Principal, _ event: SimulatedLauncher.Event) {
     switch event {
     case .running(let address): machine.nodeRunning(node, address: address, now: now)
-    case .stopped: machine.nodeStopped(node, reason: "it ended", now: now)
+    case .stopped:
+      if moduleReceiver == node { moduleReceiver = nil }
+      machine.nodeStopped(node, reason: "it ended", now: now)
     }
     scheduleAdvance()
   }
@@ -139,8 +157,10 @@ final class SimulatedCoordinator {
     case .fence(let epoch): event = .fence(epoch: epoch)
     case .ringChanged(let map): event = .ringChanged(map)
     case .abort(let epoch): event = .abort(epoch: epoch)
-    case .uploadModule:
-      return simulator.violated("a module is uploaded that nobody has installed")
+    case .uploadModule(let digest, let revision):
+      return upload(
+        SimulatedNode.StoredModule(digest: digest, revision: revision), to: node,
+        address: address, completion)
     }
     let deliver = { [self] (completion: @escaping SimulatedNode.Acknowledge) in
       cluster.send(
@@ -154,10 +174,29 @@ final class SimulatedCoordinator {
     process.after(100_000) { deliver { _ in } }
   }
 
+  private func upload(
+    _ module: SimulatedNode.StoredModule, to node: Principal, address: String,
+    _ completion: @escaping SimulatedNode.Acknowledge
+  ) {
+    if machine.state.map.contains(node) {
+      if let moduleReceiver {
+        simulator.violated("\(moduleReceiver.text) and \(node.text) get a module at once")
+      }
+      moduleReceiver = node
+    }
+    cluster.call(.coordinator, process, to: .node(node), address: address) { [weak self] result in
+      if self?.moduleReceiver == node { self?.moduleReceiver = nil }
+      completion(result)
+    } _: {
+      $0.take(module, $1)
+    }
+  }
+
   private func persisted(_ outcome: CommitOutcome) {
     switch outcome.result {
     case .success:
       machine.persisted(outcome.sequences.upperBound)
+      cluster.coordinatorPersisted()
       scheduleAdvance()
     case .failure(let error):
       process.after(100_000) { [weak self] in

@@ -12,9 +12,16 @@ final class SimulatedNode {
   let disk: SimulatedDisk
   let process: SimulatedProcess
   private(set) var machine: NodeMachine
+  /// The module that calls would be served with.
+  var module: StoredModule?
+  /// That of the last module that was stored or is about to be.
+  var latestModuleRevision: UInt64
+  /// How many modules wait for the disk: nobody knows which the node has until they are there.
+  var modulesOnTheWay = 0
+  var isModuleUncertain = false
 
-  private unowned let cluster: SimulatedCluster
-  private let simulator: Simulator
+  unowned let cluster: SimulatedCluster
+  let simulator: Simulator
   private let committer: SimulatedCommitter
   private var requests: [UInt64: Request] = [:]
   private var acknowledgements: [UInt64: Acknowledge] = [:]
@@ -44,6 +51,8 @@ final class SimulatedNode {
     simulator = cluster.simulator
     process = SimulatedProcess(simulator: simulator, clock: clock)
     machine = try NodeMachine(store: disk, limits: cluster.limits)
+    module = StoredModule(stored: try machine.stored(StoredModule.name))
+    latestModuleRevision = module?.revision ?? 0
     var outcome: ((CommitOutcome) -> Void)?
     committer = SimulatedCommitter(
       process: process, disk: disk, promisesEarly: cluster.plan.mutation == .acknowledgeEarly
@@ -74,12 +83,39 @@ final class SimulatedNode {
         return completion(reply)
       }
     }
-    if let reply = machine.execute(command, key: key, ticket: ticket, now: moment) {
+    if let reply = reply(command, key: key, ticket: ticket, now: moment) {
       completion(reply)
     } else {
       requests[ticket] = Request(key: key, completion: completion, heldSince: heldSince)
     }
     scheduleTurn()
+  }
+
+  /// Every other closure runs on the value where it lies, as plain calls of modules do.
+  private func reply(
+    _ command: KeyCommand, key: [UInt8], ticket: UInt64, now: Moment
+  ) -> KeyReply? {
+    guard ticket % 2 == 0, case .apply(.none, let body) = command else {
+      return machine.execute(command, key: key, ticket: ticket, now: now)
+    }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024, alignment: 1)
+    defer { room.deallocate() }
+    let outcome = key.withUnsafeBytes { key in
+      machine.change(key, ticket: ticket, now: now) { value in
+        switch body(value.map { Record(version: Version(0), value: Array($0)) }) {
+        case .keep: return .keep
+        case .delete: return .delete
+        case .put(let value, let expiry):
+          room.copyBytes(from: value.prefix(room.count))
+          return .put(UnsafeRawBufferPointer(rebasing: room[..<value.count]), expiry: expiry)
+        }
+      }
+    }
+    switch outcome {
+    case .done(let version): return .applied(version)
+    case .waits: return nil
+    case .notServed: return machine.execute(command, key: key, ticket: ticket, now: now)
+    }
   }
 
   func initialise(identity: Principal, map: ClusterMap, _ completion: @escaping Acknowledge) {
@@ -126,6 +162,12 @@ final class SimulatedNode {
     }
   }
 
+  func store(_ module: StoredModule, _ completion: @escaping Acknowledge) {
+    machine.store(
+      [(StoredModule.name, module.stored)], ticket: acknowledgement(completion))
+    scheduleTurn()
+  }
+
   private func acknowledgement(_ completion: @escaping Acknowledge) -> UInt64 {
     nextTicket += 1
     acknowledgements[nextTicket] = completion
@@ -137,7 +179,7 @@ final class SimulatedNode {
       identity: machine.identity, status: .ready, keys: machine.statistics.keys,
       bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
       revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
-      isPurging: machine.isPurging, moduleDigest: nil)
+      isPurging: machine.isPurging, moduleDigest: reportedModule)
   }
 
   // MARK: - Life

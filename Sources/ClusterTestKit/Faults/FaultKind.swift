@@ -21,6 +21,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
   case clockJumped = "clock-jumped"
   /// Monotonic clocks that are fast or slow.
   case clockDrifting = "clock-drifting"
+  /// A node does not take a module.
+  case moduleRefused = "module-refused"
 
   /// What ends with the instant at which it strikes has a probability, the others a mean pause.
   enum Rhythm {
@@ -36,7 +38,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case .messageLost, .messageDuplicated: .probability(most: 0.08)
     case .messageLate, .commitSlow: .probability(most: 0.05)
     case .commitFailed: .probability(most: 0.02)
-    case .launchFailed: .probability(most: 0.3)
+    case .launchFailed, .moduleRefused: .probability(most: 0.3)
     case .commitTorn: .probability(most: 1)
     case .partition: .pause(least: 300_000)
     case .nodeKilled: .pause(least: 300_000)

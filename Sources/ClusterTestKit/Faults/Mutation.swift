@@ -37,6 +37,8 @@ package enum Mutation: String, CaseIterable, Hashable, Sendable {
   case holdForever = "hold-forever"
   /// Times to live do not travel.
   case forgetExpiry = "forget-expiry"
+  /// A node takes a module that an earlier attempt has sent, whatever it has by now.
+  case takeLateModules = "take-late-modules"
 }
 
 extension Mutation {

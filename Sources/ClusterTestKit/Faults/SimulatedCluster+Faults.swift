@@ -46,7 +46,7 @@ extension SimulatedCluster {
       simulator.inject(kind, "\(node.id.text) to \(skew) ms")
       node.process.jump(to: skew)
     case .messageLost, .messageDuplicated, .messageLate, .launchFailed, .commitSlow, .commitFailed,
-      .commitTorn, .clockSkewed, .clockDrifting:
+      .commitTorn, .clockSkewed, .clockDrifting, .moduleRefused:
       break
     }
   }

@@ -54,7 +54,8 @@ struct CallCommand: ParsableCommand {
 
   /// A keyed method's caller needs none; who names a file wants it sent.
   private var needsCredential: Bool {
-    secret.isGiven() || method == "scale" || ControlMethod(rawValue: method) != nil
+    secret.isGiven() || ["scale", "module_rollback"].contains(method)
+      || ControlMethod(rawValue: method) != nil
   }
 
   var request: ClusterRequest {

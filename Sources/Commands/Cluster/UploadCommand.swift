@@ -9,15 +9,31 @@ struct UploadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "upload", abstract: "Give a WebAssembly module to the cluster.",
     discussion: """
-      The module goes to the gateway in chunks, with its checksum, and from there to every node. \
-      The same program, called ss_uploader, does this without a subcommand.
+      The module goes to the gateway in chunks, with its checksum. There it is checked, also that \
+      callers of the module before it can go on, and then comes to the nodes one by one. The same \
+      program, called ss_uploader, does this without a subcommand.
 
         scaled-storage upload application.wasm
+        scaled-storage upload application.wasm.gz --candid application.did
         ss_uploader application.wasm --url http://127.0.0.1:8080
       """)
 
-  @Argument(help: "The module's file.")
+  @Argument(help: "The module's file, also compressed by gzip.")
   var module: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The module's interface in Candid, where the module does not carry it.", valueName: "file"))
+  var candid: String?
+
+  @Flag(help: "Upload it also when callers of the present module would break.")
+  var force = false
+
+  @Flag(help: "Take imports that there are not here; a call of one traps.")
+  var stubImports = false
+
+  @Flag(help: "Do not wait until all nodes have it.")
+  var noWait = false
 
   @Flag(help: "Print the outcome as JSON.")
   var json = false
@@ -26,33 +42,37 @@ struct UploadCommand: ParsableCommand {
   @OptionGroup var secret: CredentialOptions
 
   func run() throws {
-    let bytes = try InputFile.read(module, limit: ModuleUpload.maximumModuleBytes)
-    guard bytes.starts(with: Array("\0asm".utf8)) else {
-      throw CommandFailure("\(module) is no WebAssembly module: it does not begin with \\0asm")
-    }
+    let file = try ModuleFile(module, candid: candid)
+    let stored = try file.embedded(stubsImports: stubImports)
     let connection = try cluster.connect(credential: secret.required())
-    var progress = ProgressDisplay("upload", unit: "bytes")
-    defer { progress.end() }
-    var sent = 0
-    for chunk in UploadCommand.chunks(of: bytes) {
-      _ = try connection.perform(try UploadCommand.request(chunk)).checked()
-      sent += chunk.chunk.count
-      progress.update(UInt64(sent), fraction: Double(sent) / Double(bytes.count))
-    }
-    progress.end()
-    let outcome = Outcome(
-      bytes: bytes.count, sha256: SHA256.hexadecimal(SHA256.digest(bytes)))
+    try send(file, connection)
+    let digest = SHA256.hexadecimal(stored.digest)
+    let info =
+      noWait
+      ? nil : try ModuleRoll(connection: connection, patience: cluster.timeout).wait(for: digest)
+    let outcome = ModuleOutcome(sha256: digest, bytes: UInt64(stored.bytes.count), info)
     if json {
       try JSONOutput.print(outcome)
     } else {
-      try StandardStreams.write(
-        "uploaded \(Figures.grouped(outcome.bytes)) bytes, SHA-256 \(outcome.sha256)\n")
+      try StandardStreams.write(outcome.text("is uploaded"))
     }
   }
 
-  private struct Outcome: Encodable {
-    var bytes: Int
-    var sha256: String
+  private func send(_ file: ModuleFile, _ connection: ClusterConnection) throws {
+    var progress = ProgressDisplay("upload", unit: "bytes")
+    defer { progress.end() }
+    let size = file.module.bytes.count
+    var sent = 0
+    for var chunk in UploadCommand.chunks(of: file.module.bytes) {
+      if chunk.position == 2 {
+        chunk.candid = file.candid
+        chunk.force = force ? true : nil
+        chunk.stubImports = stubImports ? true : nil
+      }
+      _ = try connection.perform(try UploadCommand.request(chunk)).checked()
+      sent += chunk.chunk.count
+      progress.update(UInt64(sent), fraction: Double(sent) / Double(size))
+    }
   }
 
   /// The chunks in order; the last one carries the checksum of the whole.

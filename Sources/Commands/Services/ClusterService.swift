@@ -55,6 +55,8 @@ final class ClusterService {
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger)
+    coordinator.loader = ModuleLoader(
+      loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
       maximumValueBytes: settings.maxValueBytes, loop: process.loop,

@@ -57,6 +57,11 @@ package struct ControlCall {
     try given.arguments(body, as: type)
   }
 
+  /// - Throws: `Problem` 400 for arguments, of which there are none.
+  package func noArguments() throws(Problem) {
+    if !body.isEmpty { try given.arguments(body) }
+  }
+
   /// The answer with the only result.
   package func answer<Value: CandidConvertible>(_ result: Result<Value, Problem>) -> Answer {
     answer { () throws(Problem) in try representation.body(try result.get()) }

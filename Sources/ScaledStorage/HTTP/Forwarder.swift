@@ -26,7 +26,7 @@ package final class Forwarder {
     ]),
     passedBack: FieldNames([
       "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
-      "allow", "accept-encoding",
+      "allow", "accept-encoding", "ss-fuel",
     ]))
   /// With one of these, a request has to be read before it is passed on.
   private static let specialFields = FieldNames(["ss-forward", "ss-hops", "content-encoding"])
@@ -111,7 +111,8 @@ package final class Forwarder {
     guard let exchange = relay.exchange else { return }
     let owner = routes.flatMap { routes -> RouteTable.Owner? in
       if let key = relay.context as? RelayedKey {
-        return key.bytes.withUnsafeBytes { routes.owner(of: $0) }
+        return key.bytes.isEmpty
+          ? routes.first : key.bytes.withUnsafeBytes { routes.owner(of: $0) }
       }
       return scanner.withKey(of: exchange) { routes.owner(of: $0) }
     }

@@ -26,6 +26,8 @@ package final class RouteTable {
   private let ring: HashRing
   /// By the ring's slots; nil for what is vacant or has no address yet.
   private let owners: [Owner?]
+  /// The member that joined first, where calls without a key go.
+  let first: Owner?
 
   /// O(slots of the ring).
   package init(_ map: ClusterMap, client: HTTPClient) {
@@ -33,12 +35,14 @@ package final class RouteTable {
     revision = map.revision
     epochText = Array(String(map.ring.epoch).utf8)
     ring = map.ring
-    owners = map.ring.slots.map { slot in
+    let owners = map.ring.slots.map { slot -> Owner? in
       guard let slot, let id = try? Principal(slot.bytes), let text = map.addresses[id],
         let address = try? SocketAddress(text)
       else { return nil }
       return Owner(id: id, address: text, peer: client.reference(to: address))
     }
+    self.owners = owners
+    first = owners.lazy.compactMap { $0 }.first { $0.id == map.members.first }
   }
 
   /// Who owns a key; nil when that is not known yet. Allocates nothing.
