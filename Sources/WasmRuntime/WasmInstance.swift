@@ -256,8 +256,14 @@ package final class WasmInstance {
     noteFuel(context, of: host.fuel)
     guard trap != nil || error != nil else { return }
     discard()
-    if let trap { throw library.failure(of: trap) }
-    if let error { throw WasmError(.trapped, library.text(of: error)) }
+    if let trap {
+      var failure = library.failure(of: trap)
+      // What was interrupted took its time, whatever fuel it had used: that counts.
+      if failure.code == .deadline { fuelUsed = max(fuelUsed, ticks * WasmEngine.fuelPerTick) }
+      if failure.code == .trapped, let code = host.failure { failure.code = code }
+      throw failure
+    }
+    if let error { throw WasmError(host.failure ?? .trapped, library.text(of: error)) }
   }
 
   private func noteFuel(_ context: OpaquePointer?, of given: UInt64) {
