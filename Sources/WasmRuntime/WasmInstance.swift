@@ -148,7 +148,11 @@ package final class WasmInstance {
     host.balance = call.balance
     host.isQuery = module.image.methods[call.method].kind == .query
     host.fuel = limits.fuel
+    let before =
+      host.isQuery && module.image.stubsImports
+      ? MemorySnapshot(HostCall(host: host, context: context)) : nil
     try run(functions[call.method], name: names[call.method], ticks: callTicks)
+    before?.restore()
     switch host.ending {
     case .replied: return
     case .rejected: throw WasmError(.rejected, host.rejection)
@@ -202,9 +206,8 @@ package final class WasmInstance {
     var trap: OpaquePointer?
     let error = api.pointee.wasmtime_instance_pre_instantiate(prepared, context, &instance, &trap)
     noteFuel(context, of: limits.initFuel)
-    if let trap { throw library.failure(of: trap) }
-    if let error { throw WasmError(.badModule, library.text(of: error)) }
-    if let memory = export("memory", of: &instance, context),
+    if let failure = failure(trap, error, else: .badModule) { throw failure }
+    if let name = module.image.memoryExport, let memory = export(name, of: &instance, context),
       memory.kind == UInt8(WASM_EXTERN_MEMORY)
     {
       host.memory = memory.of.memory
@@ -254,16 +257,23 @@ package final class WasmInstance {
       return api.pointee.wasmtime_func_call_unchecked(context, &function, nil, 0, &trap)
     }
     noteFuel(context, of: host.fuel)
-    guard trap != nil || error != nil else { return }
+    guard let failure = failure(trap, error, else: .trapped) else { return }
     discard()
-    if let trap {
-      var failure = library.failure(of: trap)
-      // What was interrupted took its time, whatever fuel it had used: that counts.
-      if failure.code == .deadline { fuelUsed = max(fuelUsed, ticks * WasmEngine.fuelPerTick) }
-      if failure.code == .trapped, let code = host.failure { failure.code = code }
-      throw failure
-    }
-    if let error { throw WasmError(host.failure ?? .trapped, library.text(of: error)) }
+    // What was interrupted took its time, whatever fuel it had used: that counts.
+    if failure.code == .deadline { fuelUsed = max(fuelUsed, ticks * WasmEngine.fuelPerTick) }
+    throw failure
+  }
+
+  /// Why a call ended before its end; nil when it did not. What the host has said comes first: it
+  /// would come back with a backtrace around it.
+  private func failure(
+    _ trap: OpaquePointer?, _ error: OpaquePointer?, else code: WasmError.Code
+  ) -> WasmError? {
+    let known =
+      if let trap { library.failure(of: trap) } else if let error {
+        WasmError(code, library.text(of: error))
+      } else { nil as WasmError? }
+    return known.map { host.failure ?? $0 }
   }
 
   private func noteFuel(_ context: OpaquePointer?, of given: UInt64) {

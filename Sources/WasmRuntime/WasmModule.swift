@@ -42,7 +42,8 @@ package final class WasmModule: @unchecked Sendable {
         refused.append("\(called), which is no function")
         continue
       }
-      guard let known = HostFunction.named(module, name) else {
+      guard let known = HostFunction.named(module, name), image.stubsImports || !known.isStub
+      else {
         if !image.stubsImports { refused.append(called) }
         continue
       }
