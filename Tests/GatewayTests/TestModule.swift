@@ -1,4 +1,4 @@
-/// Small WebAssembly modules, put together byte by byte (WebAssembly core specification, section 5).
+/// Small WebAssembly modules, put together byte by byte (core specification, section 5).
 struct TestModule {
   struct Method {
     var name: String
