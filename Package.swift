@@ -83,7 +83,7 @@ let package = Package(
       name: "allocation-gate",
       dependencies: [
         "AllocationCounter", "Candid", "Cluster", "HTTPTransport", "RocksDBStorage",
-        "ScaledStorage", "Storage",
+        "ScaledStorage", "Storage", "WasmRuntime",
         .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/AllocationGate", swiftSettings: strict),
     tests("ArchitectureTests", []),
@@ -99,8 +99,9 @@ let package = Package(
     tests(
       "ScaledStorageTests",
       [
-        "Candid", "Cluster", "HostileModules", "HTTPTransport", "Placement", "ScaledStorage",
-        "Storage", "WasmRuntime",
+        "Candid", "Cluster", "ClusterTestKit", "HostileModules", "HTTPTransport", "Placement",
+        "ScaledStorage", "Storage", "WasmRuntime",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "GatewayTests",

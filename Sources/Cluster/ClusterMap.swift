@@ -157,4 +157,5 @@ final class SharedMap: Sendable {
 
   func owner(of key: UnsafeRawBufferPointer) -> Principal? { map.owner(of: key) }
   var epoch: UInt64 { map.ring.epoch }
+  func acceptsModule(_ digest: [UInt8]) -> Bool { map.modules?.contains(digest) ?? true }
 }

@@ -42,7 +42,7 @@ extension NodeMachine {
     return nil
   }
 
-  /// Changes a value where it lies, without a copy of it. The expiry stays as it is.
+  /// Changes a value where it lies, without a copy of it.
   mutating func change(
     _ key: HashedKey, ticket: UInt64, now: Moment, _ body: (UnsafeRawBufferPointer?) -> ValueChange
   ) throws(ClusterError) -> ChangeOutcome {
@@ -65,8 +65,9 @@ extension NodeMachine {
       guard pendingWrite(key) != nil else { return .done(live?.version) }
       openTurn.replies.append((ticket, .applied(live?.version)))
       return .waits(live?.version)
-    case .put(let value):
-      version = put(key, value, expiresAt: live?.expiresAt, over: latest)
+    case .put(let value, let expiry):
+      version = put(
+        key, value, expiresAt: expiry.instant(after: live, now: now), over: latest)
     case .delete:
       guard let live else {
         guard pendingWrite(key) != nil else { return .done(nil) }
@@ -198,7 +199,7 @@ extension NodeMachine {
 /// What is made of a value in the machine's memory.
 package enum ValueChange {
   case keep
-  case put(UnsafeRawBufferPointer)
+  case put(UnsafeRawBufferPointer, expiry: KeyCommand.Expiry)
   case delete
 }
 

@@ -132,6 +132,9 @@ public struct NodeMachine {
   /// The epoch of the ring that this node knows.
   package var epoch: UInt64? { shared?.epoch }
 
+  /// Whether the cluster lets calls of the module with this digest be served.
+  package func acceptsModule(_ digest: [UInt8]) -> Bool { shared?.acceptsModule(digest) ?? true }
+
   // MARK: - Actions
 
   /// What the driver has to do now, in order. Leaves the machine without actions.

@@ -48,7 +48,7 @@ enum Value {
   static func read() -> [UInt8]? { size.map { read(0..<$0) } }
   /// The bytes of the value in `range`, which must lie within it; it traps otherwise.
   static func read(_ range: Range<Int>) -> [UInt8] {
-    filled(range.count) { valueCopy($0, range.lowerBound, range.count) }
+    filled(range.count) { if !range.isEmpty { valueCopy($0, range.lowerBound, range.count) } }
   }
 
   /// Sets the value when the call succeeds; its time of expiry stays. A query traps.
@@ -307,7 +307,7 @@ struct Bytes: ~Copyable {
     withUnsafeBytes(of: number) { append($0) }
   }
   mutating func append(value range: Range<Int>) {
-    valueCopy(extend(range.count), range.lowerBound, range.count)
+    if !range.isEmpty { valueCopy(extend(range.count), range.lowerBound, range.count) }
   }
 
   /// A length as Candid writes it: LEB128.

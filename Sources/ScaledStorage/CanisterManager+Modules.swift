@@ -77,6 +77,7 @@ extension CanisterManager {
         do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
         try me.target?.modules.adopt(loaded)
         me.target?.isStoredModuleUncertain = false
+        me.target?.loadProblem = nil
         completion(.success(()))
       } catch {
         completion(.failure(error))
@@ -98,9 +99,7 @@ extension CanisterManager {
 
   /// Why calls of the module are refused now; nil when they are not.
   var moduleRefusal: Problem? {
-    guard let accepted = node.map?.modules, let digest = modules.digest,
-      !accepted.contains(digest)
-    else { return nil }
+    guard let digest = modules.digest, !node.machine.acceptsModule(digest) else { return nil }
     return Problem(
       503, "module_mismatch",
       "this node does not have the cluster's module yet; it gets it in a moment")

@@ -17,7 +17,9 @@ public final class CanisterManager {
   private let logger: Logger
   let modules: ModuleHost
   let loader: ModuleLoader
-  var upload = ModuleUpload()
+  var upload: ModuleUpload
+  /// Why the stored module does not run.
+  var loadProblem: Problem?
   /// That of the map under which the last module was sent.
   var moduleRevision: UInt64 = 0
   /// Whether a restart may find another module than the one that runs.
@@ -81,6 +83,7 @@ public final class CanisterManager {
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
+    upload = ModuleUpload(limit: moduleLimits.moduleBytes)
     me.set(self)
     modules.id = node.id?.bytes ?? []
     try readModuleRevision()
@@ -96,6 +99,7 @@ public final class CanisterManager {
     do throws(Problem) {
       try modules.adopt(try loader.loadNow(module))
     } catch {
+      loadProblem = error
       logger.error("the module cannot run, so its calls are refused: \(error.detail)")
     }
   }
@@ -165,6 +169,8 @@ public final class CanisterManager {
   ) {
     node.handle(event, completion)
   }
+
+  package var hasModule: Bool { modules.loaded != nil }
 
   // MARK: - Health
 

@@ -215,7 +215,7 @@ private final class CallInProgress {
     guard problem == nil else { return .keep }
     switch host.change {
     case .keep: return .keep
-    case .put(let bytes): return .put(value: Array(bytes), expiry: .keep)
+    case .put(let bytes, let expiry): return .put(value: Array(bytes), expiry: expiry)
     case .delete: return .delete
     }
   }

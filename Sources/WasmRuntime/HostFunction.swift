@@ -11,6 +11,8 @@ struct HostFunction {
   let parameters: [UInt8]
   let results: [UInt8]
   let callback: wasmtime_callback
+  /// Whether only modules get it that want their imports stubbed.
+  var isStub = false
 
   static let i32 = UInt8(WASM_I32)
   static let i64 = UInt8(WASM_I64)
@@ -29,7 +31,7 @@ struct HostFunction {
   private static let byName = Dictionary(
     all.map { ("\($0.module).\($0.name)", $0) }, uniquingKeysWith: { first, _ in first })
 
-  static let all = messages + surroundings + values
+  static let all = messages + surroundings + values + stubs
 
   static func ic0(
     _ name: String, _ parameters: [UInt8] = [], _ results: [UInt8] = [],

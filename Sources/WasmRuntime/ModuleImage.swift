@@ -31,6 +31,8 @@ package struct ModuleImage: Sendable {
   package let byteCount: Int
   package private(set) var imports: [Import] = []
   package private(set) var exports: [String] = []
+  /// The name under which the memory is exported. Canisters call theirs as their compiler likes.
+  package private(set) var memoryExport: String?
   package private(set) var methods: [Method] = []
   package private(set) var customSections: [(name: String, range: Range<Int>)] = []
   /// Functions that the module defines.
@@ -94,8 +96,10 @@ package struct ModuleImage: Sendable {
       functionCount += try reader.number()
     case 7:
       for _ in 0..<(try reader.number()) {
-        exports.append(try reader.name())
-        _ = try reader.byte()
+        let name = try reader.name()
+        exports.append(name)
+        // Kind 2 is a memory (section 5.5.10).
+        if try reader.byte() == 2, memoryExport == nil { memoryExport = name }
         _ = try reader.number()
       }
     default:

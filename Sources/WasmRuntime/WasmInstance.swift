@@ -204,7 +204,7 @@ package final class WasmInstance {
     noteFuel(context, of: limits.initFuel)
     if let trap { throw library.failure(of: trap) }
     if let error { throw WasmError(.badModule, library.text(of: error)) }
-    if let memory = export("memory", of: &instance, context),
+    if let name = module.image.memoryExport, let memory = export(name, of: &instance, context),
       memory.kind == UInt8(WASM_EXTERN_MEMORY)
     {
       host.memory = memory.of.memory

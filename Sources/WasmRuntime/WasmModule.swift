@@ -34,21 +34,23 @@ package final class WasmModule: @unchecked Sendable {
       guard let item = imports.data?[index] else { continue }
       let module = WasmLibrary.text(functions.wasm_importtype_module(item))
       let name = WasmLibrary.text(functions.wasm_importtype_name(item))
+      let called = "\(module.prefix(40)).\(name.prefix(60))"
       let type = functions.wasm_importtype_type(item)
       guard functions.wasm_externtype_kind(type) == UInt8(WASM_EXTERN_FUNC),
         let function = functions.wasm_externtype_as_functype_const(type)
       else {
-        refused.append("\(module).\(name), which is no function")
+        refused.append("\(called), which is no function")
         continue
       }
-      guard let known = HostFunction.named(module, name) else {
-        if !image.stubsImports { refused.append("\(module).\(name)") }
+      guard let known = HostFunction.named(module, name), image.stubsImports || !known.isStub
+      else {
+        if !image.stubsImports { refused.append(called) }
         continue
       }
       if kinds(functions.wasm_functype_params(function)) != known.parameters
         || kinds(functions.wasm_functype_results(function)) != known.results
       {
-        refused.append("\(module).\(name) with another type: here it is \(known.typeText)")
+        refused.append("\(called) with another type: here it is \(known.typeText)")
       }
     }
     guard refused.isEmpty else {

@@ -24,7 +24,7 @@ enum CountedNode {
   private static let rounds = 20
   private static let streams = 100
 
-  static func run(method: String, body: [UInt8]?) throws -> Count {
+  static func run(_ make: @escaping @Sendable (_ number: Int) -> PlainRequest) throws -> Count {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
     let loop = try EventLoop()
@@ -38,12 +38,16 @@ enum CountedNode {
     manager.address = address.description
     manager.initialise(InitCanisterManagerParam(args: nil)) { _ in loop.stop() }
     loop.run()
+    for chunk in Module(try CountedModule.bytes()).chunks {
+      manager.initWasm(chunk) { _ in loop.stop() }
+      if !manager.hasModule { loop.run() }
+    }
     let outcome = Mutex(Count())
     let mailbox = loop.mailbox
     let bound = LoopBound(loop, loop: loop)
     let ended = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
-      outcome.withLock { $0 = ask(address.port, method, body) }
+      outcome.withLock { $0 = ask(address.port, make) }
       mailbox.post { bound.value.stop() }
       ended.signal()
     }
@@ -56,12 +60,14 @@ enum CountedNode {
     return outcome.withLock { $0 }
   }
 
-  private static func ask(_ port: UInt16, _ method: String, _ body: [UInt8]?) -> Count {
+  private static func ask(
+    _ port: UInt16, _ make: (_ number: Int) -> PlainRequest
+  ) -> Count {
     guard let client = RawClient(port: port, streams: streams) else { return Count() }
     client.create(body: [UInt8](repeating: 1, count: 100))
-    for _ in 0..<rounds { client.request(method: method, body: body) }
+    for _ in 0..<rounds { client.request(make) }
     let (before, answered) = (allocation_counter_total(), client.answered)
-    for _ in 0..<rounds { client.request(method: method, body: body) }
+    for _ in 0..<rounds { client.request(make) }
     let allocations = Int(allocation_counter_total() - before)
     return Count(
       answered: client.answered - answered - client.failed, allocations: allocations)

@@ -1,5 +1,13 @@
 import Glibc
 
+/// One request of a round.
+struct PlainRequest {
+  var method: String
+  var path: String
+  var contentType: String?
+  var body: [UInt8]?
+}
+
 /// An HTTP/2 connection that sends whole rounds of requests, and counts their answers.
 final class RawClient {
   private let descriptor: Int32
@@ -30,21 +38,27 @@ final class RawClient {
 
   /// Creates the keys.
   func create(body: [UInt8]) {
-    request(method: "PUT", body: body)
+    request { PlainRequest(method: "PUT", path: "/kv/key-\($0)", body: body) }
     // These were answered 201.
     failed = 0
   }
 
-  /// Sends one request a stream for the same keys, and reads until all are answered.
-  func request(method: String, body: [UInt8]?) {
+  /// Sends one request a stream, each for a key of its own, and reads until all are answered.
+  func request(_ make: (_ number: Int) -> PlainRequest) {
     var bytes: [UInt8] = []
     for number in 0..<streams {
+      let request = make(number)
       // HPACK without dynamic entries: scheme http; method, path and authority as literals.
-      var block: [UInt8] = [0x86, 0x02, UInt8(method.utf8.count)] + Array(method.utf8)
-      let path = Array("/kv/key-\(number)".utf8)
-      block += [0x04, UInt8(path.count)] + path + [0x01, 4] + Array("node".utf8)
-      bytes += frame(type: 1, flags: body == nil ? 5 : 4, stream: nextStream, block)
-      if let body { bytes += frame(type: 0, flags: 1, stream: nextStream, body) }
+      var block: [UInt8] = [0x86, 0x02, UInt8(request.method.utf8.count)]
+      block += Array(request.method.utf8)
+      block += [0x04, UInt8(request.path.utf8.count)] + Array(request.path.utf8)
+      block += [0x01, 4] + Array("node".utf8)
+      if let type = request.contentType {
+        // The static table's entry 31, beyond four bits.
+        block += [0x0f, 31 - 15, UInt8(type.utf8.count)] + Array(type.utf8)
+      }
+      bytes += frame(type: 1, flags: request.body == nil ? 5 : 4, stream: nextStream, block)
+      if let body = request.body { bytes += frame(type: 0, flags: 1, stream: nextStream, body) }
       nextStream += 2
     }
     let target = answered + streams

@@ -24,10 +24,8 @@ enum CounterModule {
       (memory (export "memory") 1)
       (data (i32.const 32) "DIDL\\00\\01\\78")
       (@custom "icp:public candid:service"
-        "service : {
-           add : (key : text, amount : nat64) -> (nat64);
-           get : (key : text) -> (nat64) query
-         }")
+        "service : { add : (key : text, amount : nat64) -> (nat64); "
+        "get : (key : text) -> (nat64) query }")
       (func $load
         (i64.store (i32.const 8) (i64.const 0))
         (if (i32.eq (call $value_size) (i32.const 8))

@@ -1,6 +1,6 @@
 /// Modules that harm when they are loaded, or ask for what there is not.
 extension HostileModule {
-  static let forms: [HostileModule] = beginnings + wants + features + names
+  public static let forms: [HostileModule] = beginnings + wants + features + names
 
   /// What runs at the beginning may run when a module is uploaded, or at the first call.
   private static func beginning(_ name: String, _ functions: String) -> HostileModule {

@@ -31,7 +31,7 @@ public struct HostileModule: Sendable, CustomStringConvertible {
 
   /// Those that can be loaded and harm when they are called.
   public static let methods = calls + stores
-  /// Those that harm when they are loaded, or before.
+  /// Those that harm when they are loaded, or before; among them those that are just too large.
   public static let loads = forms + sizes
   public static let all = methods + loads
 

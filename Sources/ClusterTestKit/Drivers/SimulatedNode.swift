@@ -83,12 +83,39 @@ final class SimulatedNode {
         return completion(reply)
       }
     }
-    if let reply = machine.execute(command, key: key, ticket: ticket, now: moment) {
+    if let reply = reply(command, key: key, ticket: ticket, now: moment) {
       completion(reply)
     } else {
       requests[ticket] = Request(key: key, completion: completion, heldSince: heldSince)
     }
     scheduleTurn()
+  }
+
+  /// Every other closure runs on the value where it lies, as plain calls of modules do.
+  private func reply(
+    _ command: KeyCommand, key: [UInt8], ticket: UInt64, now: Moment
+  ) -> KeyReply? {
+    guard ticket % 2 == 0, case .apply(.none, let body) = command else {
+      return machine.execute(command, key: key, ticket: ticket, now: now)
+    }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024, alignment: 1)
+    defer { room.deallocate() }
+    let outcome = key.withUnsafeBytes { key in
+      machine.change(key, ticket: ticket, now: now) { value in
+        switch body(value.map { Record(version: Version(0), value: Array($0)) }) {
+        case .keep: return .keep
+        case .delete: return .delete
+        case .put(let value, let expiry):
+          room.copyBytes(from: value.prefix(room.count))
+          return .put(UnsafeRawBufferPointer(rebasing: room[..<value.count]), expiry: expiry)
+        }
+      }
+    }
+    switch outcome {
+    case .done(let version): return .applied(version)
+    case .waits: return nil
+    case .notServed: return machine.execute(command, key: key, ticket: ticket, now: now)
+    }
   }
 
   func initialise(identity: Principal, map: ClusterMap, _ completion: @escaping Acknowledge) {

@@ -118,7 +118,8 @@ final class CallCounterRun {
       case .success(let reply):
         if reply.status != 412 || !reply.isUncertain { fail(reply.problem.sentence) }
         // What was asked wrongly will not be done another time either.
-        if (400..<500).contains(reply.status), reply.status != 412, reply.status != 429 {
+        let isFinal = (400..<500).contains(reply.status) || reply.status == 501
+        if isFinal, reply.status != 412, reply.status != 429 {
           return giveUp(reply.problem.sentence, done)
         }
         resolve(index, done)

@@ -172,7 +172,7 @@ final class ModuleHost {
   /// What the last call makes of the value.
   var change: ValueChange {
     switch instance?.change {
-    case .set(let bytes)?: .put(bytes)
+    case .set(let bytes)?: .put(bytes, expiry: .keep)
     case .delete?: .delete
     case .keep?, nil: .keep
     }

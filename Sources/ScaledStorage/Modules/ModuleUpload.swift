@@ -8,12 +8,17 @@ import WasmRuntime
 /// so that the sender can go on; a module that fails its checks at the end is dropped.
 package struct ModuleUpload {
   package static let maximumChunkBytes = 1 << 20
-  package static let maximumModuleBytes = 16 << 20
+  /// The usual limit of modules.
+  package static let maximumModuleBytes = WasmLimits().moduleBytes
 
+  private let limit: Int
   private var bytes: [UInt8]?
   private var lastChunk: Range<Int> = 0..<0
 
-  package init() {}
+  /// - Parameter limit: the most bytes of a module, as it is sent.
+  package init(limit: Int = maximumModuleBytes) {
+    self.limit = limit
+  }
 
   /// Takes a chunk.
   /// - Returns: the module, when this was its last chunk.
@@ -71,11 +76,11 @@ package struct ModuleUpload {
         409, "chunk_duplicate",
         "this chunk has come already; send the chunk at offset \(known.count), and name offsets")
     }
-    guard known.count + args.chunk.count <= ModuleUpload.maximumModuleBytes else {
+    guard known.count + args.chunk.count <= limit else {
       bytes = nil
       throw Problem(
         413, "module_too_large",
-        "the module is larger than \(ModuleUpload.maximumModuleBytes) bytes; the upload is dropped")
+        "the module is larger than \(limit) bytes; the upload is dropped")
     }
     bytes?.append(contentsOf: args.chunk)
     lastChunk = known.count..<known.count + args.chunk.count
