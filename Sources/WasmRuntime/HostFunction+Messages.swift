@@ -160,7 +160,7 @@ extension HostCall {
     guard host.ending == .none else { return endedTwice }
     guard let bytes = bytes(at: start, count: count) else { return outOfBounds }
     guard bytes.count <= host.limits.replyBytes - host.reply.count else {
-      return trap("the reply is larger than \(host.limits.replyBytes) bytes")
+      return trap("the reply is larger than \(host.limits.replyBytes) bytes", .replyTooLarge)
     }
     if let trap = charge(bytes.count) { return trap }
     host.reply.append(UnsafeRawBufferPointer(bytes))

@@ -35,6 +35,8 @@ final class HostState {
   let reply = ByteScratch()
   let newValue = ByteScratch()
   @exclusivity(unchecked) var rejection = ""
+  /// Why a function of the host ended the call.
+  @exclusivity(unchecked) var failure: WasmError?
   @exclusivity(unchecked) var printed = ""
   @exclusivity(unchecked) private var instant: Int64?
 
@@ -50,6 +52,7 @@ final class HostState {
     reply.removeAll()
     newValue.removeAll()
     if !rejection.isEmpty { rejection = "" }
+    if failure != nil { failure = nil }
     if !printed.isEmpty { printed = "" }
     instant = nil
   }
@@ -97,6 +100,16 @@ struct HostCall {
       start: base.map { UnsafeMutableRawPointer($0 + start) }, count: count)
   }
 
+  /// All of the guest's memory, until the guest goes on; empty where it exports none.
+  var memory: UnsafeMutableRawBufferPointer {
+    guard var memory = host.memory else {
+      return UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    }
+    let base = functions.pointee.wasmtime_memory_data(context, &memory)
+    return UnsafeMutableRawBufferPointer(
+      start: base, count: functions.pointee.wasmtime_memory_data_size(context, &memory))
+  }
+
   /// Copies `source[offset..<offset + count]` into the guest's memory.
   func copy(
     _ source: UnsafeRawBufferPointer, _ offset: Int32, _ count: Int32, to start: Int32
@@ -134,12 +147,9 @@ struct HostCall {
     functions.pointee.wasmtime_trap_new_code(UInt8(WASMTIME_TRAP_MEMORY_OUT_OF_BOUNDS))
   }
 
-  func trap(_ message: String) -> OpaquePointer? {
-    var message = message
-    return message.withUTF8 { text in
-      text.withMemoryRebound(to: CChar.self) { text in
-        functions.pointee.wasmtime_trap_new(text.baseAddress, text.count)
-      }
-    }
+  func trap(_ message: String, _ code: WasmError.Code = .trapped) -> OpaquePointer? {
+    host.failure = WasmError(code, message)
+    // Its own message would come back with a backtrace around it.
+    return functions.pointee.wasmtime_trap_new(nil, 0)
   }
 }

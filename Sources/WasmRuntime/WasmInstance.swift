@@ -148,7 +148,11 @@ package final class WasmInstance {
     host.balance = call.balance
     host.isQuery = module.image.methods[call.method].kind == .query
     host.fuel = limits.fuel
+    let before =
+      host.isQuery && module.image.stubsImports
+      ? MemorySnapshot(HostCall(host: host, context: context)) : nil
     try run(functions[call.method], name: names[call.method], ticks: callTicks)
+    before?.restore()
     switch host.ending {
     case .replied: return
     case .rejected: throw WasmError(.rejected, host.rejection)
@@ -202,8 +206,7 @@ package final class WasmInstance {
     var trap: OpaquePointer?
     let error = api.pointee.wasmtime_instance_pre_instantiate(prepared, context, &instance, &trap)
     noteFuel(context, of: limits.initFuel)
-    if let trap { throw library.failure(of: trap) }
-    if let error { throw WasmError(.badModule, library.text(of: error)) }
+    if let failure = failure(trap, error, else: .badModule) { throw failure }
     if let name = module.image.memoryExport, let memory = export(name, of: &instance, context),
       memory.kind == UInt8(WASM_EXTERN_MEMORY)
     {
@@ -254,10 +257,21 @@ package final class WasmInstance {
       return api.pointee.wasmtime_func_call_unchecked(context, &function, nil, 0, &trap)
     }
     noteFuel(context, of: host.fuel)
-    guard trap != nil || error != nil else { return }
+    guard let failure = failure(trap, error, else: .trapped) else { return }
     discard()
-    if let trap { throw library.failure(of: trap) }
-    if let error { throw WasmError(.trapped, library.text(of: error)) }
+    throw failure
+  }
+
+  /// Why a call ended before its end; nil when it did not. What the host has said comes first: it
+  /// would come back with a backtrace around it.
+  private func failure(
+    _ trap: OpaquePointer?, _ error: OpaquePointer?, else code: WasmError.Code
+  ) -> WasmError? {
+    let known =
+      if let trap { library.failure(of: trap) } else if let error {
+        WasmError(code, library.text(of: error))
+      } else { nil as WasmError? }
+    return known.map { host.failure ?? $0 }
   }
 
   private func noteFuel(_ context: OpaquePointer?, of given: UInt64) {
