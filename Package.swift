@@ -113,7 +113,8 @@ let package = Package(
     tests(
       "CommandsTests",
       [
-        "Candid", "Cluster", "ClusterTestKit", "Commands", "HTTPTransport", "ScaledStorage",
+        "Candid", "Cluster", "ClusterTestKit", "Commands", "Gateway", "HTTPTransport",
+        "ScaledStorage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

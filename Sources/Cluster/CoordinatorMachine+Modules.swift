@@ -58,9 +58,8 @@ extension CoordinatorMachine {
     return digest
   }
 
-  /// Why the roll stands still; nil when it does not.
+  /// The first member that refuses its module, and why; nil when none does.
   public var moduleHalt: (node: Principal, failure: ModuleFailure)? {
-    guard state.isModuleRolling else { return nil }
     for node in state.map.members {
       if let failure = nodes[node]?.moduleFailure { return (node, failure) }
     }

@@ -9,9 +9,10 @@ import Testing
     case .skipFence, .fenceEarly, .acknowledgeEarly, .flipSourcesFirst, .loseChanges,
       .forgetExpiry:
       ($0, 20)
-    case .deleteBeforeDecision, .forgetTombstones, .restartForgetsHandover: ($0, 150)
+    case .deleteBeforeDecision, .forgetTombstones, .restartForgetsHandover, .takeLateModules:
+      ($0, 150)
     case .flipBeforeDurable, .abortAnyEpoch, .migrateAnyEpoch, .overwriteAnyVersion,
-      .acknowledgeChunkEarly, .reuseVersions, .holdForever, .takeLateModules:
+      .acknowledgeChunkEarly, .reuseVersions, .holdForever:
       ($0, 600)
     }
   }

@@ -125,6 +125,9 @@ struct GatewayBehaviour {
         ("authorization", cluster.launcher.credential.headerValue),
       ])
     #expect(response.status == 200)
+    cluster.run(until: "the node has the module") {
+      !cluster.coordinator.machine.state.isModuleRolling && cluster.coordinator.machine.isSettled
+    }
     try cluster.coordinator.addNodes(reason: "test")
     cluster.settle(2)
     cluster.run(until: "the module is everywhere") {

@@ -190,6 +190,13 @@ final class SimulatedCoordinator {
     } _: {
       $0.take(module, $1)
     }
+    for pause in cluster.plan.mutation?.moduleRepeats ?? [] {
+      simulator.after(pause) { [cluster, process] in
+        cluster.call(.coordinator, process, to: .node(node), address: address, { _ in }) {
+          $0.take(module, $1)
+        }
+      }
+    }
   }
 
   private func persisted(_ outcome: CommitOutcome) {

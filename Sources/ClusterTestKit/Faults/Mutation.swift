@@ -61,6 +61,11 @@ extension Mutation {
     }
   }
 
+  /// After how many microseconds a module is sent once more.
+  var moduleRepeats: [UInt64] {
+    self == .takeLateModules ? (1...6).map { $0 * 150_000 } : []
+  }
+
   /// What a source's chunk looks like on the wire; nil when it is not sent at all, but taken for
   /// acknowledged.
   func outgoing(_ migration: Migration, from machine: NodeMachine) -> Migration? {

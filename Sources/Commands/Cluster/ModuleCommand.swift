@@ -56,7 +56,7 @@ struct ModuleListCommand: ParsableCommand {
     guard info.wanted != nil || info.previous != nil else {
       return "the cluster has no module; \"scaled-storage upload\" brings one\n"
     }
-    var modules = TextTable("MODULE", "", "#BYTES", "METHODS")
+    var modules = TextTable("MODULE", "ROLE", "#BYTES", "METHODS")
     for (module, role) in [(info.wanted, "wanted"), (info.previous, "previous")] {
       guard let module else { continue }
       modules.add(

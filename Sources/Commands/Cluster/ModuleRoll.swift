@@ -55,8 +55,9 @@ struct ModuleRoll {
 
   static func waitingText(_ info: ModuleInfo) -> String {
     let waiting = info.nodes.filter { $0.sha256 != info.wanted?.sha256 }
+    guard !waiting.isEmpty else { return "\(countText(info)), as they are about to confirm" }
     let names = waiting.prefix(3).map { "\($0.id.text) (\($0.state))" }.joined(separator: ", ")
-    return "\(countText(info)); still without it: \(names.isEmpty ? "none" : names). "
+    return "\(countText(info)); still without it: \(names). "
       + "They get it as soon as they answer"
   }
 
