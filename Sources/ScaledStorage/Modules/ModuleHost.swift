@@ -40,7 +40,7 @@ final class ModuleHost {
   private var byPath: [(path: [UInt8], method: Int)] = []
 
   private static let mostWaitingBytes = 64 << 20
-  /// Fuel that the failing calls of one method may use in a second, about a tenth of a core: a method
+  /// Fuel that failing calls of one method may use in a second, a tenth of a core: a method
   /// that never ends must not take the time of all others.
   private static let wastePerSecond: UInt64 = 250_000_000
   /// The caller that nobody has vouched for (The IC Interface Specification, "Principals").
