@@ -51,7 +51,9 @@ struct HostFunction {
     guard let environment, let values else { return nil }
     return Unmanaged<HostState>.fromOpaque(environment)._withUnsafeGuaranteedRef { host in
       let context = host.library.functions.pointee.wasmtime_caller_context(caller)
-      return body(HostCall(host: host, context: context), values)
+      let call = HostCall(host: host, context: context)
+      if let trap = call.charge() { return trap }
+      return body(call, values)
     }
   }
 }

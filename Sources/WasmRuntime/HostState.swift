@@ -87,6 +87,9 @@ struct HostCall {
   /// Copying so many bytes costs one unit of fuel, as instructions do; short copies are free.
   private static let bytesPerFuel = 8
   private static let freeBytes = 1_024
+  /// What each call of the host costs besides, near what it takes: else a loop of such calls would
+  /// hold the thread until its deadline.
+  private static let fuel: UInt64 = 100
 
   /// The guest's bytes; nil beyond the end of its memory. They are valid until the guest goes on.
   func bytes(at start: Int32, count: Int32) -> UnsafeMutableRawBufferPointer? {
@@ -122,6 +125,16 @@ struct HostCall {
     if let trap = charge(target.count) { return trap }
     target.copyMemory(
       from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + target.count]))
+    return nil
+  }
+
+  /// Takes the fuel of the call itself.
+  func charge() -> OpaquePointer? {
+    let left = remainingFuel
+    guard left > HostCall.fuel else {
+      return functions.pointee.wasmtime_trap_new_code(UInt8(WASMTIME_TRAP_OUT_OF_FUEL))
+    }
+    _ = functions.pointee.wasmtime_context_set_fuel(context, left - HostCall.fuel)
     return nil
   }
 

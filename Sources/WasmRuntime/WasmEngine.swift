@@ -10,6 +10,8 @@ package final class WasmEngine: @unchecked Sendable {
 
   /// How finely the time of calls is measured.
   package static let tick = Duration.milliseconds(10)
+  /// About what instructions use in that time.
+  static let fuelPerTick: UInt64 = 25_000_000
 
   /// - Parameter libraryPath: Wasmtime's library.
   /// - Throws: `WasmError` `.unavailable`.

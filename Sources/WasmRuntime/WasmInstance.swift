@@ -259,6 +259,8 @@ package final class WasmInstance {
     noteFuel(context, of: host.fuel)
     guard let failure = failure(trap, error, else: .trapped) else { return }
     discard()
+    // What was interrupted took its time, whatever fuel it had used: that counts.
+    if failure.code == .deadline { fuelUsed = max(fuelUsed, ticks * WasmEngine.fuelPerTick) }
     throw failure
   }
 

@@ -109,7 +109,7 @@ extension HostileModule.Outcome {
   /// Fuel or time, whichever ends first.
   static let isStopped = Self.fails(["module_out_of_fuel", "module_deadline"])
   static let isTooLong = Self.fails([
-    "module_reply_too_large", "module_trapped", "module_out_of_fuel", "module_deadline",
+    "module_reply_too_large", "module_out_of_fuel", "module_deadline",
   ])
   static let isBad = Self.refused(["bad_module"])
 }

@@ -20,7 +20,7 @@ import WasmRuntime
       return nil
     } catch {
       #expect((400..<500).contains(error.status))
-      #expect(error.detail.utf8.count < 150_000)
+      #expect(error.detail.utf8.count < 10_000)
       return error.code
     }
   }

@@ -63,7 +63,8 @@ private final class HostileNode {
 
   /// The code of a refusal; nil when the module was taken.
   func upload(_ bytes: [UInt8]) throws -> String? {
-    for chunk in Module(bytes).chunks {
+    for var chunk in Module(bytes).chunks {
+      chunk.force = true
       let answer = try control("init_wasm", try CandidArguments.encode(chunk))
       guard answer.status != 200 else { continue }
       #expect((400..<500).contains(answer.status))
@@ -210,6 +211,22 @@ private final class HostileNode {
       if answer.status == 200 { succeeded += 1 }
     }
     #expect(succeeded > 10)
+    try node.expectGood()
+  }
+
+  @Test("A method that never ends rests after some calls, and leaves time to others")
+  func resting() throws {
+    let node = try HostileNode()
+    defer { node.close() }
+    let endless = try #require(HostileModule.methods.first { $0.name == "an endless loop" })
+    #expect(try node.upload(assemble(endless.text)) == nil)
+    var answers: [ClientResponse] = []
+    repeat {
+      answers.append(try node.call(HostileModule.harmful, key: "k"))
+    } while answers.last?.status == 500 && answers.count < 10_000
+    #expect(answers.last?.status == 429)
+    #expect(answers.last?.header("retry-after") == "1")
+    #expect(answers.last.flatMap { node.code($0) } == "fuel_budget_spent")
     try node.expectGood()
   }
 }

@@ -6,7 +6,7 @@ import HTTPTransport
 /// call's own limit is the same whatever the balance.
 final class FuelBudget {
   let perSecond: UInt64
-  private let loop: EventLoop
+  let loop: EventLoop
   @exclusivity(unchecked) private var balance: Int64
   @exclusivity(unchecked) private var refilledAt: MonotonicTime
 

@@ -33,11 +33,16 @@ final class ModuleHost {
   private let logger: Logger
   @exclusivity(unchecked) private var instance: WasmInstance?
   @exclusivity(unchecked) private var uses: [Use] = []
+  /// What calls that fail may still use, of the methods that had such calls.
+  @exclusivity(unchecked) private var waste: [FuelBudget?] = []
   /// What methods used before the module was changed.
   private var earlier: [String: Use] = [:]
   private var byPath: [(path: [UInt8], method: Int)] = []
 
   private static let mostWaitingBytes = 64 << 20
+  /// Fuel that the failing calls of one method may use in a second, about a tenth of a core: a method
+  /// that never ends must not take the time of all others.
+  private static let wastePerSecond: UInt64 = 250_000_000
   /// The caller that nobody has vouched for (The IC Interface Specification, "Principals").
   private static let anonymous: StaticString = "\u{4}"
 
@@ -64,6 +69,7 @@ final class ModuleHost {
       self.instance = instance
       self.loaded = loaded
       uses = Array(repeating: Use(), count: loaded.interface.methods.count)
+      waste = Array(repeating: nil, count: loaded.interface.methods.count)
       byPath = loaded.interface.methods.enumerated().map { (Array("/\($1.name)".utf8), $0) }
     } catch {
       throw Problem(error, isLoading: true)
@@ -117,6 +123,7 @@ final class ModuleHost {
       return .failed(Problem(503, "module_loading", "the module is not loaded yet; try again"))
     }
     if let seconds = budget.secondsToWait { return .failed(ModuleHost.isSpent(seconds)) }
+    if let seconds = waste[method]?.secondsToWait { return .failed(ModuleHost.rests(seconds)) }
     guard waitingBytes < ModuleHost.mostWaitingBytes else {
       return .failed(
         Problem(503, "overloaded", "too many replies wait for the disk; try again shortly"))
@@ -147,11 +154,26 @@ final class ModuleHost {
     fuelUsed &+= fuel
     uses[method].calls &+= 1
     uses[method].fuel &+= fuel
-    if failed { uses[method].failures &+= 1 }
+    if failed {
+      uses[method].failures &+= 1
+      let budget =
+        waste[method] ?? FuelBudget(perSecond: ModuleHost.wastePerSecond, loop: budget.loop)
+      budget.spend(fuel)
+      waste[method] = budget
+    }
   }
 
   private func log(_ method: String, _ text: String) {
     logger.debug("\(method) of the module prints: \(text)")
+  }
+
+  private static func rests(_ seconds: Int) -> Problem {
+    var problem = Problem(
+      429, "fuel_budget_spent",
+      "calls of this method failed lately after they had used much fuel, so it rests; try again "
+        + "shortly")
+    problem.retryAfter = seconds
+    return problem
   }
 
   private static func isSpent(_ seconds: Int) -> Problem {
