@@ -35,13 +35,15 @@ final class ModuleHost {
   @exclusivity(unchecked) private var uses: [Use] = []
   /// What calls that fail may still use, of the methods that had such calls.
   @exclusivity(unchecked) private var waste: [FuelBudget?] = []
+  /// When the last call failed.
+  @exclusivity(unchecked) private var failedAt = MonotonicTime(nanoseconds: 0)
   /// What methods used before the module was changed.
   private var earlier: [String: Use] = [:]
   private var byPath: [(path: [UInt8], method: Int)] = []
 
   private static let mostWaitingBytes = 64 << 20
-  /// Fuel that the failing calls of one method may use in a second, about a tenth of a core: a method
-  /// that never ends must not take the time of all others.
+  /// Fuel that the failing calls of one method may use in a second, about a tenth of a core: a
+  /// method that never ends must not take the time of all others.
   private static let wastePerSecond: UInt64 = 250_000_000
   /// The caller that nobody has vouched for (The IC Interface Specification, "Principals").
   private static let anonymous: StaticString = "\u{4}"
@@ -156,11 +158,21 @@ final class ModuleHost {
     uses[method].fuel &+= fuel
     if failed {
       uses[method].failures &+= 1
-      let budget =
-        waste[method] ?? FuelBudget(perSecond: ModuleHost.wastePerSecond, loop: budget.loop)
-      budget.spend(fuel)
-      waste[method] = budget
+      noteWaste(method, fuel)
     }
+  }
+
+  /// Counts what a failure has cost: its fuel, or its time at what instructions use, since a fresh
+  /// memory after each trap takes time without fuel. The time is that of the turn since the failure
+  /// before, so that calls that succeed need no clock.
+  private func noteWaste(_ method: Int, _ fuel: UInt64) {
+    let now = MonotonicTime.current()
+    let taken = now.nanoseconds &- max(budget.loop.now, failedAt).nanoseconds
+    failedAt = now
+    let waste =
+      waste[method] ?? FuelBudget(perSecond: ModuleHost.wastePerSecond, loop: budget.loop)
+    waste.spend(max(fuel, taken / 2 * 5))
+    self.waste[method] = waste
   }
 
   private func log(_ method: String, _ text: String) {
