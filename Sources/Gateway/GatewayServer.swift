@@ -14,7 +14,7 @@ public final class GatewayServer: RequestHandler {
   private let forwarder: Forwarder
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
-  var upload = ModuleUpload()
+  var upload: ModuleUpload
 
   public init(
     coordinator: Coordinator, credential: Credential, forward: ForwardMode,
@@ -24,6 +24,7 @@ public final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     application = .builtIn(maximumValueBytes: maximumValueBytes)
+    upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
         forwarding: limits, credential: credential, tls: coordinator.tls, loop: loop))

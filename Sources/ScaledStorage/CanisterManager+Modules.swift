@@ -104,4 +104,14 @@ extension CanisterManager {
       503, "module_mismatch",
       "this node does not have the cluster's module yet; it gets it in a moment")
   }
+
+  /// Why a method may be unknown here that others know; nil when no module is missing.
+  var missingModule: Problem? {
+    if let loadProblem { return loadProblem }
+    guard let accepted = node.map?.modules, accepted.contains(where: { $0 != modules.digest })
+    else { return nil }
+    return Problem(
+      503, "module_mismatch",
+      "the cluster's module is being replaced, and this node has no such method; try again soon")
+  }
 }

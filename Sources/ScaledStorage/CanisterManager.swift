@@ -83,7 +83,7 @@ public final class CanisterManager {
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
-    upload = ModuleUpload(limit: moduleLimits.moduleBytes)
+    upload = loader.newUpload
     me.set(self)
     modules.id = node.id?.bytes ?? []
     try readModuleRevision()

@@ -105,7 +105,7 @@ public final class NodeServer: RequestHandler {
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
-    if exchange.method == .post, let problem = manager.loadProblem { throw problem }
+    if exchange.method == .post, let problem = manager.missingModule { throw problem }
     throw Problem(
       404, "unknown_method",
       "there is no \"/\(name.prefix(60))\" here; use /kv/KEY or one of the methods \(methodNames)")

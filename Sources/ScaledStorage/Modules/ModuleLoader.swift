@@ -28,6 +28,9 @@ package final class ModuleLoader {
     self.libraryPath = libraryPath
   }
 
+  /// The way in for a module of at most as many bytes as the limits say.
+  package var newUpload: ModuleUpload { ModuleUpload(limit: limits.moduleBytes) }
+
   /// Makes a module ready. `completion` is called once, on the loop, after
   /// ``WasmLimits/compileTime`` at the latest.
   package func load(_ module: Module, _ completion: @escaping Completion) {
