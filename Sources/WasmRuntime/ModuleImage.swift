@@ -50,6 +50,8 @@ package struct ModuleImage: Sendable {
 
   private static let keyPrefix = "scaled_key "
   private static let mostMethods = 1_000
+  /// Of types, imports, exports and custom sections: each costs time and memory to look at.
+  private static let mostParts = 10_000
   private static let longestMethodName = 200
 
   /// - Throws: `WasmError` `.notWasm` for bytes that are no module, `.badModule` for one that is
@@ -90,12 +92,19 @@ package struct ModuleImage: Sendable {
     case 0:
       let name = try reader.name()
       customSections.append((name, reader.offset..<reader.end))
+      try ModuleImage.check(customSections.count, "custom sections")
+    case 1:
+      try ModuleImage.check(try reader.number(), "types")
     case 2:
-      for _ in 0..<(try reader.number()) { try readImport(&reader) }
+      let count = try reader.number()
+      try ModuleImage.check(count, "imports")
+      for _ in 0..<count { try readImport(&reader) }
     case 3:
       functionCount += try reader.number()
     case 7:
-      for _ in 0..<(try reader.number()) {
+      let count = try reader.number()
+      try ModuleImage.check(count, "exports")
+      for _ in 0..<count {
         let name = try reader.name()
         exports.append(name)
         // Kind 2 is a memory (section 5.5.10).
@@ -104,6 +113,13 @@ package struct ModuleImage: Sendable {
       }
     default:
       break
+    }
+  }
+
+  private static func check(_ count: Int, _ what: StaticString) throws(WasmError) {
+    guard count <= mostParts else {
+      throw WasmError(
+        .badModule, "the module has \(count) \(what); at most \(mostParts) are taken")
     }
   }
 

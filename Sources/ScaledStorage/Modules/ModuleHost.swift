@@ -35,20 +35,13 @@ final class ModuleHost {
   @exclusivity(unchecked) private var uses: [Use] = []
   /// What calls that fail may still use, of the methods that had such calls.
   @exclusivity(unchecked) private var waste: [FuelBudget?] = []
-  /// Fuel that failing calls of one method may use in a second, a tenth of a core: a method that
-  /// never ends must not take the time of all others.
   /// What methods used before the module was changed.
   private var earlier: [String: Use] = [:]
   private var byPath: [(path: [UInt8], method: Int)] = []
 
   private static let mostWaitingBytes = 64 << 20
-<<<<<<< .merge_file_ohoA9H
-  /// Fuel that failing calls of one method may use in a second, a tenth of a core: a method
-  /// that never ends must not take the time of all others.
-=======
-  /// Fuel that the failing calls of one method may use in a second, about a tenth of a core: a
-  /// method that never ends must not take the time of all others.
->>>>>>> .merge_file_1KMe1p
+  /// Fuel that failing calls of one method may use in a second, a tenth of a core: a method that
+  /// never ends must not take the time of all others.
   private static let wastePerSecond: UInt64 = 250_000_000
   /// What the fresh memory after a failure takes, some 20 microseconds, as fuel.
   private static let freshMemoryFuel: UInt64 = 50_000
@@ -165,13 +158,6 @@ final class ModuleHost {
     uses[method].fuel &+= fuel
     if failed {
       uses[method].failures &+= 1
-<<<<<<< .merge_file_ohoA9H
-      let budget =
-        waste[method] ?? FuelBudget(perSecond: ModuleHost.wastePerSecond, loop: budget.loop)
-      budget.spend(fuel)
-      waste[method] = budget
-    }
-=======
       noteWaste(method, fuel)
     }
   }
