@@ -91,6 +91,10 @@ extension CoordinatorMachine {
       let isReady = change.joining.allSatisfy { nodes[$0]?.report.map(isEquipped) ?? false }
       // A member that takes a module would let a step of the change wait.
       guard isReady, !isMemberTakingModule else {
+        // How long that takes is the driver's to bound.
+        if isMemberTakingModule || change.joining.contains(where: isTakingFirstOffer) {
+          self.progress?.advanced(now: now)
+        }
         return expire(after: settings.launchTimeout, now: now)
       }
       self.progress?.enter(.initialising, now: now)

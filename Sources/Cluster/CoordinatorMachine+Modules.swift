@@ -162,6 +162,15 @@ extension CoordinatorMachine {
     }
   }
 
+  /// Whether a new node has its module on its way to it, and has not refused it before: one that
+  /// never takes it must not hold up for ever what waits for it.
+  func isTakingFirstOffer(_ node: Principal) -> Bool {
+    guard let view = nodes[node], view.moduleFailure == nil, let request = view.request,
+      case .uploadModule? = requests[request]?.message
+    else { return false }
+    return true
+  }
+
   /// Whose turn it is, if anyone's at this moment.
   private func nextForModule(_ wanted: [UInt8], now: UInt64) -> Principal? {
     let answering = state.map.members.filter { nodes[$0]?.report?.identity == $0 }

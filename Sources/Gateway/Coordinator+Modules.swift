@@ -18,10 +18,14 @@ extension Coordinator {
   /// - Throws: `ClusterError` when the store cannot be read or written.
   func restoreModules() throws(ClusterError) {
     // Programs of before stored the module before the state that names it.
-    if let digest = try archive.adoptUnnamed(), digest != machine.state.moduleDigest {
-      try machine.installModule(digest)
+    let unnamed = try archive.adoptUnnamed()
+    if let unnamed, !namedModules.contains(unnamed) { try machine.installModule(unnamed) }
+    if unnamed == nil {
+      try archive.keepOnly(namedModules)
+    } else {
+      // Nothing goes before the state that names what it became is durable.
+      onceDurable { [weak self] in self?.forgetUnnamedModule() }
     }
-    try archive.keepOnly(namedModules)
     for digest in namedModules {
       guard let module = try archive.module(digest) else {
         logger.error("module \(SHA256.hexadecimal(digest)) is missing; upload it again")
@@ -65,11 +69,7 @@ extension Coordinator {
       }
       do throws(Problem) {
         let interface = try result.get().interface
-        if !force, let present = machine.state.moduleDigest,
-          let before = known[present]?.interface
-        {
-          try interface.checkUpgrade(from: before)
-        }
+        if !force { for before in interfacesInUse { try interface.checkUpgrade(from: before) } }
         do throws(ClusterError) {
           try archive.add(module)
         } catch {
@@ -117,12 +117,22 @@ extension Coordinator {
     // Else a crash would leave a state whose modules are gone; the next one calls this too.
     guard machine.durableSequence == machine.lastSequence else { return }
     let named = namedModules
-    for digest in known.keys where !named.contains(digest) { known[digest] = nil }
+    let inUse = named + (machine.state.map.modules ?? [])
+    for digest in known.keys where !inUse.contains(digest) { known[digest] = nil }
     do throws(ClusterError) {
       try archive.keepOnly(named)
     } catch {
       logger.warning("modules that are not needed any more stay: \(error.message)")
     }
+  }
+
+  private func forgetUnnamedModule() {
+    do throws(ClusterError) {
+      try archive.removeUnnamed()
+    } catch {
+      logger.warning("the module of an earlier program stays in the store: \(error.message)")
+    }
+    forgetModules()
   }
 
   // MARK: - What it knows
@@ -131,15 +141,34 @@ extension Coordinator {
     known[digest].map { ModuleInfo.Description(digest: digest, bytes: $0.byteCount, $0.interface) }
   }
 
-  /// A method of the cluster's module; while it comes to the nodes, also of the one before.
+  /// A method of the cluster's module; while it comes to the nodes, also of those before, and a
+  /// query only if it is one in all of them: a query may be sent twice, to nodes with any.
   func moduleMethod(named name: String) -> ModuleInterface.Method? {
-    if let method = interface?.method(named: name) { return method }
-    return machine.state.isModuleRolling ? previousInterface?.method(named: name) : nil
+    var found = interface?.method(named: name)
+    guard machine.state.isModuleRolling else { return found }
+    for interface in earlierInterfaces {
+      guard let method = interface.method(named: name) else { continue }
+      guard let known = found else {
+        found = method
+        continue
+      }
+      if known.isQuery, !method.isQuery { found = known.asUpdate }
+    }
+    return found
+  }
+
+  /// Those that callers may use now.
+  private var interfacesInUse: [ModuleInterface] {
+    [interface].compactMap { $0 } + (machine.state.isModuleRolling ? earlierInterfaces : [])
   }
 
   private func noteInterfaces() {
-    interface = machine.state.moduleDigest.flatMap { known[$0]?.interface }
-    previousInterface = machine.state.previousModuleDigest.flatMap { known[$0]?.interface }
+    let wanted = machine.state.moduleDigest
+    interface = wanted.flatMap { known[$0]?.interface }
+    // The one before comes first.
+    var earlier = [machine.state.previousModuleDigest].compactMap { $0 }
+    earlier += (machine.state.map.modules ?? []).filter { !earlier.contains($0) }
+    earlierInterfaces = earlier.filter { $0 != wanted }.compactMap { known[$0]?.interface }
   }
 
   // MARK: - To a node
@@ -150,9 +179,7 @@ extension Coordinator {
     _ completion: @escaping PeerClient.Completion
   ) {
     do throws(ClusterError) {
-      guard let module = try archive.module(digest) else {
-        throw ClusterError(.corruption, "the cluster's module is not in the coordinator's log")
-      }
+      let module = try storedModule(digest)
       var chunks = module.chunks
       for index in chunks.indices {
         chunks[index].distribute = false
@@ -162,6 +189,17 @@ extension Coordinator {
     } catch {
       loop.schedule(after: .zero) { completion(.failure(error)) }
     }
+  }
+
+  private func storedModule(_ digest: [UInt8]) throws(ClusterError) -> Module {
+    if let rollingModule, rollingModule.digest == digest { return rollingModule }
+    guard let module = try archive.module(digest) else {
+      throw ClusterError(.corruption, "the cluster's module is not in the coordinator's log")
+    }
+    if machine.state.isModuleRolling, digest == machine.state.moduleDigest {
+      rollingModule = module
+    }
+    return module
   }
 
   private func upload(

@@ -31,12 +31,17 @@ public final class Coordinator {
   /// When each node answered last, or began to run.
   var answeredAt: [Principal: MonotonicTime] = [:]
   /// Checks modules before the cluster gets them.
-  package var loader: ModuleLoader
+  package var loader: ModuleLoader {
+    didSet { peers.compileTime = loader.limits.compileTime }
+  }
   /// The modules in ``archive``.
   var known: [[UInt8]: KnownModule] = [:]
-  /// Those of the wanted module and of the one before.
+  /// That of the wanted module.
   var interface: ModuleInterface?
-  var previousInterface: ModuleInterface?
+  /// Those of the others that nodes may have while the wanted one comes to them.
+  var earlierInterfaces: [ModuleInterface] = []
+  /// The wanted module while it comes to the nodes, so that it is not read for each of them.
+  var rollingModule: Module?
   /// Who waits for a state to be durable.
   private var durabilityWaits: [(sequence: UInt64, body: () -> Void)] = []
   /// Called when the coordinator can only go on by starting again.
@@ -186,6 +191,7 @@ public final class Coordinator {
       guard !isStopped else { return }
       scale()
       machine.advance(now: now)
+      if !machine.state.isModuleRolling { rollingModule = nil }
       for action in machine.takeActions() { perform(action) }
     }
   }

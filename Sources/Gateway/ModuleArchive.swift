@@ -40,28 +40,40 @@ struct ModuleArchive {
     try commit(batch)
   }
 
-  /// Removes all modules but those with these digests.
+  /// Removes all modules but those with these digests; not what ``adoptUnnamed()`` has found.
   /// - Throws: `ClusterError` when the store cannot be read or written.
   func keepOnly(_ digests: [[UInt8]]) throws(ClusterError) {
     let kept = Set(digests.map(ModuleArchive.name))
     var batch = WriteBatch()
     for key in try keys {
       let name = String(decoding: key.prefix(ModuleArchive.nameBytes), as: UTF8.self)
-      if !kept.contains(name) { batch.delete(key) }
+      let isNamed = key.count >= ModuleArchive.nameBytes
+      if isNamed, !kept.contains(name) { batch.delete(key) }
     }
     try commit(batch)
   }
 
-  /// The digest of a module that a program of before has stored, which is stored by it from now on.
+  /// The digest of a module that a program of before has stored, which is stored by it as well from
+  /// now on. Its form of before stays until ``removeUnnamed()``.
   /// - Throws: `ClusterError` when the store cannot be read or written.
   func adoptUnnamed() throws(ClusterError) -> [UInt8]? {
     let stored = try Module.stored { (name) throws(ClusterError) in try read(name) }
     guard let module = stored else { return nil }
     var batch = WriteBatch()
-    for entry in module.storedEntries { batch.delete(Array(entry.name.utf8)) }
     ModuleArchive.put(module, in: &batch)
     try commit(batch)
     return module.digest
+  }
+
+  /// Removes what ``adoptUnnamed()`` has found. Only once the state that names its digest is
+  /// durable: nothing else tells of that module.
+  /// - Throws: `ClusterError` when the store cannot be read or written.
+  func removeUnnamed() throws(ClusterError) {
+    let stored = try Module.stored { (name) throws(ClusterError) in try read(name) }
+    guard let module = stored else { return }
+    var batch = WriteBatch()
+    for entry in module.storedEntries { batch.delete(Array(entry.name.utf8)) }
+    try commit(batch)
   }
 
   // MARK: - The store

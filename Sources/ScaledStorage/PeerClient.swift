@@ -2,6 +2,7 @@ package import Candid
 package import Cluster
 package import HTTPTransport
 import Placement
+import WasmRuntime
 
 /// Sends control messages to nodes, in Candid, with the cluster's credential and, over TLS, its
 /// certificate.
@@ -15,8 +16,9 @@ package final class PeerClient {
   private var plainNodes: Set<Principal> = []
 
   private static let deadline = Duration.seconds(10)
-  /// The last chunk of a module is answered once it is compiled.
-  private static let moduleDeadline = Duration.seconds(45)
+  /// How long the other side may compile a module: its last chunk is answered after that.
+  package var compileTime = WasmLimits().compileTime
+  private var moduleDeadline: Duration { compileTime + .seconds(15) }
 
   package init(
     loop: EventLoop, credential: Credential, tls: TLSContext? = nil,
@@ -65,7 +67,7 @@ package final class PeerClient {
     _ completion: @escaping Completion
   ) {
     call(
-      .initWasm, chunk, to: node, at: address, epoch: nil, within: PeerClient.moduleDeadline,
+      .initWasm, chunk, to: node, at: address, epoch: nil, within: moduleDeadline,
       completion)
   }
 
@@ -84,7 +86,7 @@ package final class PeerClient {
           ("authorization", credential.headerValue),
         ], body: body)
       client.send(
-        request, to: try SocketAddress(address), deadline: PeerClient.moduleDeadline, completion)
+        request, to: try SocketAddress(address), deadline: moduleDeadline, completion)
     } catch {
       completion(.failure(error))
     }

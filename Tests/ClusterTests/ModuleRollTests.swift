@@ -261,6 +261,44 @@ import Testing
     #expect(bench.machine.state.map.members == [one])
   }
 
+  @Test("A change outlasts a module on its way to a new node, but not one that is never taken")
+  func slowModule() throws {
+    let bench = try equipped()
+    try bench.join(upTo: .launched)
+    bench.report(two, identity: nil, epoch: 0)
+    let patience = bench.machine.settings.launchTimeout
+    for _ in 0..<3 {
+      bench.now += patience
+      bench.advance()
+    }
+    #expect(bench.machine.state.change != nil)
+    try bench.answer("the module", .failure(refusal))
+    bench.now += patience
+    bench.advance()
+    #expect(bench.machine.state.change != nil && bench.sent.map(\.message.name) == ["the module"])
+    bench.now += 1
+    bench.advance()
+    #expect(bench.machine.state.change == nil && bench.machine.failures == 1)
+  }
+
+  @Test("A change outlasts a module on its way to a member")
+  func slowMember() throws {
+    let bench = try equipped()
+    try bench.machine.installModule([2])
+    bench.persist()
+    try bench.answer("the ring")
+    rest(bench)
+    try bench.machine.addNodes(reason: "test", now: bench.now)
+    bench.persist()
+    bench.running(two, "node:2")
+    bench.report(two, identity: nil, epoch: 0)
+    try bench.answer("the module", by: two)
+    bench.now += 2 * bench.machine.settings.launchTimeout
+    bench.advance()
+    try bench.answer("the module", by: one)
+    #expect(bench.sent.map(\.message.name) == ["its initialisation"])
+  }
+
   @Test("While a module is refused, new nodes get the one before, and the cluster can grow")
   func growAmidHalt() throws {
     let bench = try equipped()

@@ -97,6 +97,13 @@ struct ModuleCommandTests {
     }
   }
 
+  @Test func `files may be as large as settings allow`() throws {
+    let folder = try TemporaryFolder()
+    let bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0] + [UInt8](repeating: 0, count: 20 << 20)
+    let file = try ModuleFile(try folder.write("a.wasm", bytes))
+    #expect(try file.embedded(stubsImports: true).bytes.count > bytes.count)
+  }
+
   // MARK: - The roll
 
   private func info(
@@ -120,6 +127,12 @@ struct ModuleCommandTests {
   private func wait(
     _ infos: [ModuleInfo?], patience: Double = 5, digest: String = digest
   ) throws -> ModuleInfo? {
+    try with(infos) { try ModuleRoll(connection: $0, patience: patience).wait(for: digest) }
+  }
+
+  private func with<Result>(
+    _ infos: [ModuleInfo?], _ body: (ClusterConnection) throws -> Result
+  ) throws -> Result {
     let loop = try EventLoop()
     var left = infos[...]
     let server = try FakeServer(loop) { exchange in
@@ -135,7 +148,7 @@ struct ModuleCommandTests {
     let connection = try ClusterConnection(
       loop: loop, endpoint: HTTPEndpoint("http://\(server.address)"), timeout: .seconds(10),
       connectPatience: .seconds(10))
-    return try ModuleRoll(connection: connection, patience: patience).wait(for: digest)
+    return try body(connection)
   }
 
   private func halt(_ attempts: UInt64) -> ModuleInfo.Halt {
@@ -152,6 +165,13 @@ struct ModuleCommandTests {
     #expect(try wait([nil]) == nil)
     let unseen = ModuleOutcome(sha256: Self.digest, bytes: 1_234, nil)
     #expect(unseen.text("is uploaded") == "module abababababab (1,234 bytes) is uploaded\n")
+  }
+
+  @Test func `a node is not asked for the cluster's modules`() throws {
+    let failure = #expect(throws: CommandFailure.self) {
+      try with([nil]) { try ModuleRoll.gatewayInfo($0) }
+    }
+    #expect(failure?.message.contains("gateway") == true)
   }
 
   @Test func `a roll that halts, stands still or is overtaken fails with the reason`() throws {

@@ -171,6 +171,31 @@ struct ModuleTests {
     #expect(try text(call(cluster, "mark", "(\"a\")")) == "(\"first\")\n")
   }
 
+  @Test func amidARollAllModulesThatNodesMayHaveAreHeeded() throws {
+    let cluster = try InProcessCluster()
+    // So the roll goes no further.
+    cluster.launcher.settings.wasmtimePath = "/nowhere/libwasmtime.so"
+    cluster.settle(1)
+    var query = TestModule.marked("query")
+    query.methods[0].isQuery = true
+    query.candid = nil
+    var update = TestModule.marked("update")
+    update.candid = nil
+    #expect(try upload(update.bytes, cluster).status == 200)
+    let kind = try upload(query.bytes, cluster)
+    #expect(kind.status == 409 && text(kind).contains("mark"))
+    #expect(try upload(query.bytes, cluster, force: true).status == 200)
+    let coordinator = cluster.coordinator
+    #expect(coordinator.machine.state.isModuleRolling)
+    #expect(coordinator.moduleMethod(named: "mark")?.isQuery == false)
+    #expect(coordinator.moduleMethod(named: "peek")?.isQuery == true)
+    // It has all of the wanted one, but not of the one before that.
+    #expect(try upload(second.bytes, cluster, force: true).status == 200)
+    #expect(try upload(first.bytes, cluster, force: true).status == 200)
+    let third = try upload(TestModule.marked("third").bytes, cluster)
+    #expect(third.status == 409 && text(third).contains("more"))
+  }
+
   @Test func theInterfaceMayComeBesideTheModule() throws {
     let cluster = try InProcessCluster()
     cluster.settle(1)
@@ -295,6 +320,22 @@ struct ModuleTests {
       cluster.launcher.manager(cluster.coordinator.map.members[0])?.nodeInfo.moduleSHA256 != nil
     }
     #expect(try text(call(cluster, "mark", "(\"a\")")) == "(\"first\")\n")
+    #expect(try store.get(Array("module".utf8)) == nil)
+  }
+
+  @Test func aModuleOfAProgramOfBeforeOutlivesACrashAmidItsTakeover() throws {
+    let store = MemoryEngine()
+    var batch = WriteBatch()
+    for entry in Module(first.bytes).storedEntries {
+      batch.put(Array(entry.name.utf8), entry.value ?? [])
+    }
+    try store.commit(batch)
+    let crashed = try InProcessCluster(store: store)
+    crashed.abandonGateway()
+    let cluster = try InProcessCluster(store: store, launcher: crashed.launcher)
+    cluster.settle(1)
+    awaitRoll(cluster)
+    #expect(try info(cluster).wanted?.sha256 == SHA256.hexadecimal(SHA256.digest(first.bytes)))
     #expect(try store.get(Array("module".utf8)) == nil)
   }
 

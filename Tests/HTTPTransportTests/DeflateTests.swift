@@ -11,6 +11,17 @@ import Testing
     #expect(try Deflate.expanded(smaller, limit: count) == bytes)
   }
 
+  @Test("As gzip too, the same for the same bytes", arguments: [65, 1_000, 300_000, 3_000_000])
+  func gzip(count: Int) throws {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
+    let smaller = try #require(Deflate.compressed(bytes, format: .gzip))
+    #expect(smaller.count < bytes.count && smaller.starts(with: [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]))
+    #expect(try Deflate.expanded(smaller, limit: count, format: .gzip) == bytes)
+    #expect(Deflate.compressed(bytes, format: .gzip) == smaller)
+    var generator = SystemRandomNumberGenerator()
+    #expect(Deflate.compressed((0..<count).map { _ in generator.next() }, format: .gzip) == nil)
+  }
+
   @Test("What does not become smaller is left as it is")
   func incompressible() {
     var generator = SystemRandomNumberGenerator()

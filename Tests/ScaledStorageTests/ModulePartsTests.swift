@@ -71,6 +71,68 @@ import WasmRuntime
     #expect(try plain.embedding(candid: nil, stubsImports: false, limit: 9).digest == plain.digest)
   }
 
+  @Test("What was compressed is compressed again, and refused when nodes would not take it")
+  func embeddingCompressed() throws {
+    let candid = "service : { m : (text) -> () }"
+    let padding = String(repeating: "(func)", count: 1_000)
+    let plain = try ModuleNode.module("(module \(method("m")) \(padding))")
+    let gzip = Module(try #require(Deflate.compressed(plain.bytes, format: .gzip)))
+    let embedded = try gzip.embedding(candid: candid, stubsImports: false, limit: 1 << 20)
+    #expect(embedded.isCompressed && embedded.bytes.count < plain.bytes.count)
+    let image = try ModuleImage(embedded.expanded(limit: 1 << 20))
+    #expect(image.candid == candid)
+    var limits = WasmLimits()
+    for module in [plain, gzip] {
+      limits.moduleBytes = module.bytes.count
+      let loader = ModuleLoader(loop: try EventLoop(), limits: limits)
+      #expect(
+        try module.embedding(candid: nil, stubsImports: false, for: loader).digest == module.digest)
+      let problem = #expect(throws: Problem.self) {
+        try module.embedding(candid: candid, stubsImports: false, for: loader)
+      }
+      #expect(problem?.status == 413 && problem?.code == "module_too_large")
+    }
+  }
+
+  // MARK: - Upgrades
+
+  @Test(
+    "A key that moves needs force",
+    arguments: [
+      ("(a : text, b : text) -> ()", "(a : text, b : text) -> ()", nil),
+      (
+        "(a : text, b : text) -> ()", "(a : text, key : text) -> ()",
+        ("its argument 1", "its argument 2")
+      ),
+      ("(a : nat, b : text) -> ()", "(a : nat, key : text) -> ()", ("none", "its argument 2")),
+      ("(a : nat, key : text) -> ()", "(a : nat, b : text) -> ()", ("its argument 2", "none")),
+    ] as [(String, String, (String, String)?)])
+  func movedKey(_ old: String, _ new: String, _ moved: (String, String)?) throws {
+    let before = try interface(method("m"), candid: "service : { m : \(old) }")
+    let after = try interface(method("m"), candid: "service : { m : \(new) }")
+    let problems = moved.map { ["the key of \"m\" was \($0.0) and is \($0.1)"] } ?? []
+    #expect(after.upgradeProblems(from: before) == problems)
+  }
+
+  @Test("Without types the first argument is the key, if it can be one")
+  func untypedKey() throws {
+    let untyped = try interface(method("m"))
+    let typed = try interface(method("m"), candid: "service : { m : (text, text) -> () }")
+    #expect(typed.upgradeProblems(from: untyped).isEmpty)
+    let second = try interface(method("m") + "(func (export \"scaled_key m 1\"))")
+    #expect(
+      second.upgradeProblems(from: untyped)
+        == ["the key of \"m\" was its argument 1 and is its argument 2"])
+  }
+
+  @Test("An update that becomes a query needs force, and a query that becomes an update")
+  func changedKind() throws {
+    let update = try interface(method("m"))
+    let query = try interface("(func (export \"canister_query m\"))")
+    #expect(query.upgradeProblems(from: update) == ["the update \"m\" has become a query"])
+    #expect(update.upgradeProblems(from: query) == ["the query \"m\" has become an update"])
+  }
+
   // MARK: - Reading the key of a plain call
 
   private func found(_ message: [UInt8]) -> [UInt8]? {

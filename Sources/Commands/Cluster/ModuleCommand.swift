@@ -41,7 +41,7 @@ struct ModuleListCommand: ParsableCommand {
 
   func run() throws {
     let connection = try cluster.connect()
-    let info: ModuleInfo = try connection.perform(.query("module_info")).checked().result()
+    let info = try ModuleRoll.gatewayInfo(connection)
     if json {
       let request = ClusterRequest(
         target: "/module_info", headers: [("accept", "application/json")])
@@ -103,7 +103,9 @@ struct ModuleRollbackCommand: ParsableCommand {
       method: .post, target: "/module_rollback",
       headers: [("content-type", "application/candid"), ("accept", "application/candid")],
       body: try CandidBinary.encode([]), isRepeatable: false)
-    let info: ModuleInfo = try connection.perform(request).checked().result()
+    let reply = try connection.perform(request)
+    guard reply.status != 404 else { throw ModuleRoll.askGateway }
+    let info: ModuleInfo = try reply.checked().result()
     guard let wanted = info.wanted else {
       throw CommandFailure("the cluster went back, but does not tell to which module")
     }

@@ -9,10 +9,18 @@ struct ModuleFile {
   let candid: String?
 
   private static let mostCandidBytes = 1 << 20
+  /// The widest that settings allow: the gateway decides by its own.
+  static let limits = {
+    var limits = WasmLimits()
+    limits.moduleBytes = ModuleOptions.mostModuleBytes
+    limits.expandedModuleBytes = ModuleOptions.mostExpandedModuleBytes
+    limits.functions = .max
+    return limits
+  }()
 
   /// - Throws: `CommandFailure` for files that cannot be read or hold something else.
   init(_ path: String, candid candidPath: String? = nil) throws(CommandFailure) {
-    let bytes = try InputFile.read(path, limit: ModuleUpload.maximumModuleBytes)
+    let bytes = try InputFile.read(path, limit: ModuleFile.limits.moduleBytes)
     module = Module(bytes)
     guard module.isCompressed || bytes.starts(with: Array("\0asm".utf8)) else {
       throw CommandFailure(
@@ -41,7 +49,7 @@ struct ModuleFile {
   func embedded(stubsImports: Bool) throws(CommandFailure) -> Module {
     do throws(Problem) {
       return try module.embedding(
-        candid: candid, stubsImports: stubsImports, limit: WasmLimits().expandedModuleBytes)
+        candid: candid, stubsImports: stubsImports, limit: ModuleFile.limits.expandedModuleBytes)
     } catch {
       throw CommandFailure(error.detail)
     }

@@ -44,7 +44,7 @@ struct ModuleInspectCommand: ParsableCommand {
         try ModuleFile(file, candid: candid).embedded(stubsImports: stubImports))
     } else {
       let connection = try cluster.connect()
-      let info: ModuleInfo = try connection.perform(.query("module_info")).checked().result()
+      let info = try ModuleRoll.gatewayInfo(connection)
       guard let wanted = info.wanted else {
         throw CommandFailure("the cluster has no module; name a file to inspect that")
       }
@@ -92,8 +92,8 @@ struct ModuleInspection: Encodable {
   init(_ module: Module) throws(CommandFailure) {
     let image: ModuleImage
     do {
-      let expanded = try module.expanded(limit: WasmLimits().expandedModuleBytes)
-      image = try ModuleImage(expanded)
+      let expanded = try module.expanded(limit: ModuleFile.limits.expandedModuleBytes)
+      image = try ModuleImage(expanded, limits: ModuleFile.limits)
     } catch let error as Problem {
       throw CommandFailure(error.detail)
     } catch let error as WasmError {

@@ -47,6 +47,17 @@ struct ModuleRoll {
     return try reply.checked().result()
   }
 
+  /// What `module_info` says.
+  /// - Throws: `CommandFailure` also when the server is a node.
+  static func gatewayInfo(_ connection: ClusterConnection) throws(CommandFailure) -> ModuleInfo {
+    guard let info = try info(connection) else { throw askGateway }
+    return info
+  }
+
+  static let askGateway = CommandFailure(
+    "this is a node, which knows nothing of the cluster's modules; ask the gateway: "
+      + "--url http://ADDRESS")
+
   static func text(_ halt: ModuleInfo.Halt, _ info: ModuleInfo) -> String {
     "the module goes no further than \(halt.node.text): \(halt.reason). "
       + "\(countText(info)); the others go on with what they have. It is tried again; "

@@ -54,9 +54,16 @@ struct UploadCommand: ParsableCommand {
     if json {
       try JSONOutput.print(outcome)
     } else {
-      try StandardStreams.write(outcome.text("is uploaded"))
+      let isNode = !noWait && info == nil
+      try StandardStreams.write(
+        outcome.text(isNode ? UploadCommand.atNodeText : "is uploaded"))
     }
   }
+
+  /// What a node answers does not tell whether it belongs to a cluster.
+  static let atNodeText =
+    "is uploaded to a node; if that has a gateway, the gateway tells how far it has come: "
+    + "scaled-storage module list --url http://ADDRESS"
 
   private func send(_ file: ModuleFile, _ connection: ClusterConnection) throws {
     var progress = ProgressDisplay("upload", unit: "bytes")

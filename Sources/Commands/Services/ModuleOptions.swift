@@ -16,6 +16,9 @@ struct ModuleOptions: ParsableArguments {
   @Option(help: "Fuel that a node's calls may use in a second. (default: 2000000000)")
   var fuelBudget: UInt64?
 
+  static let mostModuleBytes = 64 << 20
+  static let mostExpandedModuleBytes = 128 << 20
+
   static let names = ["wasmtime", "module-limits", "fuel-budget"]
 
   static var limits: [NamedLimit<WasmLimits>] {
@@ -25,8 +28,9 @@ struct ModuleOptions: ParsableArguments {
       .bytes("memory", \.memoryBytes, from: 1 << 16, to: 1 << 32),
       .count("table-elements", \.tableElements),
       .bytes("stack", \.stackBytes, from: 16 << 10, to: 1 << 20),
-      .bytes("module-bytes", \.moduleBytes, from: 8, to: 64 << 20),
-      .bytes("expanded-module-bytes", \.expandedModuleBytes, from: 8, to: 128 << 20),
+      .bytes("module-bytes", \.moduleBytes, from: 8, to: mostModuleBytes),
+      .bytes(
+        "expanded-module-bytes", \.expandedModuleBytes, from: 8, to: mostExpandedModuleBytes),
       .count("functions", \.functions), .time("compile-time", \.compileTime),
       .bytes("reply-bytes", \.replyBytes, to: 16 << 20),
       .bytes("printed-bytes", \.printedBytes, to: 1 << 20),

@@ -1,7 +1,7 @@
 internal import CZlib
 
 /// The content coding "deflate": the zlib format (RFC 9110 section 8.4.1.2, RFC 1950); and the
-/// format of gzip files, to read.
+/// format of gzip files.
 public enum Deflate {
   /// What surrounds the compressed bytes.
   public enum Format: String, Sendable {
@@ -26,6 +26,34 @@ public enum Deflate {
       count = failed ? 0 : Int(length)
     }
     return failed ? nil : output
+  }
+
+  /// The bytes in this format, the same for the same bytes; nil when that would not make them
+  /// smaller. The gzip format is for what is kept: small rather than fast, without a time stamp.
+  public static func compressed(_ bytes: [UInt8], format: Format) -> [UInt8]? {
+    guard format == .gzip else { return compressed(bytes) }
+    guard bytes.count > 64, let length = uInt(exactly: bytes.count) else { return nil }
+    var stream = z_stream()
+    let size = Int32(MemoryLayout<z_stream>.size)
+    // 8 is the usual amount of memory (zlib.h).
+    guard
+      deflateInit2_(
+        &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, format.windowBits, 8, Z_DEFAULT_STRATEGY,
+        zlibVersion(), size) == Z_OK
+    else { return nil }
+    defer { deflateEnd(&stream) }
+    var isWhole = false
+    let output = [UInt8](unsafeUninitializedCapacity: bytes.count - 1) { room, count in
+      bytes.withUnsafeBufferPointer { input in
+        stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+        stream.avail_in = length
+        stream.next_out = room.baseAddress
+        stream.avail_out = length - 1
+        isWhole = deflate(&stream, Z_FINISH) == Z_STREAM_END
+      }
+      count = isWhole ? Int(length - 1 - stream.avail_out) : 0
+    }
+    return isWhole ? output : nil
   }
 
   /// What `bytes` were made of.

@@ -50,7 +50,8 @@ package struct Module: Sendable {
     }
   }
 
-  /// The module with its interface, or the wish to stub imports, as custom sections of its own.
+  /// The module with its interface, or the wish to stub imports, as custom sections of its own;
+  /// compressed again, if it was.
   /// - Throws: as ``expanded(limit:)``.
   package func embedding(
     candid: String?, stubsImports: Bool, limit: Int
@@ -65,7 +66,7 @@ package struct Module: Sendable {
     if stubsImports {
       bytes = ModuleImage.appending(section: ModuleImage.stubsSection, [], to: bytes)
     }
-    return Module(bytes)
+    return Module(isCompressed ? Deflate.compressed(bytes, format: .gzip) ?? bytes : bytes)
   }
 
   // MARK: - Stored form

@@ -2,12 +2,21 @@ import Candid
 import WasmRuntime
 
 extension Module {
-  /// As ``embedding(candid:stubsImports:limit:)``, within what `loader` takes.
+  /// As ``embedding(candid:stubsImports:limit:)``, within what `loader` takes, and nodes after it.
+  /// - Throws: also `Problem` 413 when it has become larger than they take.
   package func embedding(
     candid: String?, stubsImports: Bool, for loader: ModuleLoader
   ) throws(Problem) -> Module {
-    try embedding(
+    let embedded = try embedding(
       candid: candid, stubsImports: stubsImports, limit: loader.limits.expandedModuleBytes)
+    guard embedded.bytes.count <= loader.limits.moduleBytes else {
+      throw Problem(
+        413, "module_too_large",
+        "with what came beside it the module has \(embedded.bytes.count) bytes; at most "
+          + "\(loader.limits.moduleBytes) are taken. Make it smaller, or raise module-bytes of "
+          + "--module-limits")
+    }
+    return embedded
   }
 }
 
@@ -34,8 +43,19 @@ extension ModuleInterface {
     var problems = old.methods.filter { method(named: $0.name) == nil }.map {
       "the method \"\($0.name)\" is gone"
     }
-    problems += old.methods.filter { $0.isQuery && method(named: $0.name)?.isQuery == false }.map {
-      "the query \"\($0.name)\" has become an update"
+    for before in old.methods {
+      guard let after = method(named: before.name) else { continue }
+      if before.isQuery, !after.isQuery {
+        problems.append("the query \"\(before.name)\" has become an update")
+      }
+      // Who takes it for a query may send it again, also to a node that still has the update.
+      if !before.isQuery, after.isQuery {
+        problems.append("the update \"\(before.name)\" has become a query")
+      }
+      if !before.key.isSame(as: after.key) {
+        problems.append(
+          "the key of \"\(before.name)\" was \(before.key.words) and is \(after.key.words)")
+      }
     }
     guard problems.isEmpty, let before = old.candid else { return problems }
     guard let candid else { return ["the module no longer tells its types; send its .did file"] }
@@ -56,5 +76,33 @@ extension ModuleInterface {
       409, "interface_changed",
       "callers of the present module would break: \(told)\(more). Upload it with force (--force) "
         + "if they may")
+  }
+}
+
+extension ModuleInterface.Method {
+  /// The method as one that may change the value, and so is not to be sent twice.
+  package var asUpdate: ModuleInterface.Method {
+    ModuleInterface.Method(
+      name: name, kind: .update, index: index, key: key, parameters: parameters, results: results)
+  }
+}
+
+extension ModuleInterface.Method.Key {
+  /// Whether arguments that fit both interfaces have the same key.
+  fileprivate func isSame(as other: Self) -> Bool {
+    switch (self, other) {
+    // A first argument that is known to be no key is none without types either.
+    case (.firstIfAny, .none), (.none, .firstIfAny): true
+    case (.firstIfAny, .argument(0)), (.argument(0), .firstIfAny): true
+    default: self == other
+    }
+  }
+
+  fileprivate var words: String {
+    switch self {
+    case .none: "none"
+    case .argument(let index): "its argument \(index + 1)"
+    case .firstIfAny: "its argument 1"
+    }
   }
 }
