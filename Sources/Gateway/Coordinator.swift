@@ -32,7 +32,7 @@ public final class Coordinator {
   var answeredAt: [Principal: MonotonicTime] = [:]
   /// Checks modules before the cluster gets them.
   package var loader: ModuleLoader {
-    didSet { peers.compileTime = loader.limits.compileTime }
+    didSet { peers.allowTime(of: loader) }
   }
   /// The modules in ``archive``.
   var known: [[UInt8]: KnownModule] = [:]

@@ -17,7 +17,7 @@ package final class PeerClient {
 
   private static let deadline = Duration.seconds(10)
   /// How long the other side may compile a module: its last chunk is answered after that.
-  package var compileTime = WasmLimits().compileTime
+  private var compileTime = WasmLimits().compileTime
   private var moduleDeadline: Duration { compileTime + .seconds(15) }
 
   package init(
@@ -29,6 +29,11 @@ package final class PeerClient {
     client = HTTPClient(loop: loop, limits: limits, tls: tls)
     self.credential = credential
     self.compressesMigrations = compressesMigrations
+  }
+
+  /// Lets the other side compile modules for as long as `loader` may.
+  package func allowTime(of loader: ModuleLoader) {
+    compileTime = loader.limits.compileTime
   }
 
   package func shutdown() {
