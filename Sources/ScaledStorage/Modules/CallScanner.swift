@@ -2,7 +2,13 @@
 /// Format"), where it is plainly there: the first argument, text of ASCII or a blob. Everything
 /// else is left to ``ModuleArguments``, which knows all of Candid.
 struct CallScanner {
+  /// What the key is to be.
+  enum Kind {
+    case text, blob, either
+  }
+
   private let bytes: UnsafeRawBufferPointer
+  private let kind: Kind
   private var offset = 0
 
   /// "DIDL", little-endian.
@@ -15,13 +21,16 @@ struct CallScanner {
   private static let variant = -21
 
   /// The key's bytes within the message; nil where it is not plainly there.
-  static func key(of message: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-    var scanner = CallScanner(bytes: message)
+  static func key(
+    of message: UnsafeRawBufferPointer, _ kind: Kind = .either
+  ) -> UnsafeRawBufferPointer? {
+    var scanner = CallScanner(bytes: message, kind)
     return scanner.key()
   }
 
-  private init(bytes: UnsafeRawBufferPointer) {
+  private init(bytes: UnsafeRawBufferPointer, _ kind: Kind) {
     self.bytes = bytes
+    self.kind = kind
   }
 
   private mutating func key() -> UnsafeRawBufferPointer? {
@@ -37,7 +46,8 @@ struct CallScanner {
       guard signedNumber() != nil else { return nil }
     }
     let isText = type == CallScanner.text
-    guard isText || isBlob(type, tableAt: table), let size = number(),
+    guard isText ? kind != .blob : kind != .text && isBlob(type, tableAt: table),
+      let size = number(),
       (1...KeyTarget.maximumKeyBytes).contains(size), size <= bytes.count - offset
     else { return nil }
     let key = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + size])
