@@ -87,29 +87,22 @@ struct CallScanner {
   }
 
   /// LEB128 of what fits in 32 bits.
-  private mutating func number() -> Int? {
-    var value = 0
-    var shift = 0
-    while offset < bytes.count, shift < 35 {
-      let byte = bytes[offset]
-      offset += 1
-      value |= Int(byte & 0x7f) << shift
-      shift += 7
-      if byte & 0x80 == 0 { return value }
-    }
-    return nil
-  }
+  private mutating func number() -> Int? { leb128()?.value }
 
   /// Signed LEB128 of what fits in 32 bits.
   private mutating func signedNumber() -> Int? {
+    leb128().map { $0.isNegative ? $0.value - (1 << $0.bits) : $0.value }
+  }
+
+  private mutating func leb128() -> (value: Int, bits: Int, isNegative: Bool)? {
     var value = 0
-    var shift = 0
-    while offset < bytes.count, shift < 35 {
+    var bits = 0
+    while offset < bytes.count, bits < 35 {
       let byte = bytes[offset]
       offset += 1
-      value |= Int(byte & 0x7f) << shift
-      shift += 7
-      if byte & 0x80 == 0 { return byte & 0x40 == 0 ? value : value - (1 << shift) }
+      value |= Int(byte & 0x7f) << bits
+      bits += 7
+      if byte & 0x80 == 0 { return (value, bits, byte & 0x40 != 0) }
     }
     return nil
   }

@@ -108,8 +108,14 @@ final class ModuleHost {
     guard let instance, let loaded else {
       return .failed(Problem(503, "module_loading", "the module is not loaded yet; try again"))
     }
-    if let seconds = budget.secondsToWait { return .failed(ModuleHost.isSpent(seconds)) }
-    if let seconds = meter.secondsToRest(method) { return .failed(ModuleHost.rests(seconds)) }
+    if let seconds = budget.secondsToWait {
+      return ModuleHost.tooMany(
+        "fuel_budget_spent", "the node's fuel for this second is spent (--fuel-budget)", seconds)
+    }
+    if let seconds = meter.secondsToRest(method) {
+      return ModuleHost.tooMany(
+        "module_resting", "calls of this method failed lately at great cost, so it rests", seconds)
+    }
     guard waitingBytes < ModuleHost.mostWaitingBytes else {
       return .failed(
         Problem(503, "overloaded", "too many replies wait for the disk; try again shortly"))
@@ -158,20 +164,10 @@ final class ModuleHost {
     }
   }
 
-  private static func rests(_ seconds: Int) -> Problem {
-    var problem = Problem(
-      429, "module_resting",
-      "calls of this method failed lately at great cost, so it rests; try again shortly")
+  private static func tooMany(_ code: String, _ detail: String, _ seconds: Int) -> Outcome {
+    var problem = Problem(429, code, detail + "; try again shortly")
     problem.retryAfter = seconds
-    return problem
-  }
-
-  private static func isSpent(_ seconds: Int) -> Problem {
-    var problem = Problem(
-      429, "fuel_budget_spent",
-      "the node's fuel for this second is spent (--fuel-budget); try again shortly")
-    problem.retryAfter = seconds
-    return problem
+    return .failed(problem)
   }
 
   /// The reply of the last call.
