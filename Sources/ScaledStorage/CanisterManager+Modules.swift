@@ -63,6 +63,13 @@ extension CanisterManager {
     _ loaded: LoadedModule, revision: UInt64?,
     _ completion: @escaping (Result<Void, Problem>) -> Void
   ) {
+    let prepared: ModuleHost.Prepared
+    do throws(Problem) {
+      // What does not start here must not take the stored one's place.
+      prepared = try modules.prepare(loaded)
+    } catch {
+      return completion(.failure(error))
+    }
     var entries = loaded.module.storedEntries
     if let revision {
       moduleRevision = max(moduleRevision, revision)
@@ -72,17 +79,23 @@ extension CanisterManager {
     }
     // Until it is durable, and after a failure that may be durable all the same.
     isStoredModuleUncertain = true
+    installs += 1
+    let install = installs
     node.store(entries) { [me] result in
-      do throws(Problem) {
-        do throws(ClusterError) { try result.get() } catch { throw Problem(error) }
-        try me.target?.modules.adopt(loaded)
-        me.target?.isStoredModuleUncertain = false
-        me.target?.loadProblem = nil
-        completion(.success(()))
-      } catch {
-        completion(.failure(error))
+      guard case .failure(let error) = result else {
+        me.target?.installed(prepared, isLast: install == me.target?.installs)
+        return completion(.success(()))
       }
+      completion(.failure(Problem(error)))
     }
+  }
+
+  /// - Parameter isLast: no other module has been given to the store meanwhile.
+  private func installed(_ prepared: ModuleHost.Prepared, isLast: Bool) {
+    modules.adopt(prepared)
+    if isLast { isStoredModuleUncertain = false }
+    loadProblem = nil
+    missingInterface = nil
   }
 
   private static let revisionName = "module/revision"

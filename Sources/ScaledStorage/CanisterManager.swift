@@ -20,9 +20,13 @@ public final class CanisterManager {
   var upload: ModuleUpload
   /// Why the stored module does not run.
   var loadProblem: Problem?
+  /// What that module would answer.
+  var missingInterface: ModuleInterface?
   /// That of the map under which the last module was sent.
   var moduleRevision: UInt64 = 0
-  /// Whether a restart may find another module than the one that runs.
+  /// Modules that were given to the store, and whether a restart may find another than the one that
+  /// runs.
+  var installs: UInt64 = 0
   var isStoredModuleUncertain = false
   private let meter: WorkMeter
   let me = BackReference<CanisterManager>()
@@ -97,9 +101,10 @@ public final class CanisterManager {
   private func loadStoredModule() throws(ClusterError) {
     guard let module = try Module.stored(node.stored) else { return }
     do throws(Problem) {
-      try modules.adopt(try loader.loadNow(module))
+      modules.adopt(try modules.prepare(try loader.loadNow(module)))
     } catch {
       loadProblem = error
+      missingInterface = try? ModuleInterface(reading: module)
       logger.error("the module cannot run, so its calls are refused: \(error.detail)")
     }
   }
@@ -189,8 +194,8 @@ public final class CanisterManager {
       durability: "\(settings.durability)", isPurging: node.isPurging,
       handover: node.handoverStatus, incarnation: incarnation,
       processID: UInt32(clamping: getpid()), idleNanoseconds: meter.unusedNanoseconds,
-      fuelUsed: modules.fuelUsed,
-      moduleMethods: modules.methodUses.map { name, use in
+      fuelUsed: modules.meter.fuelUsed,
+      moduleMethods: modules.meter.methodUses.map { name, use in
         MethodUse(name: name, calls: use.calls, failures: use.failures, fuel: use.fuel)
       })
   }

@@ -20,7 +20,7 @@ extension NodeServer {
     default: return nil
     }
     return exchange.withBody { message in
-      guard let key = CallScanner.key(of: message) else { return nil }
+      guard let key = host.key(of: place, in: message) else { return nil }
       return method.isQuery
         ? query(place, key, message, exchange) : update(place, key, message, exchange)
     }
@@ -121,7 +121,10 @@ extension NodeServer {
   /// Runs a query whose value was not known at once.
   private func runLate(_ exchange: Exchange, _ record: Record?) {
     let host = manager.modules
-    guard let place = exchange.withTarget({ path, _ in host.method(at: path) }) else {
+    guard let place = exchange.withTarget({ path, _ in host.method(at: path) }),
+      let method = host.interface?.methods[place], method.isQuery,
+      method.key == .argument(0) || method.key == .firstIfAny, manager.moduleRefusal == nil
+    else {
       return Answer(
         Problem(503, "module_changed", "the module was changed meanwhile; try again"), as: .candid
       ).write(to: exchange)
@@ -153,7 +156,9 @@ extension NodeServer {
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     let arguments = try method.read(exchange.body, given)
     guard arguments.key != nil else { return try callKeyless(method, exchange, isGet: false) }
-    let call = CallInProgress(method, arguments, manager.modules).keyedCall
+    let answered = try Representation.ofAnswer(
+      accept: exchange.header("accept"), fallback: given)
+    let call = CallInProgress(method, arguments, answered, manager.modules).keyedCall
     return try run(KeyedRequest(call, exchange, given: given), exchange)
   }
 
@@ -167,6 +172,10 @@ extension NodeServer {
       accept: exchange.header("accept"), fallback: given)
     let message =
       isGet ? ModuleInterface.Method.noArguments : try method.read(exchange.body, given).message
+    guard exchange.header("if-match") == nil, exchange.header("if-none-match") == nil else {
+      throw Problem(
+        400, "bad_condition", "\(method.name) has no key here, and so no version to compare")
+    }
     let host = manager.modules
     guard let place = host.place(of: method) else {
       throw Problem(503, "module_changed", "the module was changed meanwhile; try again")
@@ -189,14 +198,20 @@ extension NodeServer {
 private final class CallInProgress {
   private let method: ModuleInterface.Method
   private let arguments: ModuleArguments
+  private let representation: Representation
   private let host: ModuleHost
+  /// The results, as the caller wants them.
   private var reply: [UInt8] = []
   private var problem: Problem?
   private var fuel: UInt64 = 0
 
-  init(_ method: ModuleInterface.Method, _ arguments: ModuleArguments, _ host: ModuleHost) {
+  init(
+    _ method: ModuleInterface.Method, _ arguments: ModuleArguments,
+    _ representation: Representation, _ host: ModuleHost
+  ) {
     self.method = method
     self.arguments = arguments
+    self.representation = representation
     self.host = host
   }
 
@@ -205,9 +220,7 @@ private final class CallInProgress {
   var keyedCall: KeyedCall {
     KeyedCall(
       key: arguments.key ?? [], command: method.isQuery ? .get : .apply { self.change($0) },
-      conclude: { reply, _, representation throws(Problem) in
-        try self.conclude(reply, representation)
-      })
+      conclude: { reply, _, _ throws(Problem) in try self.conclude(reply) })
   }
 
   private func change(_ record: Record?) -> KeyCommand.Change {
@@ -236,14 +249,17 @@ private final class CallInProgress {
     switch outcome {
     case .failed(let problem): self.problem = problem
     case .replied:
-      reply = Array(host.reply)
-      host.waitingBytes += reply.count
+      // Before the change is made: who cannot be answered has changed nothing.
+      do throws(Problem) {
+        reply = try method.body(Array(host.reply), representation)
+        host.waitingBytes += reply.count
+      } catch {
+        problem = error
+      }
     }
   }
 
-  private func conclude(
-    _ keyReply: KeyReply, _ representation: Representation
-  ) throws(Problem) -> CallResult {
+  private func conclude(_ keyReply: KeyReply) throws(Problem) -> CallResult {
     var version: Version?
     switch keyReply {
     case .value(let record):
@@ -254,7 +270,6 @@ private final class CallInProgress {
     default: break
     }
     if let problem { throw problem }
-    return CallResult(
-      body: try method.body(reply, representation), version: version, fuel: fuel)
+    return CallResult(body: reply, version: version, fuel: fuel)
   }
 }

@@ -16,7 +16,7 @@ extension NodeServer {
     text.add(
       "scaled_storage_fuel_budget_remaining", .gauge,
       "Fuel that calls of the module may still use now.", info.cyclesBalance)
-    let uses = manager.modules.methodUses
+    let uses = manager.modules.meter.methodUses
     text.add("scaled_storage_module_calls_total", .counter, "Calls of methods.", uses) { $0.calls }
     text.add(
       "scaled_storage_module_failures_total", .counter,
@@ -54,8 +54,8 @@ private struct MetricsText {
   /// One sample for each method. Names of methods have no character that would have to be escaped
   /// but these two.
   mutating func add(
-    _ name: String, _ kind: Kind, _ help: String, _ uses: [(name: String, use: ModuleHost.Use)],
-    _ value: (ModuleHost.Use) -> UInt64
+    _ name: String, _ kind: Kind, _ help: String, _ uses: [(name: String, use: MethodMeter.Use)],
+    _ value: (MethodMeter.Use) -> UInt64
   ) {
     guard !uses.isEmpty else { return }
     begin(name, kind, help)

@@ -99,6 +99,10 @@ public final class NodeServer: RequestHandler {
     if let method = manager.modules.interface?.method(named: name) {
       return try call(method, exchange)
     }
+    // The module that cannot run here would answer in the built-in method's place.
+    if let problem = manager.loadProblem, manager.missingInterface?.method(named: name) != nil {
+      throw problem
+    }
     if let method = manager.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }

@@ -206,7 +206,11 @@ extension HostCall {
 
   /// The guest's text, its end cut off at the limit.
   private func text(_ start: Int32, _ count: Int32, limit: Int) -> String? {
-    bytes(at: start, count: count).map { String(decoding: $0.prefix(limit), as: UTF8.self) }
+    guard let bytes = bytes(at: start, count: count) else { return nil }
+    // What is no UTF-8 becomes longer.
+    var text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+    while text.utf8.count > limit { text.unicodeScalars.removeLast() }
+    return text
   }
 
   private var endedTwice: OpaquePointer? {

@@ -57,6 +57,16 @@ final class HostState {
     instant = nil
   }
 
+  /// What the call was given lasts no longer than the call.
+  func forgetCall() {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    arguments = nothing
+    caller = nothing
+    method = nothing
+    value = nil
+    hasKey = false
+  }
+
   /// Nanoseconds since 1970, the same throughout a call.
   var time: Int64 {
     if let instant { return instant }

@@ -4,6 +4,8 @@
 /// Specification, "Canister methods"), and compilers count on it: a canister of Motoko that was
 /// queried takes no call until its memory is back. That copies all of the memory twice, up to tens
 /// of milliseconds; so only modules with stubbed imports pay for it.
+///
+/// Globals stay as the query left them.
 struct MemorySnapshot: ~Copyable {
   private let call: HostCall
   private let bytes: UnsafeMutableRawBufferPointer

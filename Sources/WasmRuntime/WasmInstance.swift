@@ -46,6 +46,8 @@ package final class WasmInstance {
   private let linker: OpaquePointer
   private var prepared: OpaquePointer?
   private let callTicks: UInt64
+  /// What the present call may take.
+  private var ticks: UInt64 = 0
   private let initTicks: UInt64
   private let names: [[UInt8]]
 
@@ -53,8 +55,10 @@ package final class WasmInstance {
   private var store: OpaquePointer?
   @exclusivity(unchecked) private var context: OpaquePointer?
   @exclusivity(unchecked) private var functions: [wasmtime_func] = []
+  /// Whether there is a memory, made by the module's start.
+  @exclusivity(unchecked) package private(set) var isStarted = false
 
-  /// Fuel that the last call used, with that of a fresh start before it.
+  /// Fuel that the last call, or the last start, used.
   @exclusivity(unchecked) package private(set) var fuelUsed: UInt64 = 0
 
   /// What Candid writes for no arguments.
@@ -138,8 +142,8 @@ package final class WasmInstance {
   ///
   /// - Throws: `WasmError`; the value stays as it was then.
   package func call(_ call: Call) throws(WasmError) {
+    if !isStarted { try start() }
     fuelUsed = 0
-    if context == nil { try start() }
     host.begin()
     host.arguments = call.arguments
     host.caller = call.caller
@@ -151,7 +155,10 @@ package final class WasmInstance {
     let before =
       host.isQuery && module.image.stubsImports
       ? MemorySnapshot(HostCall(host: host, context: context)) : nil
-    try run(functions[call.method], name: names[call.method], ticks: callTicks)
+    _ = library.functions.pointee.wasmtime_context_set_fuel(context, limits.fuel)
+    library.functions.pointee.wasmtime_context_set_epoch_deadline(context, callTicks)
+    ticks = callTicks
+    try run(functions[call.method], name: names[call.method])
     before?.restore()
     switch host.ending {
     case .replied: return
@@ -178,13 +185,15 @@ package final class WasmInstance {
   /// Makes sure that the module starts: its start function and its initialisers run.
   /// - Throws: `WasmError` that tells why it does not.
   package func start() throws(WasmError) {
-    guard context == nil else { return }
+    guard !isStarted else { return }
+    fuelUsed = 0
     do throws(WasmError) {
       try instantiate()
     } catch {
       discard()
       throw WasmError(error.code, "the module does not start: \(error.message)")
     }
+    isStarted = true
   }
 
   private func instantiate() throws(WasmError) {
@@ -202,10 +211,12 @@ package final class WasmInstance {
     host.fuel = limits.initFuel
     _ = api.pointee.wasmtime_context_set_fuel(context, limits.initFuel)
     api.pointee.wasmtime_context_set_epoch_deadline(context, initTicks)
+    ticks = initTicks
     var instance = wasmtime_instance()
     var trap: OpaquePointer?
     let error = api.pointee.wasmtime_instance_pre_instantiate(prepared, context, &instance, &trap)
-    noteFuel(context, of: limits.initFuel)
+    self.context = context
+    fuelUsed &+= limits.initFuel - min(limits.initFuel, remainingFuel)
     if let failure = failure(trap, error, else: .badModule) { throw failure }
     if let name = module.image.memoryExport, let memory = export(name, of: &instance, context),
       memory.kind == UInt8(WASM_EXTERN_MEMORY)
@@ -218,13 +229,11 @@ package final class WasmInstance {
     for name in module.initialisers {
       let initialiser = try function(name, of: &instance, context)
       host.begin()
-      self.context = context
       host.arguments = UnsafeRawBufferPointer(
         start: WasmInstance.noArguments.utf8Start,
         count: WasmInstance.noArguments.utf8CodeUnitCount)
-      try run(initialiser, name: Array(name.utf8), ticks: initTicks)
+      try run(initialiser, name: Array(name.utf8))
     }
-    self.context = context
   }
 
   private func export(
@@ -243,20 +252,18 @@ package final class WasmInstance {
     return item.of.func
   }
 
-  /// Runs a function of type () -> () with `host.fuel`.
-  private func run(
-    _ function: wasmtime_func, name: [UInt8], ticks: UInt64
-  ) throws(WasmError) {
+  /// Runs a function of type () -> () with the fuel and the time that are left.
+  private func run(_ function: wasmtime_func, name: [UInt8]) throws(WasmError) {
     let api = library.functions
-    _ = api.pointee.wasmtime_context_set_fuel(context, host.fuel)
-    api.pointee.wasmtime_context_set_epoch_deadline(context, ticks)
+    let given = remainingFuel
     var function = function
     var trap: OpaquePointer?
     let error = name.withUnsafeBytes { name in
       host.method = name
       return api.pointee.wasmtime_func_call_unchecked(context, &function, nil, 0, &trap)
     }
-    noteFuel(context, of: host.fuel)
+    fuelUsed &+= given - min(given, remainingFuel)
+    host.forgetCall()
     guard let failure = failure(trap, error, else: .trapped) else { return }
     discard()
     // What was interrupted took its time, whatever fuel it had used: that counts.
@@ -276,10 +283,10 @@ package final class WasmInstance {
     return known.map { host.failure ?? $0 }
   }
 
-  private func noteFuel(_ context: OpaquePointer?, of given: UInt64) {
+  private var remainingFuel: UInt64 {
     var left: UInt64 = 0
     _ = library.functions.pointee.wasmtime_context_get_fuel(context, &left)
-    fuelUsed &+= given - min(given, left)
+    return left
   }
 
   /// Drops the memory, and with it what a call may have left half done.
@@ -287,6 +294,7 @@ package final class WasmInstance {
     if let store { library.functions.pointee.wasmtime_store_delete(store) }
     store = nil
     context = nil
+    isStarted = false
     functions = []
     host.memory = nil
   }

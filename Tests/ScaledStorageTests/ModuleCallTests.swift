@@ -48,6 +48,15 @@ private let notes = """
       (call $store) (call $reject (i32.const 48) (i32.const 9)))
     (func (export "canister_update spin") (call $store) (loop $again (br $again)))
     (func (export "canister_update mute") (call $store))
+    (func (export "canister_update lie")
+      (call $store)
+      (call $append (i32.const 0) (i32.const 10))
+      (call $reply))
+    (func (export "canister_update waste")
+      (drop (memory.grow (i32.const 500)))
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 32000000))
+      (unreachable))
+    (func (export "canister_update update_data") (call $reject (i32.const 48) (i32.const 9)))
     (func (export "canister_query hello")
       (call $append (i32.const 0) (i32.const 10))
       (call $reply))
@@ -60,6 +69,7 @@ private let interface = """
     get : (text) -> (blob) query;
     clear : (text) -> ();
     fail : (text) -> (); refuse : (text) -> (); spin : (text) -> (); mute : (text) -> ();
+    lie : (text) -> (nat64); waste : (text) -> ();
     hello : () -> (text) query;
     meddle : (text) -> () query;
   }
@@ -222,5 +232,57 @@ private let interface = """
     let refused = try node.call("put", "(\"a\", \"1\")")
     #expect(refused.status == 501 && refused.header("ss-error") == "wasm_unavailable")
     #expect(String(decoding: refused.body, as: UTF8.self).contains("deploy/wasmtime"))
+  }
+
+  @Test("A reply that the caller could not be given changes nothing")
+  func badReply() throws {
+    let node = try node()
+    for form in [Representation.text, .json] {
+      let answer = try node.call("lie", "(\"a\")", form)
+      #expect(answer.status == 500 && answer.header("ss-error") == "module_bad_reply")
+      #expect(try node.record("a") == nil)
+    }
+  }
+
+  @Test("A key of another type than the interface says is refused, in every form", arguments: forms)
+  func keyType(_ form: Representation) throws {
+    let node = try node()
+    let answer = try node.call("clear", "(blob \"key\")", form)
+    #expect(answer.status == 400 || form == .json)
+    #expect(try node.record("key") == nil)
+  }
+
+  @Test("A method that fails at great cost rests, and others do not")
+  func rest() throws {
+    let node = try node()
+    var codes: Set<String> = []
+    for _ in 0..<400 where !codes.contains("module_resting") {
+      let answer = try node.call("waste", "(\"a\")")
+      codes.insert(answer.header("ss-error") ?? "")
+      if answer.status == 429 { #expect(answer.header("retry-after") != nil) }
+    }
+    #expect(codes.contains("module_resting"))
+    #expect(try node.call("hello", "()").status == 200)
+  }
+
+  @Test("A method without a key has no version to compare")
+  func keylessCondition() throws {
+    let node = try node()
+    let match = [(name: "if-match", value: "\"1\"")]
+    #expect(try node.call("hello", "()", .text, match).header("ss-error") == "bad_condition")
+  }
+
+  @Test("A module that cannot run is not replaced by the built-in methods that it overrides")
+  func overridden() throws {
+    let store = MemoryEngine()
+    let first = try ModuleNode(notes, candid: interface, store: store)
+    let refused = try first.call("update_data", "(\"a\", \"1\")")
+    #expect(refused.header("ss-error") == "module_rejected")
+    var settings = CanisterManager.Settings()
+    settings.wasmtimePath = "/nowhere/libwasmtime.so"
+    let node = try ModuleNode(nil, store: store, settings: settings)
+    #expect(try node.call("update_data", "(\"a\", \"1\")").header("ss-error") == "wasm_unavailable")
+    #expect(try node.record("a") == nil)
+    #expect(try node.call("get_data", "(\"a\")").status == 404)
   }
 }

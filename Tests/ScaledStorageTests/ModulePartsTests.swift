@@ -201,5 +201,34 @@ import WasmRuntime
     budget.spend(.max)
     budget.spend(.max)
     #expect(budget.remaining == 0)
+    #expect(budget.secondsToWait ?? 0 > 1_000_000)
+  }
+
+  @Test("A budget of less than one unit a turn is refilled all the same")
+  func smallBudget() throws {
+    let loop = try EventLoop()
+    let budget = FuelBudget(perSecond: 1_000, loop: loop)
+    budget.spend(1_020)
+    var turns = 0
+    // Each turn adds a fraction of what one unit takes.
+    func look() {
+      turns += 1
+      if budget.secondsToWait == nil { return loop.stop() }
+      loop.schedule(after: .zero, look)
+    }
+    look()
+    loop.run()
+    #expect(budget.secondsToWait == nil && turns > 1)
+  }
+
+  @Test("A key is found only where it has the type that it is to have")
+  func kinds() throws {
+    let text = try CandidBinary.encode([.text("key")])
+    let blob = try CandidBinary.encode([.blob([1, 2])])
+    func found(_ message: [UInt8], _ kind: CallScanner.Kind) -> Bool {
+      message.withUnsafeBytes { CallScanner.key(of: $0, kind) != nil }
+    }
+    #expect(found(text, .text) && found(text, .either) && !found(text, .blob))
+    #expect(found(blob, .blob) && found(blob, .either) && !found(blob, .text))
   }
 }

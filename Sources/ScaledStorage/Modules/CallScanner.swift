@@ -2,7 +2,13 @@
 /// Format"), where it is plainly there: the first argument, text of ASCII or a blob. Everything
 /// else is left to ``ModuleArguments``, which knows all of Candid.
 struct CallScanner {
+  /// What the key is to be.
+  enum Kind {
+    case text, blob, either
+  }
+
   private let bytes: UnsafeRawBufferPointer
+  private let kind: Kind
   private var offset = 0
 
   /// "DIDL", little-endian.
@@ -15,13 +21,16 @@ struct CallScanner {
   private static let variant = -21
 
   /// The key's bytes within the message; nil where it is not plainly there.
-  static func key(of message: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-    var scanner = CallScanner(bytes: message)
+  static func key(
+    of message: UnsafeRawBufferPointer, _ kind: Kind = .either
+  ) -> UnsafeRawBufferPointer? {
+    var scanner = CallScanner(bytes: message, kind)
     return scanner.key()
   }
 
-  private init(bytes: UnsafeRawBufferPointer) {
+  private init(bytes: UnsafeRawBufferPointer, _ kind: Kind) {
     self.bytes = bytes
+    self.kind = kind
   }
 
   private mutating func key() -> UnsafeRawBufferPointer? {
@@ -37,7 +46,8 @@ struct CallScanner {
       guard signedNumber() != nil else { return nil }
     }
     let isText = type == CallScanner.text
-    guard isText || isBlob(type, tableAt: table), let size = number(),
+    guard isText ? kind != .blob : kind != .text && isBlob(type, tableAt: table),
+      let size = number(),
       (1...KeyTarget.maximumKeyBytes).contains(size), size <= bytes.count - offset
     else { return nil }
     let key = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + size])
@@ -77,29 +87,22 @@ struct CallScanner {
   }
 
   /// LEB128 of what fits in 32 bits.
-  private mutating func number() -> Int? {
-    var value = 0
-    var shift = 0
-    while offset < bytes.count, shift < 35 {
-      let byte = bytes[offset]
-      offset += 1
-      value |= Int(byte & 0x7f) << shift
-      shift += 7
-      if byte & 0x80 == 0 { return value }
-    }
-    return nil
-  }
+  private mutating func number() -> Int? { leb128()?.value }
 
   /// Signed LEB128 of what fits in 32 bits.
   private mutating func signedNumber() -> Int? {
+    leb128().map { $0.isNegative ? $0.value - (1 << $0.bits) : $0.value }
+  }
+
+  private mutating func leb128() -> (value: Int, bits: Int, isNegative: Bool)? {
     var value = 0
-    var shift = 0
-    while offset < bytes.count, shift < 35 {
+    var bits = 0
+    while offset < bytes.count, bits < 35 {
       let byte = bytes[offset]
       offset += 1
-      value |= Int(byte & 0x7f) << shift
-      shift += 7
-      if byte & 0x80 == 0 { return byte & 0x40 == 0 ? value : value - (1 << shift) }
+      value |= Int(byte & 0x7f) << bits
+      bits += 7
+      if byte & 0x80 == 0 { return (value, bits, byte & 0x40 != 0) }
     }
     return nil
   }

@@ -34,16 +34,33 @@ final class FuelBudget {
   }
 
   func spend(_ fuel: UInt64) {
-    balance = balance.subtractingReportingOverflow(Int64(clamping: fuel)).partialValue
+    let left = balance.subtractingReportingOverflow(Int64(clamping: fuel))
+    balance = left.overflow ? .min : left.partialValue
   }
 
   private func refill() {
     let now = loop.now
     guard now != refilledAt else { return }
-    let elapsed = min(now.nanoseconds &- refilledAt.nanoseconds, 1_000_000_000)
-    refilledAt = now
-    let gained = perSecond.multipliedFullWidth(by: elapsed)
-    let fuel = (UInt64(1_000_000_000).dividingFullWidth(gained)).quotient
-    balance = min(Int64(perSecond), balance &+ Int64(clamping: fuel))
+    let elapsed = now.nanoseconds &- refilledAt.nanoseconds
+    guard elapsed < FuelBudget.second else {
+      // Debts are paid off second by second.
+      let gained = perSecond.multipliedReportingOverflow(by: elapsed / FuelBudget.second)
+      add(gained.overflow ? .max : gained.partialValue)
+      refilledAt = now
+      return
+    }
+    let (fuel, rest) = FuelBudget.second.dividingFullWidth(
+      perSecond.multipliedFullWidth(by: elapsed))
+    guard fuel > 0 else { return }
+    add(fuel)
+    // What makes less than one unit counts the next time.
+    refilledAt = MonotonicTime(nanoseconds: now.nanoseconds &- rest / perSecond)
+  }
+
+  private static let second: UInt64 = 1_000_000_000
+
+  private func add(_ fuel: UInt64) {
+    let sum = balance.addingReportingOverflow(Int64(clamping: fuel))
+    balance = min(Int64(perSecond), sum.overflow ? .max : sum.partialValue)
   }
 }

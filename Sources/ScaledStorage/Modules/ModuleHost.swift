@@ -1,3 +1,4 @@
+import Candid
 import Cluster
 import HTTPTransport
 import Logging
@@ -5,19 +6,6 @@ import WasmRuntime
 
 /// The module that a node runs: one instance on the node's loop, metered.
 final class ModuleHost {
-  /// What the calls of one method have used since the node started.
-  struct Use {
-    var calls: UInt64 = 0
-    var failures: UInt64 = 0
-    var fuel: UInt64 = 0
-
-    mutating func add(_ other: Use) {
-      calls &+= other.calls
-      failures &+= other.failures
-      fuel &+= other.fuel
-    }
-  }
-
   /// What became of a call.
   enum Outcome {
     /// The reply and the change are the host's until its next call.
@@ -25,32 +13,33 @@ final class ModuleHost {
     case failed(Problem)
   }
 
+  /// A module whose memory is made, ready to be put to work.
+  struct Prepared {
+    let loaded: LoadedModule
+    let instance: WasmInstance
+  }
+
   let budget: FuelBudget
   private(set) var loaded: LoadedModule?
-  private(set) var fuelUsed: UInt64 = 0
   /// Bytes of replies that wait for their commit.
   @exclusivity(unchecked) var waitingBytes = 0
+  let meter: MethodMeter
   private let logger: Logger
   @exclusivity(unchecked) private var instance: WasmInstance?
-  @exclusivity(unchecked) private var uses: [Use] = []
-  /// What calls that fail may still use, of the methods that had such calls.
-  @exclusivity(unchecked) private var waste: [FuelBudget?] = []
-  /// What methods used before the module was changed.
-  private var earlier: [String: Use] = [:]
   private var byPath: [(path: [UInt8], method: Int)] = []
+  private var keyKinds: [CallScanner.Kind] = []
+  /// Why the module's last start failed, and until when it is not tried again.
+  private var failedStart: (problem: Problem, until: MonotonicTime)?
 
   private static let mostWaitingBytes = 64 << 20
-  /// Fuel that failing calls of one method may use in a second, a tenth of a core: a method that
-  /// never ends must not take the time of all others.
-  private static let wastePerSecond: UInt64 = 250_000_000
-  /// What the fresh memory after a failure takes, some 20 microseconds, as fuel.
-  private static let freshMemoryFuel: UInt64 = 50_000
+  private static let startPause = Duration.seconds(1)
   /// The caller that nobody has vouched for (The IC Interface Specification, "Principals").
   private static let anonymous: StaticString = "\u{4}"
 
   init(budget: FuelBudget, logger: Logger) {
     self.budget = budget
     self.logger = logger
+    meter = MethodMeter(loop: budget.loop)
   }
 
   /// The node's id, which the module sees as its own.
@@ -61,38 +50,28 @@ final class ModuleHost {
   var digest: [UInt8]? { loaded?.module.digest }
   var interface: ModuleInterface? { loaded?.interface }
 
-  /// Puts a module to work in the place of the one before. Calls are never in between.
-  /// - Throws: `Problem` when it does not start here; the one before goes on then.
-  func adopt(_ loaded: LoadedModule) throws(Problem) {
+  /// Makes a module's memory.
+  /// - Throws: `Problem` when it does not start here.
+  func prepare(_ loaded: LoadedModule) throws(Problem) -> Prepared {
     do throws(WasmError) {
       let instance = try WasmInstance(loaded.compiled, id: id)
       try instance.start()
-      retireUses()
-      self.instance = instance
-      self.loaded = loaded
-      uses = Array(repeating: Use(), count: loaded.interface.methods.count)
-      waste = Array(repeating: nil, count: loaded.interface.methods.count)
-      byPath = loaded.interface.methods.enumerated().map { (Array("/\($1.name)".utf8), $0) }
+      return Prepared(loaded: loaded, instance: instance)
     } catch {
       throw Problem(error, isLoading: true)
     }
   }
 
-  private func retireUses() {
-    for (index, use) in uses.enumerated() {
-      guard let name = loaded?.interface.methods[index].name else { continue }
-      earlier[name, default: Use()].add(use)
-    }
-  }
-
-  /// What each method has used, in the order of names.
-  var methodUses: [(name: String, use: Use)] {
-    var all = earlier
-    for (index, use) in uses.enumerated() {
-      guard let name = loaded?.interface.methods[index].name else { continue }
-      all[name, default: Use()].add(use)
-    }
-    return all.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 }
+  /// Puts a module to work in the place of the one before. Calls are never in between.
+  func adopt(_ prepared: Prepared) {
+    instance = prepared.instance
+    instance?.id = id
+    loaded = prepared.loaded
+    failedStart = nil
+    let interface = prepared.loaded.interface
+    meter.begin(interface.methods.map(\.name))
+    byPath = interface.methods.enumerated().map { (Array("/\($1.name)".utf8), $0) }
+    keyKinds = interface.methods.map { CallScanner.Kind($0, interface) }
   }
 
   /// The place of the method at a path; nil when there is none. O(methods), a few nanoseconds each.
@@ -102,6 +81,11 @@ final class ModuleHost {
       return entry.method
     }
     return nil
+  }
+
+  /// The key of a plain call; nil where it is not plainly there.
+  func key(of method: Int, in message: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    CallScanner.key(of: message, keyKinds[method])
   }
 
   /// Where the method is now; nil when the module was changed and has none of its kind and name.
@@ -124,70 +108,66 @@ final class ModuleHost {
     guard let instance, let loaded else {
       return .failed(Problem(503, "module_loading", "the module is not loaded yet; try again"))
     }
-    if let seconds = budget.secondsToWait { return .failed(ModuleHost.isSpent(seconds)) }
-    if let seconds = waste[method]?.secondsToWait { return .failed(ModuleHost.rests(seconds)) }
+    if let seconds = budget.secondsToWait {
+      return ModuleHost.tooMany(
+        "fuel_budget_spent", "the node's fuel for this second is spent (--fuel-budget)", seconds)
+    }
+    if let seconds = meter.secondsToRest(method) {
+      return ModuleHost.tooMany(
+        "module_resting", "calls of this method failed lately at great cost, so it rests", seconds)
+    }
     guard waitingBytes < ModuleHost.mostWaitingBytes else {
       return .failed(
         Problem(503, "overloaded", "too many replies wait for the disk; try again shortly"))
     }
+    if !instance.isStarted, let problem = restart(instance) { return .failed(problem) }
     let known = loaded.interface.methods[method]
+    let begun = MonotonicTime.current()
+    var failure: WasmError?
     do throws(WasmError) {
       try instance.call(
         WasmInstance.Call(
           method: known.index, arguments: arguments,
           caller: UnsafeRawBufferPointer(start: ModuleHost.anonymous.utf8Start, count: 1),
           hasKey: hasKey, value: value, balance: budget.remaining))
-      meter(method, instance.fuelUsed, failed: false)
-      if !instance.printed.isEmpty { log(known.name, instance.printed) }
-      return .replied
     } catch {
-      // A rejection is an answer like others.
-      meter(method, instance.fuelUsed, failed: error.code != .rejected)
-      if !instance.printed.isEmpty { log(known.name, instance.printed) }
-      if error.code != .rejected {
-        logger.debug("\(known.name) of the module failed: \(error.message)")
-      }
-      return .failed(Problem(error))
+      failure = error
+    }
+    let cost = MethodMeter.cost(instance.fuelUsed, since: begun)
+    budget.spend(cost)
+    // A rejection is an answer like others.
+    let hasFailed = failure.map { $0.code != .rejected } ?? false
+    meter.note(method, instance.fuelUsed, cost: cost, hasFailed: hasFailed)
+    if !instance.printed.isEmpty {
+      logger.debug("\(known.name) of the module prints: \(instance.printed)")
+    }
+    guard let failure else { return .replied }
+    if hasFailed { logger.debug("\(known.name) of the module failed: \(failure.message)") }
+    return .failed(Problem(failure))
+  }
+
+  /// Makes a fresh memory after a call that failed. What that takes is the node's, not the next
+  /// caller's. Returns why there is none.
+  private func restart(_ instance: WasmInstance) -> Problem? {
+    if let failedStart, budget.loop.now < failedStart.until { return failedStart.problem }
+    let begun = MonotonicTime.current()
+    defer { budget.spend(MethodMeter.cost(instance.fuelUsed, since: begun)) }
+    do throws(WasmError) {
+      try instance.start()
+      failedStart = nil
+      return nil
+    } catch {
+      let problem = Problem(503, "module_loading", error.message)
+      failedStart = (problem, budget.loop.now + ModuleHost.startPause)
+      logger.warning("the module: \(error.message)")
+      return problem
     }
   }
 
-  private func meter(_ method: Int, _ fuel: UInt64, failed: Bool) {
-    budget.spend(fuel)
-    fuelUsed &+= fuel
-    uses[method].calls &+= 1
-    uses[method].fuel &+= fuel
-    if failed {
-      uses[method].failures &+= 1
-      noteWaste(method, fuel)
-    }
-  }
-
-  private func noteWaste(_ method: Int, _ fuel: UInt64) {
-    let waste =
-      waste[method] ?? FuelBudget(perSecond: ModuleHost.wastePerSecond, loop: budget.loop)
-    waste.spend(fuel &+ ModuleHost.freshMemoryFuel)
-    self.waste[method] = waste
-  }
-
-  private func log(_ method: String, _ text: String) {
-    logger.debug("\(method) of the module prints: \(text)")
-  }
-
-  private static func rests(_ seconds: Int) -> Problem {
-    var problem = Problem(
-      429, "fuel_budget_spent",
-      "calls of this method failed lately after they had used much fuel, so it rests; try again "
-        + "shortly")
+  private static func tooMany(_ code: String, _ detail: String, _ seconds: Int) -> Outcome {
+    var problem = Problem(429, code, detail + "; try again shortly")
     problem.retryAfter = seconds
-    return problem
-  }
-
-  private static func isSpent(_ seconds: Int) -> Problem {
-    var problem = Problem(
-      429, "fuel_budget_spent",
-      "the node's fuel for this second is spent (--fuel-budget); try again shortly")
-    problem.retryAfter = seconds
-    return problem
+    return .failed(problem)
   }
 
   /// The reply of the last call.
@@ -204,5 +184,18 @@ final class ModuleHost {
     case .delete?: .delete
     case .keep?, nil: .keep
     }
+  }
+}
+
+extension CallScanner.Kind {
+  /// What the key of a method is by its types.
+  fileprivate init(_ method: ModuleInterface.Method, _ interface: ModuleInterface) {
+    guard let index = method.keyArgument, let types = method.parameters?.types,
+      index < types.count, let environment = interface.candid?.environment
+    else {
+      self = .either
+      return
+    }
+    self = (try? environment.resolve(types[index])) == .text ? .text : .blob
   }
 }
