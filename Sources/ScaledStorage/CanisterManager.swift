@@ -88,6 +88,7 @@ public final class CanisterManager {
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
     upload = loader.newUpload
+    node.peers.allowTime(of: loader)
     me.set(self)
     modules.id = node.id?.bytes ?? []
     try readModuleRevision()
