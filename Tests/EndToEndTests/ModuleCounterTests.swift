@@ -55,8 +55,8 @@ extension EndToEnd {
       return response.body.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    /// Waits until each counter has about this part of its increments. All may be done by then: what
-    /// follows is done to counters at rest.
+    /// Waits until each counter has about this part of its increments, or all: what follows is then
+    /// done to counters at rest.
     private func progress(_ part: Double, _ run: BackgroundRun, _ cluster: RunningCluster) {
       let wanted = UInt64(part * Double(Self.increments / Self.counters))
       // A poll's pause, not a test's clock: what is waited for is the counter itself.
