@@ -105,12 +105,11 @@ struct HostCall {
   func bytes(at start: Int32, count: Int32) -> UnsafeMutableRawBufferPointer? {
     let start = Int(UInt32(bitPattern: start))
     let count = Int(UInt32(bitPattern: count))
-    guard var memory = host.memory else { return nil }
-    let size = functions.pointee.wasmtime_memory_data_size(context, &memory)
-    guard start <= size, count <= size - start else { return nil }
-    let base = functions.pointee.wasmtime_memory_data(context, &memory)
-    return UnsafeMutableRawBufferPointer(
-      start: base.map { UnsafeMutableRawPointer($0 + start) }, count: count)
+    let memory = memory
+    guard memory.baseAddress != nil, start <= memory.count, count <= memory.count - start else {
+      return nil
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + count])
   }
 
   /// All of the guest's memory, until the guest goes on; empty where it exports none.
@@ -139,19 +138,14 @@ struct HostCall {
   }
 
   /// Takes the fuel of the call itself.
-  func charge() -> OpaquePointer? {
-    let left = remainingFuel
-    guard left > HostCall.fuel else {
-      return functions.pointee.wasmtime_trap_new_code(UInt8(WASMTIME_TRAP_OUT_OF_FUEL))
-    }
-    _ = functions.pointee.wasmtime_context_set_fuel(context, left - HostCall.fuel)
-    return nil
-  }
+  func charge() -> OpaquePointer? { take(HostCall.fuel) }
 
   /// Takes the fuel of a copy.
   func charge(_ count: Int) -> OpaquePointer? {
-    guard count > HostCall.freeBytes else { return nil }
-    let price = UInt64(count / HostCall.bytesPerFuel)
+    count > HostCall.freeBytes ? take(UInt64(count / HostCall.bytesPerFuel)) : nil
+  }
+
+  private func take(_ price: UInt64) -> OpaquePointer? {
     let left = remainingFuel
     guard left > price else {
       return functions.pointee.wasmtime_trap_new_code(UInt8(WASMTIME_TRAP_OUT_OF_FUEL))

@@ -95,11 +95,8 @@ package final class WasmInstance {
   }
 
   private static func ticks(_ time: Duration) -> UInt64 {
-    let milliseconds =
-      time.components.seconds * 1_000
-      + time.components.attoseconds / 1_000_000_000_000_000
     // The present tick is partly over.
-    return UInt64(max(1, milliseconds / 10)) + 1
+    UInt64(max(1, time / WasmEngine.tick)) + 1
   }
 
   private func link() throws(WasmError) {

@@ -193,12 +193,7 @@ struct ClusterBenchCommand: ParsableCommand {
     var outcome = try run.run()
     outcome.connections = shape.connections
     outcome.streams = shape.streams
-    if json {
-      try JSONOutput.print(outcome)
-    } else {
-      try StandardStreams.write(outcome.text)
-    }
-    if !outcome.isSound { throw ExitCode.failure }
+    try report(outcome, outcome.text, isSound: outcome.isSound)
   }
 
   private func runCallCounters(_ fleet: ConnectionFleet, _ method: String, _ counters: Int) throws {
@@ -209,12 +204,16 @@ struct ClusterBenchCommand: ParsableCommand {
     var outcome = try run.run()
     outcome.connections = shape.connections
     outcome.streams = shape.streams
+    try report(outcome, outcome.text, isSound: outcome.isSound)
+  }
+
+  private func report(_ outcome: some Encodable, _ text: String, isSound: Bool) throws {
     if json {
       try JSONOutput.print(outcome)
     } else {
-      try StandardStreams.write(outcome.text)
+      try StandardStreams.write(text)
     }
-    if !outcome.isSound { throw ExitCode.failure }
+    if !isSound { throw ExitCode.failure }
   }
 }
 
