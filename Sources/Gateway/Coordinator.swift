@@ -1,9 +1,10 @@
+public import WireProtocol
 import Candid
 public import Cluster
 public import HTTPTransport
 public import Logging
 import Placement
-public import ScaledStorage
+package import ScaledStorage
 public import Storage
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,

@@ -1,3 +1,4 @@
+public import WireProtocol
 import Candid
 import Cluster
 public import HTTPTransport

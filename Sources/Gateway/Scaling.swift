@@ -1,3 +1,4 @@
+import WireProtocol
 package import Candid
 import Cluster
 import ScaledStorage

@@ -1,3 +1,4 @@
+public import WireProtocol
 import Candid
 public import Cluster
 public import HTTPTransport

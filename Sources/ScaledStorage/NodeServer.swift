@@ -1,3 +1,4 @@
+import WireProtocol
 public import HTTPTransport
 import Candid
 import Cluster

@@ -1,3 +1,4 @@
+package import WireProtocol
 package import Candid
 package import Cluster
 package import HTTPTransport

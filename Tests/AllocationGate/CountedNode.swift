@@ -1,3 +1,4 @@
+import WireProtocol
 import AllocationCounter
 import Candid
 import Cluster

@@ -1,3 +1,4 @@
+import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport

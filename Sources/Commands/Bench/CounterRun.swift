@@ -1,3 +1,4 @@
+import WireProtocol
 import HTTPTransport
 
 /// Streams that increment counters by compare-and-set: read a version, write the next number on

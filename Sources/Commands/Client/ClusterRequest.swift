@@ -1,3 +1,4 @@
+import WireProtocol
 import HTTPTransport
 import ScaledStorage
 

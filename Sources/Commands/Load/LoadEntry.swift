@@ -1,3 +1,4 @@
+import WireProtocol
 import ScaledStorage
 
 /// What a line of a load file asks for.

@@ -1,3 +1,4 @@
+import WireProtocol
 import HTTPTransport
 
 /// Reads every key of a load file back, through random nodes, and compares.

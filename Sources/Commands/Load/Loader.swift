@@ -1,3 +1,4 @@
+import WireProtocol
 import HTTPTransport
 
 /// Stores the lines of a file, many at a time.

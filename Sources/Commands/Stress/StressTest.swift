@@ -1,3 +1,4 @@
+import WireProtocol
 import Cluster
 import HTTPTransport
 

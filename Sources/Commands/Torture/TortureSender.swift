@@ -1,3 +1,4 @@
+import WireProtocol
 import ClusterTestKit
 import HTTPTransport
 import ScaledStorage

@@ -1,3 +1,4 @@
+package import WireProtocol
 package import Candid
 import Cluster
 package import HTTPTransport

@@ -1,3 +1,4 @@
+package import WireProtocol
 package import HTTPTransport
 
 /// What the `content-encoding` of requests may be: our own programs compress what they hand over,

@@ -1,3 +1,4 @@
+import WireProtocol
 import HTTPTransport
 
 /// Reads the key out of the target of a request for `/kv/KEY`, where that is plain: everything that

@@ -1,3 +1,4 @@
+package import WireProtocol
 package import Cluster
 import HTTPTransport
 import WasmRuntime

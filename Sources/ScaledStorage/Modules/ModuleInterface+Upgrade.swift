@@ -1,3 +1,4 @@
+package import WireProtocol
 import Candid
 import WasmRuntime
 

@@ -1,3 +1,4 @@
+package import WireProtocol
 package import HTTPTransport
 import Glibc
 package import WasmRuntime
