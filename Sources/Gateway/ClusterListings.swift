@@ -1,7 +1,7 @@
-import WireProtocol
 import Candid
 import Cluster
 import Placement
+import WireProtocol
 import WireProtocol
 
 extension RingDescription {

@@ -1,9 +1,9 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import Logging
 import ScaledStorage
+import WireProtocol
 
 /// A module that the coordinator has stored.
 struct KnownModule {

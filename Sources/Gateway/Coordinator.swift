@@ -1,4 +1,3 @@
-public import WireProtocol
 import Candid
 public import Cluster
 public import HTTPTransport
@@ -6,6 +5,7 @@ public import Logging
 import Placement
 package import ScaledStorage
 public import Storage
+public import WireProtocol
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and lets the cluster grow and shrink when the policy says so.

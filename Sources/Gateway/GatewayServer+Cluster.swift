@@ -1,9 +1,9 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import Placement
 import ScaledStorage
+import WireProtocol
 
 extension GatewayServer {
   /// `node_info` of the cluster as a whole: 200 when every member serves.

@@ -1,7 +1,7 @@
-import WireProtocol
 package import Candid
 import Cluster
 import ScaledStorage
+import WireProtocol
 
 /// The argument of `scale`.
 struct ScaleRequest: CandidRecord {

@@ -1,7 +1,7 @@
-package import WireProtocol
 import Candid
 package import Cluster
 import HTTPTransport
+package import WireProtocol
 
 /// How modules come to a node.
 extension CanisterManager {

@@ -1,10 +1,10 @@
-public import WireProtocol
 public import Candid
 public import Cluster
 public import HTTPTransport
 public import Logging
 import Placement
 public import Storage
+public import WireProtocol
 
 /// One node: a store, the keys that it owns, and its part in moving them.
 ///

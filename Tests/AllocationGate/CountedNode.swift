@@ -1,4 +1,3 @@
-import WireProtocol
 import AllocationCounter
 import Candid
 import Cluster
@@ -9,6 +8,7 @@ import RocksDBStorage
 import ScaledStorage
 import Storage
 import Synchronization
+import WireProtocol
 
 /// A node on the calling thread, and a client on another that asks it in rounds.
 enum CountedNode {

@@ -1,9 +1,9 @@
-import WireProtocol
 import ArgumentParser
 import Foundation
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

@@ -1,8 +1,8 @@
-import WireProtocol
 import Cluster
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

@@ -1,8 +1,8 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 @testable import Commands
 

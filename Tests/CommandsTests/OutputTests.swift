@@ -1,7 +1,7 @@
-import WireProtocol
 import Candid
 import Cluster
 import Testing
+import WireProtocol
 
 @testable import Commands
 

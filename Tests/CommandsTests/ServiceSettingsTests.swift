@@ -1,8 +1,8 @@
-import WireProtocol
 import ArgumentParser
 import Foundation
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

@@ -1,9 +1,9 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

@@ -1,9 +1,9 @@
-import WireProtocol
 import Cluster
 import Gateway
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 /// What the original library gets wrong about its answers, shown to be right here over HTTP.
 @Suite(.timeLimit(.minutes(2)))

@@ -1,10 +1,10 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

@@ -1,10 +1,10 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

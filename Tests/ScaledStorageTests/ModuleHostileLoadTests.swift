@@ -1,8 +1,8 @@
-import WireProtocol
 import HTTPTransport
 import HostileModules
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

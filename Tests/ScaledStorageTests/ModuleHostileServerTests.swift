@@ -1,4 +1,3 @@
-import WireProtocol
 import Candid
 import Cluster
 import ClusterTestKit
@@ -8,6 +7,7 @@ import Logging
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

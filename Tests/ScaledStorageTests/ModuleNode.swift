@@ -1,4 +1,3 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
@@ -6,6 +5,7 @@ import Logging
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

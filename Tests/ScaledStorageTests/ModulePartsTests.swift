@@ -1,8 +1,8 @@
-import WireProtocol
 import Candid
 import HTTPTransport
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

@@ -1,7 +1,7 @@
-import WireProtocol
 import Cluster
 import HTTPTransport
 import Testing
+import WireProtocol
 
 @testable import ScaledStorage
 

@@ -1,6 +1,6 @@
-import WireProtocol
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// A request of a command.
 struct ClusterRequest {

@@ -1,8 +1,8 @@
-import WireProtocol
 import ArgumentParser
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// `scaled-storage info`.
 struct InfoCommand: ParsableCommand {

@@ -1,10 +1,10 @@
-import WireProtocol
 import ArgumentParser
 import Candid
 import Gateway
 import HTTPTransport
 import ScaledStorage
 import WasmRuntime
+import WireProtocol
 
 /// `scaled-storage module inspect`.
 struct ModuleInspectCommand: ParsableCommand {

@@ -1,7 +1,7 @@
-import WireProtocol
 import ArgumentParser
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// `scaled-storage delete`.
 struct DeleteCommand: ParsableCommand {

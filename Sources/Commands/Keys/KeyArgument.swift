@@ -1,6 +1,6 @@
-import WireProtocol
 import ArgumentParser
 import ScaledStorage
+import WireProtocol
 
 /// A key on the command line.
 struct KeyArgument: ExpressibleByArgument {

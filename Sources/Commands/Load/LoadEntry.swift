@@ -1,5 +1,5 @@
-import WireProtocol
 import ScaledStorage
+import WireProtocol
 
 /// What a line of a load file asks for.
 enum LoadEntry: Hashable {

@@ -1,5 +1,5 @@
-import WireProtocol
 import HTTPTransport
+import WireProtocol
 
 /// Reads every key of a load file back, through random nodes, and compares.
 ///

@@ -1,5 +1,5 @@
-import WireProtocol
 import HTTPTransport
+import WireProtocol
 
 /// Stores the lines of a file, many at a time.
 ///

@@ -1,4 +1,3 @@
-import WireProtocol
 import ArgumentParser
 import Foundation
 import HTTPTransport
@@ -6,6 +5,7 @@ import Logging
 import RocksDBStorage
 import ScaledStorage
 import Storage
+import WireProtocol
 
 /// Settings that nodes and gateways share.
 struct ServiceOptions: ParsableArguments {

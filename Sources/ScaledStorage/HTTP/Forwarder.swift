@@ -1,6 +1,6 @@
-package import WireProtocol
 import Cluster
 package import HTTPTransport
+package import WireProtocol
 
 /// Fetches the answer for a key from the node that owns it.
 ///

@@ -1,6 +1,6 @@
-package import WireProtocol
 package import Cluster
 package import HTTPTransport
+package import WireProtocol
 
 /// A request about one key, read far enough to know where it belongs.
 package struct KeyedRequest {

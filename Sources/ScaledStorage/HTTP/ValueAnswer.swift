@@ -1,6 +1,6 @@
-import WireProtocol
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// What a request for `/kv/KEY` is answered.
 enum ValueAnswer {

@@ -1,6 +1,6 @@
-package import WireProtocol
 import Candid
 import Cluster
+package import WireProtocol
 
 /// The arguments of a call as the module wants them, and the key in them.
 package struct ModuleArguments {

@@ -1,9 +1,9 @@
-import WireProtocol
 import Candid
 import Cluster
 import HTTPTransport
 import Logging
 import WasmRuntime
+import WireProtocol
 
 /// The module that a node runs: one instance on the node's loop, metered.
 final class ModuleHost {

@@ -1,6 +1,6 @@
-package import WireProtocol
 import Candid
 import WasmRuntime
+package import WireProtocol
 
 extension Module {
   /// As ``embedding(candid:stubsImports:limit:)``, within what `loader` takes, and nodes after it.
