@@ -28,6 +28,7 @@ let package = Package(
   name: "scaled-storage",
   products: [
     .library(name: "ScaledStorage", targets: ["ScaledStorage", "Gateway", "Cluster"]),
+    .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -67,10 +68,18 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
+      "ScaledStorageService",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "RocksDBStorage", "ScaledStorage",
+        "Storage", "WasmRuntime",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "RocksDBStorage", "ScaledStorage", "ScaledStorageService", "Storage", "WasmRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -108,6 +117,12 @@ let package = Package(
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "ScaledStorageServiceTests",
+      [
+        "HTTPTransport", "ScaledStorage", "ScaledStorageService",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
     tests(

@@ -26,10 +26,15 @@ extension LayerRules {
       "Gateway": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
       ],
+      "ScaledStorageService": [
+        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+      ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
         "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
-        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "ScaledStorageService",
+        "Storage", "WasmRuntime",
       ],
       "scaled-storage": ["Commands"],
       // No target: programs for WebAssembly, which deploy/modules builds.

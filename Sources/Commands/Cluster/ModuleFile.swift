@@ -1,5 +1,6 @@
 import Candid
 import ScaledStorage
+import ScaledStorageService
 import WasmRuntime
 
 /// A module on disk, and its interface beside it.

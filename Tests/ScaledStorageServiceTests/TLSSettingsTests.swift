@@ -2,7 +2,7 @@ import ArgumentParser
 import HTTPTransport
 import Testing
 
-@testable import Commands
+@testable import ScaledStorageService
 
 struct TLSSettingsTests {
   private func settings(

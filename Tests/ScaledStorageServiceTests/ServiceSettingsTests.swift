@@ -3,7 +3,7 @@ import Foundation
 import ScaledStorage
 import Testing
 
-@testable import Commands
+@testable import ScaledStorageService
 
 struct ServiceSettingsTests {
   private func settings(_ arguments: [String]) throws -> ServiceSettings {
