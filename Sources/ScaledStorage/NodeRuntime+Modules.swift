@@ -1,6 +1,7 @@
 import Candid
 package import Cluster
 import HTTPTransport
+package import WireProtocol
 
 /// How modules come to a node.
 extension NodeRuntime {

@@ -1,11 +1,12 @@
 import Candid
 public import Cluster
-public import HTTPTransport
 import Glibc
+public import HTTPTransport
 public import Logging
 import Placement
 public import Storage
 package import WasmRuntime
+public import WireProtocol
 
 /// The life of a node in its cluster: initialisation, events, the module, health.
 public final class NodeRuntime {

@@ -1,5 +1,6 @@
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// Calls of the module's methods. Plain ones, in binary Candid with the key in front, are run
 /// straight on the value where it lies; everything else goes by ``KeyedRequest``.

@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 extension NodeServer {
   /// `node_info`: 200 when the node serves, else 503, with the same body.

@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 extension NodeServer {
   /// `metrics`: figures of the node in Prometheus' text format (version 0.0.4).

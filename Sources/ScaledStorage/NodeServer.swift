@@ -1,7 +1,8 @@
-public import HTTPTransport
 import Candid
 import Cluster
+public import HTTPTransport
 import Placement
+import WireProtocol
 
 /// A node's HTTP interface: keys, methods, control and health.
 public final class NodeServer: RequestHandler {

@@ -8,6 +8,7 @@ import RocksDBStorage
 import ScaledStorage
 import Storage
 import Synchronization
+import WireProtocol
 
 /// A node on the calling thread, and a client on another that asks it in rounds.
 enum CountedNode {

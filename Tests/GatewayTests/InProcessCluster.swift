@@ -6,6 +6,7 @@ import Logging
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 /// A gateway and its nodes on one event loop, with stores in memory.
 final class InProcessCluster {

@@ -4,6 +4,7 @@ import HTTPTransport
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

@@ -4,6 +4,7 @@ import HTTPTransport
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

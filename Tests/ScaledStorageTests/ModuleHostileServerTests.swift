@@ -7,6 +7,7 @@ import Logging
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

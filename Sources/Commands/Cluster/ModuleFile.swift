@@ -2,6 +2,7 @@ import Candid
 import ScaledStorage
 import ScaledStorageService
 import WasmRuntime
+import WireProtocol
 
 /// A module on disk, and its interface beside it.
 struct ModuleFile {

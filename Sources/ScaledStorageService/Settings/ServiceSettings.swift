@@ -5,6 +5,7 @@ import Logging
 import RocksDBStorage
 import ScaledStorage
 import Storage
+import WireProtocol
 
 /// The settings that are in force.
 struct ServiceSettings {
