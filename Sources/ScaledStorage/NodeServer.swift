@@ -28,7 +28,9 @@ public final class NodeServer: RequestHandler {
     forwarder = Forwarder(loop: loop, client: routes.client) { [unowned runtime] in
       routes.table(runtime.node.map)
     }
-    server = HTTPServer(loop: loop, limits: limits, tls: runtime.tls, handler: self)
+    let server = HTTPServer(loop: loop, limits: limits, tls: runtime.tls, handler: self)
+    self.server = server
+    runtime.measure(server)
     me.set(self)
     runtime.node.onReply = { [me] token, held, reply in
       me.target?.runtime.modules.waitingBytes -= held
@@ -107,6 +109,8 @@ public final class NodeServer: RequestHandler {
     if let method = runtime.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }
+    // What keeps the cluster going says nothing of how long its users wait.
+    exchange.leaveUntimed()
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
