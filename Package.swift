@@ -27,7 +27,7 @@ func system(_ name: String, package: String) -> Target {
 let package = Package(
   name: "scaled-storage",
   products: [
-    .library(name: "ScaledStorage", targets: ["ScaledStorage", "Gateway", "Cluster"]),
+    .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),

@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(
-    "A server tells how long its answers took, those that came later too, but not those that do not count"
+    "A server tells how long answers took, also those given later, but not those left out"
   )
   func server() throws {
     let harness = try ServerHarness()
