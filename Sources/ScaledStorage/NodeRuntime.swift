@@ -169,7 +169,7 @@ package final class NodeRuntime {
           ClusterError(.alreadyInitialised, "this node already belongs to a cluster")))
       return
     }
-    let id = Principal.canister(number: 1)
+    let id = Principal.canister(number: application.firstNode)
     do throws(ClusterError) {
       let map = try ClusterMap.founding(
         id, address: address, hashKey: .random(), capacity: settings.capacity)
