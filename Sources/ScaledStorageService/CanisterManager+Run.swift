@@ -12,8 +12,8 @@ extension CanisterManager {
   /// - `interface`: prints the service's `.did` file or, with `--openapi`, its OpenAPI document.
   ///
   /// Every command explains its settings with `--help`; they also come from `SCALED_STORAGE_…`
-  /// variables and a file. The service's own scale policy is in force, but for what settings such as
-  /// `--scale-up-at` and `--max-nodes` put in its place.
+  /// variables and a file. The service's own scale policy is in force, but for what settings such
+  /// as `--scale-up-at` and `--max-nodes` put in its place.
   ///
   /// The exit status is 0 for success, 1 when the command failed, and 64 for wrong usage, which
   /// a wrong definition of the service is too: a method that is defined twice, say.

@@ -56,7 +56,8 @@ final class ClusterService {
       loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
-      policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode, logger: process.logger)
+      policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
+      logger: process.logger)
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(

@@ -11,12 +11,14 @@ struct ServedProgramTests {
   private typealias Load = ScalePolicy.Load
 
   private static let service = {
-    var policy = ScalePolicy(minimumNodes: 2, maximumNodes: 6, isOverloaded: { $0.utilisation > 0.7 }) {
+    var policy = ScalePolicy(
+      minimumNodes: 2, maximumNodes: 6, isOverloaded: { $0.utilisation > 0.7 }
+    ) {
       $0.keys > 50
     }
     policy.scaleUpAfter = 3_000
     var app = CanisterManager<Int>(policy: policy)
-    app.update("add") { context, name: String, points: Int in
+    app.update("add") { (context, name: String, points: Int) in
       try context.withUpsertData(name, default: 0) { $0 += points }
     }
     return app
@@ -98,7 +100,7 @@ struct ServedProgramTests {
         processExitsWith: .exitCode(EX_USAGE), observing: [\.standardErrorContent]
       ) {
         var app = CanisterManager<Int>(shouldScaleUp: { $0 > 50 })
-        app.query("node_info") { context, name: String in try context.withData(name) { $0 ?? 0 } }
+        app.query("node_info") { (context, name: String) in try context.withData(name) { $0 ?? 0 } }
         app.run(["folder/points", "interface"])
       })
     let text = String(decoding: result.standardErrorContent, as: UTF8.self)
