@@ -1,5 +1,6 @@
 import Candid
 import Cluster
+import HTTPTransport
 import Testing
 import WireProtocol
 
@@ -75,7 +76,7 @@ import WireProtocol
   ) throws -> KeyedCall {
     let request = CallRequest(
       method: name, httpMethod: "POST", path: "/" + name, isSecure: false, isUpdate: true,
-      fields: [])
+      fields: RequestFields([]))
     let setting = CallSetting(
       request: request, node: Self.node, now: 0, maximumValueBytes: 8)
     return try #require(Application.builtIn.methods[name]).read(body, form, setting)

@@ -1,5 +1,6 @@
 public import Candid
 public import Cluster
+import HTTPTransport
 
 /// A service: what kind of values it keeps, what its methods do with them, and when it grows.
 ///
@@ -131,7 +132,8 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     let form = form
     return { space in
       let request = CallRequest(
-        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true, fields: [])
+        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true,
+        fields: RequestFields([]))
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)
