@@ -53,24 +53,26 @@ let package = Package(
     layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"]),
     layer("WasmRuntime", ["CWasmtime"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
+    layer("WireProtocol", ["Candid", "Cluster", "HTTPTransport"]),
     layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(
       "ScaledStorage",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime",
+        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
       "Gateway",
       [
         "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -83,7 +85,7 @@ let package = Package(
       name: "allocation-gate",
       dependencies: [
         "AllocationCounter", "Candid", "Cluster", "HTTPTransport", "RocksDBStorage",
-        "ScaledStorage", "Storage", "WasmRuntime",
+        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/AllocationGate", swiftSettings: strict),
     tests("ArchitectureTests", []),
@@ -96,17 +98,19 @@ let package = Package(
     tests(
       "ClusterTests", ["Candid", "Cluster", "ClusterTestKit", "Placement", "Storage"],
       resources: [.copy("Vectors")]),
+    tests("WireProtocolTests", ["Cluster", "HTTPTransport", "WireProtocol"]),
     tests(
       "ScaledStorageTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "HostileModules", "HTTPTransport", "Placement",
-        "ScaledStorage", "Storage", "WasmRuntime",
+        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "GatewayTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
@@ -114,7 +118,7 @@ let package = Package(
       "CommandsTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "Commands", "Gateway", "HTTPTransport",
-        "ScaledStorage",
+        "ScaledStorage", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

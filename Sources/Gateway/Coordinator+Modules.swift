@@ -3,6 +3,7 @@ import Cluster
 import HTTPTransport
 import Logging
 import ScaledStorage
+import WireProtocol
 
 /// A module that the coordinator has stored.
 struct KnownModule {

@@ -3,8 +3,9 @@ public import Cluster
 public import HTTPTransport
 public import Logging
 import Placement
-public import ScaledStorage
+package import ScaledStorage
 public import Storage
+public import WireProtocol
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and lets the cluster grow and shrink when the policy says so.

@@ -3,6 +3,7 @@ import Cluster
 import HTTPTransport
 import Placement
 import ScaledStorage
+import WireProtocol
 
 extension GatewayServer {
   /// `node_info` of the cluster as a whole: 200 when every member serves.

@@ -1,6 +1,7 @@
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 extension GatewayServer {
   /// `init_wasm`: takes a module for the whole cluster, chunk by chunk.

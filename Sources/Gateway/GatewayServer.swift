@@ -3,6 +3,7 @@ import Cluster
 public import HTTPTransport
 import Placement
 public import ScaledStorage
+public import WireProtocol
 
 /// The gateway's HTTP interface: it routes keys to their owners and tells of the whole cluster.
 public final class GatewayServer: RequestHandler {

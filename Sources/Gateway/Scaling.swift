@@ -1,6 +1,7 @@
 package import Candid
 import Cluster
 import ScaledStorage
+import WireProtocol
 
 /// The argument of `scale`.
 struct ScaleRequest: CandidRecord {

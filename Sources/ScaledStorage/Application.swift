@@ -1,5 +1,6 @@
 import Candid
 import Cluster
+import WireProtocol
 
 /// A method that works on one key, at the key's owner.
 package struct KeyedMethod: Sendable {

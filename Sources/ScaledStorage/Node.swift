@@ -4,6 +4,7 @@ public import HTTPTransport
 public import Logging
 import Placement
 public import Storage
+public import WireProtocol
 
 /// One node: a store, the keys that it owns, and its part in moving them.
 ///

@@ -1,18 +1,19 @@
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// Calls of the module's methods. Plain ones, in binary Candid with the key in front, are run
 /// straight on the value where it lies; everything else goes by ``KeyedRequest``.
 extension NodeServer {
   /// Serves a plain call; nil when it is none, or cannot be done here now. Nothing was done then.
   func serveCall(_ exchange: Exchange) -> Disposition? {
-    let host = manager.modules
+    let host = runtime.modules
     guard exchange.method == .post, let interface = host.interface,
       let place = exchange.withTarget({ path, query in
         query.isEmpty ? host.method(at: path) : nil
       }),
       exchange.isPlain({ isUsual($0, $1) }), speaksCandid(exchange),
-      manager.moduleRefusal == nil
+      runtime.moduleRefusal == nil
     else { return nil }
     let method = interface.methods[place]
     switch method.key {
@@ -39,8 +40,8 @@ extension NodeServer {
     _ place: Int, _ key: UnsafeRawBufferPointer, _ message: UnsafeRawBufferPointer,
     _ exchange: Exchange
   ) -> Disposition? {
-    let host = manager.modules
-    let outcome = manager.node.read(key, for: exchange) { header, value in
+    let host = runtime.modules
+    let outcome = runtime.node.read(key, for: exchange) { header, value in
       let outcome = host.call(place, message, hasKey: true, value: value)
       write(outcome, header.version, to: exchange)
     }
@@ -51,7 +52,7 @@ extension NodeServer {
       write(host.call(place, message, hasKey: true, value: nil), nil, to: exchange)
     case .answered: return nil
     }
-    manager.node.stamp.write(to: exchange)
+    runtime.node.stamp.write(to: exchange)
     return .done
   }
 
@@ -59,10 +60,10 @@ extension NodeServer {
     _ place: Int, _ key: UnsafeRawBufferPointer, _ message: UnsafeRawBufferPointer,
     _ exchange: Exchange
   ) -> Disposition? {
-    let host = manager.modules
+    let host = runtime.modules
     var called = ModuleHost.Outcome.replied
     var held = 0
-    let outcome = manager.node.change(key, for: exchange, held: held) { value in
+    let outcome = runtime.node.change(key, for: exchange, held: held) { value in
       called = host.call(place, message, hasKey: true, value: value)
       guard case .replied = called else { return .keep }
       held = host.reply.count
@@ -72,7 +73,7 @@ extension NodeServer {
     case .notServed: return nil
     case .done(let version):
       write(called, version, to: exchange)
-      manager.node.stamp.write(to: exchange)
+      runtime.node.stamp.write(to: exchange)
       return .done
     case .waits(let version):
       // The answer is complete but for its stamp, and goes out when the change is durable.
@@ -92,8 +93,8 @@ extension NodeServer {
       exchange.status = 200
       exchange.setHeader("content-type", static: "application/candid")
       if let version { exchange.setHeader("etag", quoted: version.rawValue) }
-      exchange.setHeader("ss-fuel", decimal: manager.modules.lastFuel)
-      exchange.appendBody(manager.modules.reply)
+      exchange.setHeader("ss-fuel", decimal: runtime.modules.lastFuel)
+      exchange.appendBody(runtime.modules.reply)
     }
   }
 
@@ -114,16 +115,16 @@ extension NodeServer {
         }
       Answer(Problem(error), as: .candid).write(to: exchange)
     }
-    manager.node.stamp.write(to: exchange)
+    runtime.node.stamp.write(to: exchange)
     exchange.finish()
   }
 
   /// Runs a query whose value was not known at once.
   private func runLate(_ exchange: Exchange, _ record: Record?) {
-    let host = manager.modules
+    let host = runtime.modules
     guard let place = exchange.withTarget({ path, _ in host.method(at: path) }),
       let method = host.interface?.methods[place], method.isQuery,
-      method.key == .argument(0) || method.key == .firstIfAny, manager.moduleRefusal == nil
+      method.key == .argument(0) || method.key == .firstIfAny, runtime.moduleRefusal == nil
     else {
       return Answer(
         Problem(503, "module_changed", "the module was changed meanwhile; try again"), as: .candid
@@ -146,7 +147,7 @@ extension NodeServer {
   func call(
     _ method: ModuleInterface.Method, _ exchange: Exchange
   ) throws(Problem) -> Disposition {
-    if let refusal = manager.moduleRefusal { throw refusal }
+    if let refusal = runtime.moduleRefusal { throw refusal }
     let isGet = exchange.method == .get || exchange.method == .head
     guard !isGet || (method.isQuery && method.takesNothing) else {
       throw .methodNotAllowed(
@@ -158,7 +159,7 @@ extension NodeServer {
     guard arguments.key != nil else { return try callKeyless(method, exchange, isGet: false) }
     let answered = try Representation.ofAnswer(
       accept: exchange.header("accept"), fallback: given)
-    let call = CallInProgress(method, arguments, answered, manager.modules).keyedCall
+    let call = CallInProgress(method, arguments, answered, runtime.modules).keyedCall
     return try run(KeyedRequest(call, exchange, given: given), exchange)
   }
 
@@ -176,7 +177,7 @@ extension NodeServer {
       throw Problem(
         400, "bad_condition", "\(method.name) has no key here, and so no version to compare")
     }
-    let host = manager.modules
+    let host = runtime.modules
     guard let place = host.place(of: method) else {
       throw Problem(503, "module_changed", "the module was changed meanwhile; try again")
     }

@@ -1,11 +1,12 @@
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 extension NodeServer {
   /// `node_info`: 200 when the node serves, else 503, with the same body.
   func nodeInfo(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let info = manager.nodeInfo
+    let info = runtime.nodeInfo
     try QueryAnswer.make(info, to: exchange, status: info.status.isServing ? 200 : 503)
       .write(to: exchange)
     return .done
@@ -14,8 +15,8 @@ extension NodeServer {
   /// A method of the cluster: only who knows the credential may call it.
   func control(_ method: ControlMethod, _ exchange: Exchange) throws(Problem) -> Disposition {
     let call = try ControlCall(
-      method.rawValue, exchange, credential: manager.credential, expandedBytes: maxBodyBytes)
-    if let addressee = exchange.header("ss-node"), let id = manager.node.id, addressee != id.text {
+      method.rawValue, exchange, credential: runtime.credential, expandedBytes: maxBodyBytes)
+    if let addressee = exchange.header("ss-node"), let id = runtime.node.id, addressee != id.text {
       // Another node had this address before.
       throw Problem(
         409, "wrong_node", "this is \(id.text), and the message is for \(addressee.prefix(80))")
@@ -23,15 +24,15 @@ extension NodeServer {
     let pending = try later(exchange)
     switch method {
     case .handleEvent:
-      manager.handle(try call.argument()) { result in
+      runtime.handle(try call.argument()) { result in
         pending.answer(call.answer(result.mapError(Problem.init)))
       }
     case .initCanisterManager:
-      manager.initialise(try call.argument()) { result in
+      runtime.initialise(try call.argument()) { result in
         pending.answer(call.answer(result.mapError(Problem.init)))
       }
     case .initWasm:
-      manager.initWasm(try call.argument()) { result in
+      runtime.initWasm(try call.argument()) { result in
         pending.answer(call.answer(result.map { true }))
       }
     }

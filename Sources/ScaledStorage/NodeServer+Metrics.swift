@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 extension NodeServer {
   /// `metrics`: figures of the node in Prometheus' text format (version 0.0.4).
@@ -9,14 +10,14 @@ extension NodeServer {
       throw .methodNotAllowed(allow: "GET, HEAD", "read the metrics by GET")
     }
     var text = MetricsText()
-    let info = manager.nodeInfo
+    let info = runtime.nodeInfo
     text.add("scaled_storage_keys", .gauge, "Live keys.", info.size)
     text.add("scaled_storage_bytes", .gauge, "Bytes of live keys and values.", info.bytes)
     text.add("scaled_storage_ring_epoch", .gauge, "The epoch of the ring.", info.epoch)
     text.add(
       "scaled_storage_fuel_budget_remaining", .gauge,
       "Fuel that calls of the module may still use now.", info.cyclesBalance)
-    let uses = manager.modules.meter.methodUses
+    let uses = runtime.modules.meter.methodUses
     text.add("scaled_storage_module_calls_total", .counter, "Calls of methods.", uses) { $0.calls }
     text.add(
       "scaled_storage_module_failures_total", .counter,

@@ -25,17 +25,17 @@ extension NodeServer {
         && value[0] <= UInt8(ascii: "0") + UInt8(KeyedRequest.maximumHops)
     }
     return name.elementsEqual("ss-epoch".utf8)
-      && value.elementsEqual(manager.node.stamp.epochText.utf8)
+      && value.elementsEqual(runtime.node.stamp.epochText.utf8)
   }
 
   private func readValue(_ exchange: Exchange) -> Disposition? {
     keyScanner.withKey(of: exchange) { key in
-      let outcome = manager.node.read(key, for: exchange) { header, value in
+      let outcome = runtime.node.read(key, for: exchange) { header, value in
         ValueAnswer.found(header.version, value, to: exchange)
       }
       switch outcome {
       case .found:
-        manager.node.stamp.write(to: exchange)
+        runtime.node.stamp.write(to: exchange)
         return .done
       case .waits: return .later
       // Nothing was done: the general way finds the same, and words it as the client asks for it.
@@ -47,9 +47,9 @@ extension NodeServer {
   private func putValue(_ exchange: Exchange) -> Disposition? {
     keyScanner.withKey(of: exchange) { key in
       exchange.withBody { value in
-        guard value.count <= manager.settings.maximumValueBytes else { return nil }
+        guard value.count <= runtime.settings.maximumValueBytes else { return nil }
         // A reply at once says that nothing was done.
-        return manager.node.put(key, value, for: exchange) == nil ? .later : nil
+        return runtime.node.put(key, value, for: exchange) == nil ? .later : nil
       }
     }
   }
@@ -60,7 +60,7 @@ extension NodeServer {
     switch reply {
     case .stored(let version, let created):
       ValueAnswer.stored(version, created: created, to: exchange)
-      manager.node.stamp.write(to: exchange)
+      runtime.node.stamp.write(to: exchange)
       exchange.finish()
     case _ where !KeyedRequest.isKeyPath(exchange):
       concludeCall(exchange, reply)

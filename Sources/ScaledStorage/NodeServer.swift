@@ -1,11 +1,12 @@
-public import HTTPTransport
 import Candid
 import Cluster
+public import HTTPTransport
 import Placement
+import WireProtocol
 
 /// A node's HTTP interface: keys, methods, control and health.
 public final class NodeServer: RequestHandler {
-  let manager: CanisterManager
+  let runtime: NodeRuntime
   /// The largest body, compressed or not.
   let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.
@@ -15,22 +16,22 @@ public final class NodeServer: RequestHandler {
   private let forwarder: Forwarder
   private let routes: Routes
 
-  /// - Parameter limits: bodies are bounded by the manager's largest value, unless they are control
+  /// - Parameter limits: bodies are bounded by the runtime's largest value, unless they are control
   ///   messages; both fit in `limits.maxBodyBytes`.
-  public init(manager: CanisterManager, loop: EventLoop, limits: ServerLimits) {
-    self.manager = manager
+  public init(runtime: NodeRuntime, loop: EventLoop, limits: ServerLimits) {
+    self.runtime = runtime
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
       client: HTTPClient(
-        forwarding: limits, credential: manager.credential, tls: manager.tls, loop: loop))
+        forwarding: limits, credential: runtime.credential, tls: runtime.tls, loop: loop))
     self.routes = routes
-    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned manager] in
-      routes.table(manager.node.map)
+    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned runtime] in
+      routes.table(runtime.node.map)
     }
-    server = HTTPServer(loop: loop, limits: limits, tls: manager.tls, handler: self)
+    server = HTTPServer(loop: loop, limits: limits, tls: runtime.tls, handler: self)
     me.set(self)
-    manager.node.onReply = { [me] token, held, reply in
-      me.target?.manager.modules.waitingBytes -= held
+    runtime.node.onReply = { [me] token, held, reply in
+      me.target?.runtime.modules.waitingBytes -= held
       me.target?.concludeValue(token, reply)
     }
   }
@@ -46,10 +47,10 @@ public final class NodeServer: RequestHandler {
 
   /// Stops accepting, answers what has come, stops the node. `done` is called once, on the loop.
   public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
-    manager.beginShutdown()
+    runtime.beginShutdown()
     guard let server else { return done() }
     server.shutdown(within: limit) { [self] in
-      manager.node.stop()
+      runtime.node.stop()
       routes.client.shutdown()
       self.server = nil
       done()
@@ -59,7 +60,7 @@ public final class NodeServer: RequestHandler {
   // MARK: - Requests
 
   public func handle(_ exchange: Exchange) -> Disposition {
-    manager.countRequest()
+    runtime.countRequest()
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
     if let disposition = isKey ? serveValue(exchange) : serveCall(exchange) {
@@ -77,14 +78,14 @@ public final class NodeServer: RequestHandler {
 
   /// Requests for keys; neither the cluster's control nor its health checks.
   public func isSheddable(_ exchange: Exchange) -> Bool {
-    KeyedRequest.isKeyPath(exchange) || manager.application.methods[exchange.methodName] != nil
-      || manager.modules.interface?.method(named: exchange.methodName) != nil
+    KeyedRequest.isKeyPath(exchange) || runtime.application.methods[exchange.methodName] != nil
+      || runtime.modules.interface?.method(named: exchange.methodName) != nil
   }
 
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
-    guard let header = exchange.header("authorization"), manager.credential.matches(header),
+    guard let header = exchange.header("authorization"), runtime.credential.matches(header),
       !exchange.lacksClientCertificate
     else { return }
     exchange.trustConnection()
@@ -96,37 +97,37 @@ public final class NodeServer: RequestHandler {
       return try run(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
-    if let method = manager.modules.interface?.method(named: name) {
+    if let method = runtime.modules.interface?.method(named: name) {
       return try call(method, exchange)
     }
     // The module that cannot run here would answer in the built-in method's place.
-    if let problem = manager.loadProblem, manager.missingInterface?.method(named: name) != nil {
+    if let problem = runtime.loadProblem, runtime.missingInterface?.method(named: name) != nil {
       throw problem
     }
-    if let method = manager.application.methods[name] {
+    if let method = runtime.application.methods[name] {
       return try run(KeyedRequest(call: method, exchange), exchange)
     }
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
-    if exchange.method == .post, let problem = manager.missingModule { throw problem }
+    if exchange.method == .post, let problem = runtime.missingModule { throw problem }
     throw Problem(
       404, "unknown_method",
       "there is no \"/\(name.prefix(60))\" here; use /kv/KEY or one of the methods \(methodNames)")
   }
 
   private var methodNames: String {
-    let names = Set(manager.application.methods.keys)
-      .union(manager.modules.interface?.methods.map(\.name) ?? [])
+    let names = Set(runtime.application.methods.keys)
+      .union(runtime.modules.interface?.methods.map(\.name) ?? [])
     return (names.sorted().prefix(40) + ["node_info"]).joined(separator: ", ")
   }
 
   func run(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
     let command = try request.command(
-      exchange, maximumValueBytes: manager.settings.maximumValueBytes)
+      exchange, maximumValueBytes: runtime.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
     let pending = try later(exchange)
-    manager.node.execute(command, key: request.key, deadline: exchange.deadline) { [me] reply in
+    runtime.node.execute(command, key: request.key, deadline: exchange.deadline) { [me] reply in
       me.target?.conclude(reply, request, pending)
     }
     return pending.disposition()
@@ -146,8 +147,8 @@ public final class NodeServer: RequestHandler {
     guard let epoch = UInt64(decimal: text) else {
       throw Problem(400, "bad_header", "ss-epoch is an epoch's number, not \"\(text.prefix(40))\"")
     }
-    guard let known = manager.node.map?.ring.epoch else { return }
-    manager.node.noticeEpoch(epoch)
+    guard let known = runtime.node.map?.ring.epoch else { return }
+    runtime.node.noticeEpoch(epoch)
     guard epoch < known else { return }
     var problem = Problem(ClusterError(.staleEpoch, "epoch \(epoch) has passed; it is \(known)"))
     problem.isRetryable = true
@@ -167,7 +168,7 @@ public final class NodeServer: RequestHandler {
         answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
       case (_, .call(let call)):
         let representation = request.representation
-        let result = try call.conclude(reply, manager.node.id ?? .anonymous, representation)
+        let result = try call.conclude(reply, runtime.node.id ?? .anonymous, representation)
         answer = Answer(result, as: representation)
       }
     } catch {
@@ -194,21 +195,21 @@ public final class NodeServer: RequestHandler {
     _ request: KeyedRequest, _ exchange: Exchange, _ pending: PendingExchange, owner: Principal,
     address: String
   ) throws(Problem) {
-    switch request.forward ?? manager.settings.forward {
+    switch request.forward ?? runtime.settings.forward {
     case .proxy:
       try forwarder.forward(exchange, request)
     case .return:
       var answer = ForwardResponse.answer(
         owner: owner, address: address, isSecure: exchange.isSecure, target: exchange.target,
         as: request.representation)
-      answer.headers.append(("ss-epoch", String(manager.node.map?.ring.epoch ?? 0)))
+      answer.headers.append(("ss-epoch", String(runtime.node.map?.ring.epoch ?? 0)))
       pending.answer(answer)
     }
   }
 
   /// Every keyed answer names who gave it, and by which ring.
   func stamp(_ answer: inout Answer) {
-    let stamp = manager.node.stamp
+    let stamp = runtime.node.stamp
     guard stamp.epoch != nil else { return }
     answer.headers.append(("ss-node", stamp.nodeText))
     answer.headers.append(("ss-epoch", stamp.epochText))

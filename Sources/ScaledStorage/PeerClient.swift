@@ -3,6 +3,7 @@ package import Cluster
 package import HTTPTransport
 import Placement
 import WasmRuntime
+package import WireProtocol
 
 /// Sends control messages to nodes, in Candid, with the cluster's credential and, over TLS, its
 /// certificate.

@@ -8,6 +8,7 @@ import RocksDBStorage
 import ScaledStorage
 import Storage
 import Synchronization
+import WireProtocol
 
 /// A node on the calling thread, and a client on another that asks it in rounds.
 enum CountedNode {
@@ -30,17 +31,17 @@ enum CountedNode {
     let loop = try EventLoop()
     let store = CountedEngine(try RocksDBEngine(path: folder.path))
     defer { store.close() }
-    let manager = try CanisterManager(
-      loop: loop, store: store, credential: .random(), settings: CanisterManager.Settings(),
+    let runtime = try NodeRuntime(
+      loop: loop, store: store, credential: .random(), settings: NodeRuntime.Settings(),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    let server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
+    let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     let address = try server.listen(on: .loopback())
-    manager.address = address.description
-    manager.initialise(InitCanisterManagerParam(args: nil)) { _ in loop.stop() }
+    runtime.address = address.description
+    runtime.initialise(InitCanisterManagerParam(args: nil)) { _ in loop.stop() }
     loop.run()
     for chunk in Module(try CountedModule.bytes()).chunks {
-      manager.initWasm(chunk) { _ in loop.stop() }
-      if !manager.hasModule { loop.run() }
+      runtime.initWasm(chunk) { _ in loop.stop() }
+      if !runtime.hasModule { loop.run() }
     }
     let outcome = Mutex(Count())
     let mailbox = loop.mailbox

@@ -19,17 +19,21 @@ extension LayerRules {
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
       "WasmRuntime": ["CWasmtime"],
       "Cluster": ["Candid", "Placement", "Storage"],
+      "WireProtocol": ["Candid", "Cluster", "HTTPTransport"],
       "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
       "ScaledStorage": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage", "WasmRuntime",
+        "WireProtocol",
       ],
       "Gateway": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
         "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
         "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "WireProtocol",
       ],
       "scaled-storage": ["Commands"],
       // No target: programs for WebAssembly, which deploy/modules builds.

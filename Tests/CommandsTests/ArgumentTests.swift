@@ -3,6 +3,7 @@ import Foundation
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

@@ -2,6 +2,7 @@ import Cluster
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

@@ -2,6 +2,7 @@ import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 @testable import Commands
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Commands
 

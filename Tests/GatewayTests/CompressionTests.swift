@@ -3,6 +3,7 @@ import Cluster
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

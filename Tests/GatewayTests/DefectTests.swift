@@ -3,6 +3,7 @@ import Gateway
 import HTTPTransport
 import ScaledStorage
 import Testing
+import WireProtocol
 
 /// What the original library gets wrong about its answers, shown to be right here over HTTP.
 @Suite(.timeLimit(.minutes(2)))

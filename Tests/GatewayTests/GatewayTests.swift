@@ -4,6 +4,7 @@ import HTTPTransport
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 
@@ -22,7 +23,7 @@ struct GatewayBehaviour {
       #expect(try cluster.send(.get, "/kv/\(key)").body == Array(key.utf8))
     }
     let sizes = cluster.coordinator.map.members.map {
-      cluster.launcher.manager($0)?.nodeInfo.size ?? 0
+      cluster.launcher.runtime($0)?.nodeInfo.size ?? 0
     }
     #expect(sizes.reduce(0, +) == UInt64(keys.count))
   }
@@ -35,7 +36,7 @@ struct GatewayBehaviour {
     cluster.run(until: "no node above the threshold") {
       cluster.coordinator.machine.isSettled
         && cluster.coordinator.map.members.allSatisfy {
-          (cluster.launcher.manager($0)?.nodeInfo.size ?? .max) <= 30
+          (cluster.launcher.runtime($0)?.nodeInfo.size ?? .max) <= 30
         }
     }
     #expect(cluster.coordinator.map.members.count >= 4)
@@ -92,7 +93,7 @@ struct GatewayBehaviour {
     let node = try #require(try first.coordinator.addNodes(reason: "test").first)
     // One without an identity would look like one that has lost its data.
     first.run(until: "the new node is initialised") {
-      first.launcher.manager(node)?.isInitialised == true
+      first.launcher.runtime(node)?.isInitialised == true
     }
     first.abandonGateway()
     let second = try InProcessCluster(store: first.store, launcher: first.launcher)
@@ -132,7 +133,7 @@ struct GatewayBehaviour {
     cluster.settle(2)
     cluster.run(until: "the module is everywhere") {
       cluster.coordinator.map.members.allSatisfy {
-        cluster.launcher.manager($0)?.nodeInfo.moduleSHA256 == SHA256.hexadecimal(digest)
+        cluster.launcher.runtime($0)?.nodeInfo.moduleSHA256 == SHA256.hexadecimal(digest)
       }
     }
     let call = try cluster.send(.post, "/some_method", Array("()".utf8), to: nodeAddress(cluster))

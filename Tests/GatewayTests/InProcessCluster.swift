@@ -6,6 +6,7 @@ import Logging
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 /// A gateway and its nodes on one event loop, with stores in memory.
 final class InProcessCluster {
@@ -91,11 +92,11 @@ final class InProcessLauncher: Launcher {
   private(set) var destroyed: [Principal] = []
   private(set) var launches = 0
   /// Those of nodes that are launched from now on.
-  var settings = CanisterManager.Settings()
+  var settings = NodeRuntime.Settings()
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
-  private var running: [Principal: (server: NodeServer, manager: CanisterManager)] = [:]
+  private var running: [Principal: (server: NodeServer, runtime: NodeRuntime)] = [:]
 
   init(loop: EventLoop, credential: Credential) {
     self.loop = loop
@@ -105,7 +106,7 @@ final class InProcessLauncher: Launcher {
   var isEmpty: Bool { engines.isEmpty }
   var nodes: Set<Principal> { Set(engines.keys) }
 
-  func manager(_ node: Principal) -> CanisterManager? { running[node]?.manager }
+  func runtime(_ node: Principal) -> NodeRuntime? { running[node]?.runtime }
 
   func launch(
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
@@ -126,16 +127,16 @@ final class InProcessLauncher: Launcher {
   }
 
   private func start(_ node: Principal) throws -> String {
-    if let running = running[node] { return running.manager.address }
+    if let running = running[node] { return running.runtime.address }
     let engine = engines[node] ?? MemoryEngine()
     engines[node] = engine
-    let manager = try CanisterManager(
+    let runtime = try NodeRuntime(
       loop: loop, store: engine, credential: credential, settings: settings,
       logger: .silent)
-    let server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
-    manager.address = try server.listen(on: .loopback()).description
-    running[node] = (server, manager)
-    return manager.address
+    let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
+    runtime.address = try server.listen(on: .loopback()).description
+    running[node] = (server, runtime)
+    return runtime.address
   }
 
   func kill(_ node: Principal) {

@@ -4,6 +4,7 @@ import HTTPTransport
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 
@@ -123,7 +124,7 @@ struct ModuleTests {
     cluster.settle(3)
     let digest = SHA256.hexadecimal(SHA256.digest(first.bytes))
     for node in cluster.coordinator.map.members {
-      #expect(cluster.launcher.manager(node)?.nodeInfo.moduleSHA256 == digest)
+      #expect(cluster.launcher.runtime(node)?.nodeInfo.moduleSHA256 == digest)
     }
     for index in 0..<20 {
       #expect(try call(cluster, "mark", "(\"\(index)\")").status == 200)
@@ -271,7 +272,7 @@ struct ModuleTests {
     let cluster = try InProcessCluster()
     cluster.settle(1)
     try install(first.bytes, cluster)
-    let node = try #require(cluster.launcher.manager(cluster.coordinator.map.members[0]))
+    let node = try #require(cluster.launcher.runtime(cluster.coordinator.map.members[0]))
     var foreign = try #require(node.node.map)
     foreign.modules = [SHA256.digest([])]
     foreign.revision += 10
@@ -317,7 +318,7 @@ struct ModuleTests {
     awaitRoll(cluster)
     #expect(try info(cluster).wanted?.sha256 == SHA256.hexadecimal(SHA256.digest(first.bytes)))
     cluster.run(until: "the node has it") {
-      cluster.launcher.manager(cluster.coordinator.map.members[0])?.nodeInfo.moduleSHA256 != nil
+      cluster.launcher.runtime(cluster.coordinator.map.members[0])?.nodeInfo.moduleSHA256 != nil
     }
     #expect(try text(call(cluster, "mark", "(\"a\")")) == "(\"first\")\n")
     #expect(try store.get(Array("module".utf8)) == nil)

@@ -4,6 +4,7 @@ import HTTPTransport
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 
@@ -26,7 +27,7 @@ struct ScalingTests {
       #expect(try cluster.send(.get, "/kv/\(key)").body == Array(key.utf8))
     }
     let sizes = cluster.coordinator.map.members.map {
-      cluster.launcher.manager($0)?.nodeInfo.size ?? 0
+      cluster.launcher.runtime($0)?.nodeInfo.size ?? 0
     }
     #expect(sizes.reduce(0, +) == UInt64(keys.count))
   }
@@ -192,7 +193,7 @@ struct ScalingTests {
       }
       let entry = ClusterSummary.nodes(of: cluster.coordinator).first { $0.id == leaver }
       if let entry { states.insert(entry.state) }
-      if let status = cluster.launcher.manager(leaver)?.nodeInfo.status {
+      if let status = cluster.launcher.runtime(leaver)?.nodeInfo.status {
         statuses.insert(status.name)
         if cluster.coordinator.map.contains(leaver) { #expect(status.isServing) }
       }
@@ -207,7 +208,7 @@ struct ScalingTests {
     let cluster = try InProcessCluster()
     cluster.settle(1)
     let node = try SocketAddress(
-      try #require(cluster.launcher.manager(.canister(number: 1))?.address))
+      try #require(cluster.launcher.runtime(.canister(number: 1))?.address))
     for address in [cluster.address, node] {
       let response = try cluster.send(
         .put, "/kv/key", [1], headers: [("content-encoding", "gzip")], to: address)
@@ -224,7 +225,7 @@ struct ScalingTests {
     let cluster = try InProcessCluster()
     cluster.settle(1)
     let node = try SocketAddress(
-      try #require(cluster.launcher.manager(.canister(number: 1))?.address))
+      try #require(cluster.launcher.runtime(.canister(number: 1))?.address))
     func send(_ body: [UInt8]) throws -> ClientResponse {
       try cluster.send(
         .post, "/handle_event", body,

@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

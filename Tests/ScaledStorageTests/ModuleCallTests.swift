@@ -4,6 +4,7 @@ import HTTPTransport
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 
@@ -78,7 +79,7 @@ private let interface = """
 @Suite struct ModuleCallTests {
   private static let forms: [Representation] = [.candid, .text, .json]
 
-  private func node(_ settings: CanisterManager.Settings = .init()) throws -> ModuleNode {
+  private func node(_ settings: NodeRuntime.Settings = .init()) throws -> ModuleNode {
     try ModuleNode(notes, candid: interface, settings: settings)
   }
 
@@ -99,7 +100,7 @@ private let interface = """
       let record = try #require(try node.record(key))
       #expect(record.value == (try CandidBinary.encode([.text(key), .text("v")])))
       #expect(answer.header("etag") == EntityTag.text(record.version))
-      #expect(answer.header("ss-node") == node.manager.node.id?.text)
+      #expect(answer.header("ss-node") == node.runtime.node.id?.text)
       #expect(UInt64(answer.header("ss-fuel") ?? "") ?? 0 > 5)
       let read = try node.call("get", "(\"\(key)\")", form)
       #expect(read.status == 200 && read.header("etag") == answer.header("etag"))
@@ -129,7 +130,7 @@ private let interface = """
       #expect(try node.record("a") == before)
       #expect(try node.call("put", "(\"b\", \"\")", form).status == 200)
     }
-    let use = try #require(node.manager.nodeInfo.moduleMethods?.first { $0.name == name })
+    let use = try #require(node.runtime.nodeInfo.moduleMethods?.first { $0.name == name })
     #expect(use.calls == 3 && use.failures == (name == "refuse" ? 0 : 3))
   }
 
@@ -182,15 +183,15 @@ private let interface = """
 
   @Test("Who has spent the second's fuel is told when to come again")
   func budget() throws {
-    var settings = CanisterManager.Settings()
+    var settings = NodeRuntime.Settings()
     settings.fuelBudget = 1_000
     let node = try node(settings)
     #expect(try node.call("spin", "(\"a\")").status == 500)
     let late = try node.call("put", "(\"a\", \"1\")")
     #expect(late.status == 429 && late.header("ss-error") == "fuel_budget_spent")
     #expect(Int(late.header("retry-after") ?? "") ?? 0 > 1_000)
-    #expect(node.manager.nodeInfo.cyclesBalance == 0)
-    #expect(node.manager.nodeInfo.fuelUsed ?? 0 >= 10_000_000)
+    #expect(node.runtime.nodeInfo.cyclesBalance == 0)
+    #expect(node.runtime.nodeInfo.fuelUsed ?? 0 >= 10_000_000)
     #expect(try node.send(.put, "/kv/a", [1]).status == 201)
   }
 
@@ -199,9 +200,9 @@ private let interface = """
     let store = MemoryEngine()
     let first = try ModuleNode(notes, candid: interface, store: store)
     #expect(try first.call("put", "(\"a\", \"1\")").status == 200)
-    first.manager.node.stop()
+    first.runtime.node.stop()
     let second = try ModuleNode(nil, store: store)
-    #expect(second.manager.nodeInfo.moduleSHA256 == first.manager.nodeInfo.moduleSHA256)
+    #expect(second.runtime.nodeInfo.moduleSHA256 == first.runtime.nodeInfo.moduleSHA256)
     #expect(try second.call("get", "(\"a\")").status == 200)
   }
 
@@ -212,7 +213,7 @@ private let interface = """
     try node.install("(module (func (export \"canister_query get\") (unreachable)))")
     #expect(try node.call("put", "(\"a\", \"1\")").status == 404)
     #expect(try node.call("get", "(\"a\")").header("ss-error") == "module_trapped")
-    let uses = node.manager.nodeInfo.moduleMethods ?? []
+    let uses = node.runtime.nodeInfo.moduleMethods ?? []
     #expect(uses.first { $0.name == "put" }?.calls == 1)
     #expect(uses.first { $0.name == "get" }?.failures == 1)
     let metrics = try node.send(.get, "/metrics")
@@ -224,10 +225,10 @@ private let interface = """
   func unavailable() throws {
     let store = MemoryEngine()
     _ = try ModuleNode(notes, candid: interface, store: store)
-    var settings = CanisterManager.Settings()
+    var settings = NodeRuntime.Settings()
     settings.wasmtimePath = "/nowhere/libwasmtime.so"
     let node = try ModuleNode(nil, store: store, settings: settings)
-    #expect(node.manager.nodeInfo.moduleSHA256 == nil)
+    #expect(node.runtime.nodeInfo.moduleSHA256 == nil)
     #expect(try node.send(.put, "/kv/a", [1]).status == 201)
     let refused = try node.call("put", "(\"a\", \"1\")")
     #expect(refused.status == 501 && refused.header("ss-error") == "wasm_unavailable")
@@ -278,7 +279,7 @@ private let interface = """
     let first = try ModuleNode(notes, candid: interface, store: store)
     let refused = try first.call("update_data", "(\"a\", \"1\")")
     #expect(refused.header("ss-error") == "module_rejected")
-    var settings = CanisterManager.Settings()
+    var settings = NodeRuntime.Settings()
     settings.wasmtimePath = "/nowhere/libwasmtime.so"
     let node = try ModuleNode(nil, store: store, settings: settings)
     #expect(try node.call("update_data", "(\"a\", \"1\")").header("ss-error") == "wasm_unavailable")

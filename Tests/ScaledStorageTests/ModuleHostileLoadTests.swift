@@ -2,6 +2,7 @@ import HTTPTransport
 import HostileModules
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

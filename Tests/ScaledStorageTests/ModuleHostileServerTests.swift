@@ -7,6 +7,7 @@ import Logging
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 
@@ -14,23 +15,23 @@ import WasmRuntime
 private final class HostileNode {
   let loop: EventLoop
   private let credential = Credential.random()
-  private let manager: CanisterManager
+  private let runtime: NodeRuntime
   private let server: NodeServer
   private let client: HTTPClient
   private let address: SocketAddress
 
   init() throws {
     loop = try EventLoop()
-    var settings = CanisterManager.Settings()
+    var settings = NodeRuntime.Settings()
     // What is measured here is not how much fuel there is.
     settings.fuelBudget = 1_000_000_000_000
-    manager = try CanisterManager(
+    runtime = try NodeRuntime(
       loop: loop, store: MemoryEngine(), credential: credential, settings: settings,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
+    server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     client = HTTPClient(loop: loop)
     address = try server.listen(on: .loopback())
-    manager.address = "\(address)"
+    runtime.address = "\(address)"
     let founding = try CandidArguments.encode(InitCanisterManagerParam(args: nil))
     #expect(try control("init_canister_manager", founding).status == 200)
   }

@@ -5,6 +5,7 @@ import Logging
 import Storage
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 
@@ -12,25 +13,25 @@ import WasmRuntime
 final class ModuleNode {
   let loop: EventLoop
   let client: HTTPClient
-  let manager: CanisterManager
+  let runtime: NodeRuntime
   let server: NodeServer
   let address: SocketAddress
 
   /// - Parameter text: the module, in WebAssembly's text format; nil for the one that is stored.
   init(
     _ text: String?, candid: String? = nil, store: MemoryEngine = MemoryEngine(),
-    settings: CanisterManager.Settings = CanisterManager.Settings()
+    settings: NodeRuntime.Settings = NodeRuntime.Settings()
   ) throws {
     loop = try EventLoop()
     client = HTTPClient(loop: loop)
-    manager = try CanisterManager(
+    runtime = try NodeRuntime(
       loop: loop, store: store, credential: .random(), settings: settings,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    server = NodeServer(manager: manager, loop: loop, limits: ServerLimits())
+    server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     address = try server.listen(on: .loopback())
-    manager.address = address.description
-    if !manager.isInitialised {
-      try wait { manager.initialise(InitCanisterManagerParam(args: nil), $0) }
+    runtime.address = address.description
+    if !runtime.isInitialised {
+      try wait { runtime.initialise(InitCanisterManagerParam(args: nil), $0) }
     }
     if let text { try install(text, candid: candid) }
   }
@@ -47,9 +48,9 @@ final class ModuleNode {
     for var chunk in module.chunks {
       // Tests change methods as they like.
       chunk.force = true
-      try wait { manager.initWasm(chunk, $0) }
+      try wait { runtime.initWasm(chunk, $0) }
     }
-    #expect(manager.nodeInfo.moduleSHA256 == SHA256.hexadecimal(module.digest))
+    #expect(runtime.nodeInfo.moduleSHA256 == SHA256.hexadecimal(module.digest))
   }
 
   /// Runs the loop until `body` calls what it is given.
@@ -93,7 +94,7 @@ final class ModuleNode {
   func record(_ key: String) throws -> Record? {
     var record: Record?
     try wait { (done: @escaping (Result<Void, ClusterError>) -> Void) in
-      manager.node.execute(.get, key: Array(key.utf8)) { reply in
+      runtime.node.execute(.get, key: Array(key.utf8)) { reply in
         if case .value(let found) = reply { record = found }
         done(.success(()))
       }

@@ -2,6 +2,7 @@ import Candid
 import HTTPTransport
 import Testing
 import WasmRuntime
+import WireProtocol
 
 @testable import ScaledStorage
 

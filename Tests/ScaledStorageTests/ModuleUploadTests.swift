@@ -1,6 +1,7 @@
 import Cluster
 import HTTPTransport
 import Testing
+import WireProtocol
 
 @testable import ScaledStorage
 

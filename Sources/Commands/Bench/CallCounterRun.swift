@@ -1,6 +1,7 @@
 import Candid
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// Streams that increment counters by calls of a module's method, each on the condition that the
 /// counter's version is still the one that the last increment brought. No two are under way on one

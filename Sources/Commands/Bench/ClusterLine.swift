@@ -1,5 +1,6 @@
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// A line to a cluster: it follows forward responses, with a connection to each node, and repeats
 /// what may be repeated.

@@ -1,4 +1,5 @@
 import HTTPTransport
+import WireProtocol
 
 /// Streams that increment counters by compare-and-set: read a version, write the next number on
 /// the condition that the version still stands. At the end each counter has to show every

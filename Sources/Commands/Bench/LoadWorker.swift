@@ -1,6 +1,7 @@
 import HTTPTransport
 import ScaledStorage
 import Synchronization
+import WireProtocol
 
 /// What a worker lets other threads see while it works.
 final class LoadGauge: Sendable {

@@ -1,5 +1,6 @@
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// How commands talk to a cluster: it follows forward responses and repeats what may be repeated,
 /// until its time is up.

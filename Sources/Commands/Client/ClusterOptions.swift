@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// Where the cluster is: what every client command understands.
 struct ClusterOptions: ParsableArguments {

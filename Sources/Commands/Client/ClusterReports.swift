@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// A node as `GET /nodes` tells of it.
 struct NodeListing: CandidRecord {

@@ -1,5 +1,6 @@
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// A request of a command.
 struct ClusterRequest {

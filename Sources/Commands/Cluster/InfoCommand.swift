@@ -2,6 +2,7 @@ import ArgumentParser
 import Candid
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// `scaled-storage info`.
 struct InfoCommand: ParsableCommand {

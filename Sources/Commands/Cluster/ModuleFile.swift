@@ -1,6 +1,7 @@
 import Candid
 import ScaledStorage
 import WasmRuntime
+import WireProtocol
 
 /// A module on disk, and its interface beside it.
 struct ModuleFile {

@@ -4,6 +4,7 @@ import Gateway
 import HTTPTransport
 import ScaledStorage
 import WasmRuntime
+import WireProtocol
 
 /// `scaled-storage module inspect`.
 struct ModuleInspectCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// `scaled-storage delete`.
 struct DeleteCommand: ParsableCommand {

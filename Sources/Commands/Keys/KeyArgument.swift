@@ -1,5 +1,6 @@
 import ArgumentParser
 import ScaledStorage
+import WireProtocol
 
 /// A key on the command line.
 struct KeyArgument: ExpressibleByArgument {

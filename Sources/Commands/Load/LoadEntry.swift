@@ -1,4 +1,5 @@
 import ScaledStorage
+import WireProtocol
 
 /// What a line of a load file asks for.
 enum LoadEntry: Hashable {

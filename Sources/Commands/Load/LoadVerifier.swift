@@ -1,4 +1,5 @@
 import HTTPTransport
+import WireProtocol
 
 /// Reads every key of a load file back, through random nodes, and compares.
 ///

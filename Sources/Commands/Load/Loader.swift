@@ -1,4 +1,5 @@
 import HTTPTransport
+import WireProtocol
 
 /// Stores the lines of a file, many at a time.
 ///

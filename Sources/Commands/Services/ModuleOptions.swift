@@ -65,7 +65,7 @@ struct ModuleSettings {
     }
     fuelBudget = try configuration.value(
       "fuel-budget", flag: options.fuelBudget,
-      default: CanisterManager.Settings().fuelBudget)
+      default: NodeRuntime.Settings().fuelBudget)
     guard fuelBudget >= 1 else {
       throw ConfigurationError(
         message: "fuel-budget is 0; it is a number from 1 on, as 2000000000")

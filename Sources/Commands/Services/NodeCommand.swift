@@ -76,7 +76,7 @@ final class NodeService {
     let tls = try process.secure(settings.tls)
     let store = try settings.openStore("store")
     self.store = store
-    var node = CanisterManager.Settings()
+    var node = NodeRuntime.Settings()
     node.durability = settings.durability
     node.maximumValueBytes = settings.maxValueBytes
     node.forward = settings.forward
@@ -86,20 +86,20 @@ final class NodeService {
     node.fuelBudget = settings.modules.fuelBudget
     node.wasmtimePath = settings.modules.wasmtime
     node.compressesHandover = settings.handoverCompression == .on
-    let manager = try CanisterManager(
+    let runtime = try NodeRuntime(
       loop: process.loop, store: store, credential: try settings.credential(), tls: tls,
       settings: node, logger: process.logger)
-    manager.onFailure = { [process] in process.finish(1) }
+    runtime.onFailure = { [process] in process.finish(1) }
     let server = NodeServer(
-      manager: manager, loop: process.loop,
+      runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
     self.server = server
     let bound = try listen(server, on: address)
-    manager.address = advertise ?? bound.description
+    runtime.address = advertise ?? bound.description
     try endpoint.write(
       EndpointFile.Endpoint(
-        address: manager.address, processID: ProcessInfo.processInfo.processIdentifier))
-    process.logger.info("node \(manager.node.id?.text ?? "without a cluster") listens on \(bound)")
+        address: runtime.address, processID: ProcessInfo.processInfo.processIdentifier))
+    process.logger.info("node \(runtime.node.id?.text ?? "without a cluster") listens on \(bound)")
   }
 
   /// A node that a launcher starts again asks for its address of before; when another program has

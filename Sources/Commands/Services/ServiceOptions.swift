@@ -5,6 +5,7 @@ import Logging
 import RocksDBStorage
 import ScaledStorage
 import Storage
+import WireProtocol
 
 /// Settings that nodes and gateways share.
 struct ServiceOptions: ParsableArguments {

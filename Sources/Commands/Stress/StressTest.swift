@@ -1,5 +1,6 @@
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// The original's test: random pairs in through the gateway, back through random nodes, each
 /// compared.

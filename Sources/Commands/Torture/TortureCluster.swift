@@ -2,6 +2,7 @@ import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// The cluster of a run as its nemesis and its judge see it: processes, and the gateway's word.
 final class TortureCluster {

@@ -1,6 +1,7 @@
 import ClusterTestKit
 import HTTPTransport
 import ScaledStorage
+import WireProtocol
 
 /// Sends each request once, and follows forward responses.
 final class TortureSender {

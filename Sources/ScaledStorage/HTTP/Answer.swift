@@ -1,6 +1,7 @@
 package import Candid
 import Cluster
 package import HTTPTransport
+package import WireProtocol
 
 /// What goes back to a client, before it is written to its exchange.
 package struct Answer {

@@ -1,4 +1,5 @@
 package import HTTPTransport
+package import WireProtocol
 
 extension ClientLimits {
   /// What a node gives is taken as well: an answer is no larger than the requests that made it.

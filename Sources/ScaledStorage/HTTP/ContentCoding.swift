@@ -1,4 +1,5 @@
 package import HTTPTransport
+package import WireProtocol
 
 /// What the `content-encoding` of requests may be: our own programs compress what they hand over,
 /// clients send their bodies as they are.

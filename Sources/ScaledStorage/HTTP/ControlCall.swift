@@ -1,5 +1,6 @@
 package import Candid
 package import HTTPTransport
+package import WireProtocol
 
 /// A call of a method of the cluster, by someone who knows its credential and, over TLS, has a
 /// certificate of its authority.

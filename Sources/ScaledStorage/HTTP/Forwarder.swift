@@ -1,5 +1,6 @@
 import Cluster
 package import HTTPTransport
+package import WireProtocol
 
 /// Fetches the answer for a key from the node that owns it.
 ///

@@ -1,4 +1,5 @@
 import HTTPTransport
+import WireProtocol
 
 /// Reads the key out of the target of a request for `/kv/KEY`, where that is plain: everything that
 /// has to be explained to the client is left to ``KeyTarget``.

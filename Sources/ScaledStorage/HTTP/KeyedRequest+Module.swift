@@ -1,5 +1,6 @@
 import Cluster
 package import HTTPTransport
+package import WireProtocol
 
 extension KeyedRequest {
   /// Reads a call of a module's method, for a program that only passes it on. The key of a call

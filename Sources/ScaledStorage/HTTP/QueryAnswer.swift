@@ -1,5 +1,6 @@
 package import Candid
 package import HTTPTransport
+package import WireProtocol
 
 /// The answer of a query without arguments, which may be called by GET, then in JSON, or by POST.
 package enum QueryAnswer {

@@ -1,5 +1,6 @@
 import Cluster
 import HTTPTransport
+import WireProtocol
 
 /// What a request for `/kv/KEY` is answered.
 enum ValueAnswer {

@@ -1,3 +1,5 @@
+import WireProtocol
+
 /// Finds the key of a call in its binary Candid without reading the rest (Candid spec, "Binary
 /// Format"), where it is plainly there: the first argument, text of ASCII or a blob. Everything
 /// else is left to ``ModuleArguments``, which knows all of Candid.

@@ -1,6 +1,7 @@
 package import Cluster
 import HTTPTransport
 import WasmRuntime
+package import WireProtocol
 
 /// A WebAssembly module as it was sent and as it is stored: plain, or compressed by gzip.
 package struct Module: Sendable {

@@ -1,5 +1,6 @@
 import Candid
 import Cluster
+package import WireProtocol
 
 /// The arguments of a call as the module wants them, and the key in them.
 package struct ModuleArguments {

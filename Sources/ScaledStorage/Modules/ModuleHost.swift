@@ -3,6 +3,7 @@ import Cluster
 import HTTPTransport
 import Logging
 import WasmRuntime
+import WireProtocol
 
 /// The module that a node runs: one instance on the node's loop, metered.
 final class ModuleHost {

@@ -1,5 +1,6 @@
 import Candid
 import WasmRuntime
+package import WireProtocol
 
 extension Module {
   /// As ``embedding(candid:stubsImports:limit:)``, within what `loader` takes, and nodes after it.

@@ -1,5 +1,6 @@
 package import Candid
 package import WasmRuntime
+package import WireProtocol
 
 /// What callers can ask of a module: its methods, and their types where the module tells them.
 package struct ModuleInterface: Sendable {

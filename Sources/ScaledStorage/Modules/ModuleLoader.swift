@@ -1,6 +1,7 @@
-package import HTTPTransport
 import Glibc
+package import HTTPTransport
 package import WasmRuntime
+package import WireProtocol
 
 /// A module that is compiled and known to start.
 package struct LoadedModule: Sendable {

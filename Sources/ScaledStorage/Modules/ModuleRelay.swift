@@ -1,5 +1,6 @@
 package import Cluster
 import HTTPTransport
+package import WireProtocol
 
 /// Passes what a node gets of a module on to the gateway, which knows the whole cluster.
 package struct ModuleRelay {

@@ -1,6 +1,7 @@
 package import Cluster
 import HTTPTransport
 import WasmRuntime
+package import WireProtocol
 
 /// A WebAssembly module on its way in, chunk by chunk, by `init_wasm`.
 ///

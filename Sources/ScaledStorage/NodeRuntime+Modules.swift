@@ -1,9 +1,10 @@
 import Candid
 package import Cluster
 import HTTPTransport
+package import WireProtocol
 
 /// How modules come to a node.
-extension CanisterManager {
+extension NodeRuntime {
   /// `init_wasm`: a chunk of the module. After the last one the module is compiled, made durable
   /// and put to work, in this order. What is for a whole cluster goes to its gateway.
   package func initWasm(
@@ -21,13 +22,13 @@ extension CanisterManager {
         return completion(.success(()))
       }
       loader.load(module) { [me] result in
-        guard let manager = me.target else { return }
+        guard let runtime = me.target else { return }
         do throws(Problem) {
           let loaded = try result.get()
-          try manager.checkUpgrade(to: loaded, args)
+          try runtime.checkUpgrade(to: loaded, args)
           // Others may have come while it was compiled.
-          try manager.refuseLate(args)
-          manager.install(loaded, revision: args.revision, completion)
+          try runtime.refuseLate(args)
+          runtime.install(loaded, revision: args.revision, completion)
         } catch {
           completion(.failure(error))
         }
@@ -75,7 +76,7 @@ extension CanisterManager {
       moduleRevision = max(moduleRevision, revision)
       var bytes: [UInt8] = []
       bytes.appendBigEndian(revision)
-      entries.append((CanisterManager.revisionName, bytes))
+      entries.append((NodeRuntime.revisionName, bytes))
     }
     // Until it is durable, and after a failure that may be durable all the same.
     isStoredModuleUncertain = true
@@ -101,7 +102,7 @@ extension CanisterManager {
   private static let revisionName = "module/revision"
 
   func readModuleRevision() throws(ClusterError) {
-    guard let bytes = try node.stored(CanisterManager.revisionName), bytes.count == 8 else {
+    guard let bytes = try node.stored(NodeRuntime.revisionName), bytes.count == 8 else {
       return
     }
     moduleRevision = bytes.bigEndian(at: 0)

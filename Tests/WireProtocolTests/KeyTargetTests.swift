@@ -1,7 +1,7 @@
 import Cluster
 import Testing
 
-@testable import ScaledStorage
+@testable import WireProtocol
 
 struct KeyTargets {
   @Test(arguments: [

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ScaledStorage
+@testable import WireProtocol
 
 struct Representations {
   @Test(arguments: [

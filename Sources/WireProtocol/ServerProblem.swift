@@ -1,18 +1,17 @@
 import Candid
-import ScaledStorage
 
 /// An error as a server tells it: problem details (RFC 9457), in any of its representations.
-struct ServerProblem: Hashable {
-  let status: Int
+package struct ServerProblem: Hashable {
+  package let status: Int
   /// The server's sentence for people.
-  let detail: String
+  package let detail: String
   /// The server's word for programs; empty when it gave none.
-  let code: String
+  package let code: String
   /// Whether the server says that the same request may be sent again.
-  let isRetryable: Bool
+  package let isRetryable: Bool
 
   /// Reads the body of an answer; what is no problem document becomes a sentence all the same.
-  init(status: Int, contentType: String?, body: [UInt8]) {
+  package init(status: Int, contentType: String?, body: [UInt8]) {
     self.status = status
     if let document = Document.read(contentType: contentType ?? "", body: body),
       let sentence = document.detail
@@ -30,7 +29,7 @@ struct ServerProblem: Hashable {
   }
 
   /// One sentence for standard error.
-  var sentence: String { "\(detail) (status \(status)\(code.isEmpty ? "" : ", \(code)"))" }
+  package var sentence: String { "\(detail) (status \(status)\(code.isEmpty ? "" : ", \(code)"))" }
 
   /// Any of the fields may be missing: a program between client and server may have sent it.
   private struct Document: CandidRecord {

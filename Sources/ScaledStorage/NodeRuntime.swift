@@ -1,14 +1,15 @@
 import Candid
 public import Cluster
-public import HTTPTransport
 import Glibc
+public import HTTPTransport
 public import Logging
 import Placement
 public import Storage
 package import WasmRuntime
+public import WireProtocol
 
 /// The life of a node in its cluster: initialisation, events, the module, health.
-public final class CanisterManager {
+public final class NodeRuntime {
   public let node: Node
   package let application: Application
   let settings: Settings
@@ -29,7 +30,7 @@ public final class CanisterManager {
   var installs: UInt64 = 0
   var isStoredModuleUncertain = false
   private let meter: WorkMeter
-  let me = BackReference<CanisterManager>()
+  let me = BackReference<NodeRuntime>()
   private let incarnation: UInt64
   private var isShuttingDown = false
   /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
