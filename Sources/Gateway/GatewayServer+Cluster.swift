@@ -20,9 +20,15 @@ extension GatewayServer {
     return .done
   }
 
-  /// `ring`: epoch, digest and members.
+  /// `ring`: epoch, digest and members; with what places keys to those who know the credential,
+  /// since the hash key is the cluster's secret.
   func ring(_ exchange: Exchange) throws(Problem) -> Disposition {
-    try QueryAnswer.make(RingDescription(coordinator), to: exchange).write(to: exchange)
+    var ring = RingDescription(coordinator)
+    if exchange.header("authorization") != nil {
+      try ControlCall.authorise(credential, exchange, "the placement of keys")
+      ring.placement = coordinator.map
+    }
+    try QueryAnswer.make(ring, to: exchange).write(to: exchange)
     return .done
   }
 

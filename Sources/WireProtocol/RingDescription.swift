@@ -21,7 +21,8 @@ package struct NodeEntry: CandidRecord {
     CandidMember("info", \.info))
 }
 
-/// The ring as `/ring` shows it: without the hash key, which is the cluster's secret.
+/// The ring as `/ring` shows it: without the hash key, which is the cluster's secret, unless the
+/// one who asks knows the cluster's credential.
 package struct RingDescription: CandidRecord {
   package struct Member: CandidRecord {
     package var id: Principal
@@ -51,10 +52,13 @@ package struct RingDescription: CandidRecord {
   package var ending: [Principal]?
   /// Why the last change failed, until one succeeds.
   package var lastFailure: String?
+  /// What places keys, for who knows the credential.
+  package var placement: ClusterMap?
 
   package init(
     epoch: UInt64, revision: UInt64, digest: String, members: [Member], joining: Principal?,
-    isSettled: Bool, change: ChangeDescription?, ending: [Principal]?, lastFailure: String?
+    isSettled: Bool, change: ChangeDescription?, ending: [Principal]?, lastFailure: String?,
+    placement: ClusterMap? = nil
   ) {
     self.epoch = epoch
     self.revision = revision
@@ -65,16 +69,18 @@ package struct RingDescription: CandidRecord {
     self.change = change
     self.ending = ending
     self.lastFailure = lastFailure
+    self.placement = placement
   }
 
   package static let candidFields = CandidFields(
     RingDescription.init(
-      epoch:revision:digest:members:joining:isSettled:change:ending:lastFailure:),
+      epoch:revision:digest:members:joining:isSettled:change:ending:lastFailure:placement:),
     CandidMember("epoch", \.epoch), CandidMember("revision", \.revision),
     CandidMember("digest", \.digest),
     CandidMember("members", \.members), CandidMember("joining", \.joining),
     CandidMember("settled", \.isSettled), CandidMember("change", \.change),
-    CandidMember("ending", \.ending), CandidMember("last_failure", \.lastFailure))
+    CandidMember("ending", \.ending), CandidMember("last_failure", \.lastFailure),
+    CandidMember("placement", \.placement))
 }
 
 /// The change of the ring that is under way, as `/ring` shows it.

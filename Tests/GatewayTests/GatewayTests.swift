@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import Placement
 import ScaledStorage
 import Storage
 import Testing
@@ -161,6 +162,25 @@ struct GatewayBehaviour {
     let refused = try cluster.client.sendAndWait(
       looping, to: cluster.address, deadline: .seconds(10))
     #expect(refused.status == 508)
+  }
+
+  @Test("The ring tells the hash key to the bearer of the credential, and to nobody else")
+  func placement() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    func ring(_ headers: [(name: String, value: String)]) throws -> ClientResponse {
+      try cluster.send(
+        .get, "/ring", headers: [(name: "accept", value: "application/candid")] + headers)
+    }
+    let open = try ring([])
+    #expect(try CandidArguments.decode(open.body, as: RingDescription.self).placement == nil)
+    let key = cluster.coordinator.map.ring.hashKey.bytes
+    #expect(!open.body.indices.contains { open.body[$0...].starts(with: key) })
+    let trusted = try ring([("authorization", cluster.launcher.credential.headerValue)])
+    let placement = try CandidArguments.decode(trusted.body, as: RingDescription.self).placement
+    #expect(placement == cluster.coordinator.map)
+    let other = try ring([("authorization", Credential.random().headerValue)])
+    #expect(other.status == 403 && other.header("ss-error") == "credential_refused")
   }
 
   @Test func aControlMessageForAnotherNodeIsRefused() throws {
