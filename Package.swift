@@ -29,6 +29,7 @@ let package = Package(
   products: [
     .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
+    .library(name: "ScaledStorageTesting", targets: ["ScaledStorageTesting"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -62,6 +63,12 @@ let package = Package(
       [
         "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
+      "ScaledStorageTesting",
+      [
+        "Candid", "Cluster", "ClusterTestKit", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
       ]),
     layer(
       "Gateway",
@@ -117,6 +124,8 @@ let package = Package(
         "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "ScaledStorageTestingTests", ["Candid", "Cluster", "ScaledStorage", "ScaledStorageTesting"]),
     tests(
       "GatewayTests",
       [

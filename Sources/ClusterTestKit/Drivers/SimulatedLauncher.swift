@@ -115,9 +115,16 @@ final class SimulatedLauncher {
   }
 
   func destroy(_ node: Principal) {
-    guard let slot = slots.removeValue(forKey: node) else { return }
-    sorted = nil
+    guard let slot = slots[node] else { return }
     slot.watcher = nil
+    guard let process = slot.process, let observer = site.observer else { return remove(node, slot) }
+    observer.willEnd(process) { [weak self] in self?.remove(node, slot) }
+  }
+
+  private func remove(_ node: Principal, _ slot: Slot) {
+    guard slots[node] === slot else { return }
+    slots[node] = nil
+    sorted = nil
     end(slot)
     site.observer?.forget(node)
   }

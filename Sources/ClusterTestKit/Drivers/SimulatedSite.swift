@@ -132,6 +132,8 @@ protocol SiteObserver: AnyObject {
   func coordinatorPersisted()
   /// The coordinator may have begun or ended a change, in whatever life.
   func noteChange(_ state: CoordinatorState)
+  /// A node is about to end in an orderly way; it does once `done` is called.
+  func willEnd(_ node: SimulatedNode, _ done: @escaping () -> Void)
   /// What a node tells of itself, with what only the observer knows.
   func completed(_ report: NodeReport, of node: SimulatedNode) -> NodeReport
 }
@@ -140,5 +142,6 @@ extension SiteObserver {
   func checkModules() {}
   func coordinatorPersisted() {}
   func noteChange(_ state: CoordinatorState) {}
+  func willEnd(_ node: SimulatedNode, _ done: @escaping () -> Void) { done() }
   func completed(_ report: NodeReport, of node: SimulatedNode) -> NodeReport { report }
 }

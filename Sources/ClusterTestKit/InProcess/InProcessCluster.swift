@@ -10,8 +10,6 @@ import Storage
 /// is a function of the settings and of the calls. Not safe to use from several threads at once.
 package final class InProcessCluster {
   package struct Settings {
-    /// How many nodes there are to begin with, 1 or more.
-    package var nodes = 1
     /// What decides all that is left to chance.
     package var seed: UInt64 = 1
     /// By which rules the cluster grows and shrinks by itself; nil: it does not.
@@ -35,6 +33,8 @@ package final class InProcessCluster {
   package var onStart: (InProcessNode) -> Void = { _ in }
   package var onMap: (InProcessNode) -> Void = { _ in }
   package var onEnd: (InProcessNode) -> Void = { _ in }
+  /// A node is about to end in an orderly way; it does once the closure is called.
+  package var onStop: (InProcessNode, @escaping () -> Void) -> Void = { _, done in done() }
   /// Changes what nodes report of their load.
   package var adjustLoad: (Principal, inout ScalePolicy.Load) -> Void = { _, _ in }
 
@@ -42,8 +42,7 @@ package final class InProcessCluster {
   /// How long `settle` lets things go on before it gives up.
   private static let patience = Duration.seconds(120)
 
-  /// - Throws: `ClusterError` when there cannot be such a cluster.
-  package init(_ settings: Settings) throws(ClusterError) {
+  package init(_ settings: Settings) {
     var plan = SimulationPlan(seed: settings.seed)
     plan.without = Set(FaultKind.allCases)
     simulator = Simulator(plan: plan, isTraced: true)
@@ -59,13 +58,12 @@ package final class InProcessCluster {
     mostNodes = settings.policy?.maximumNodes ?? .max
     watcher.cluster = self
     site.observer = watcher
+  }
+
+  /// Founds the cluster: its first node starts.
+  package func begin() {
     func word() -> UInt64 { simulator.below(.max, .setup) }
     site.begin(hashKey: HashKey(word(), word(), word(), word()))
-    try settle()
-    if settings.nodes != 1 {
-      try beginScaling(to: settings.nodes)
-      try settle()
-    }
   }
 
   deinit { simulator.end() }
@@ -277,6 +275,11 @@ package final class InProcessCluster {
     onEnd(life)
   }
 
+  fileprivate func willEnd(_ node: SimulatedNode, _ done: @escaping () -> Void) {
+    guard let life = lives[node.id], life.node === node else { return done() }
+    onStop(life, done)
+  }
+
   fileprivate func completed(_ report: NodeReport, of node: SimulatedNode) -> NodeReport {
     var report = report
     report.requestsPerSecond = lives[node.id]?.requestsPerSecond(at: time) ?? 0
@@ -295,6 +298,9 @@ package final class InProcessCluster {
     func checkServing(_ node: SimulatedNode) { cluster?.turned(node) }
     func stopped(_ node: SimulatedNode) { cluster?.stopped(node) }
     func forget(_ node: Principal) {}
+    func willEnd(_ node: SimulatedNode, _ done: @escaping () -> Void) {
+      cluster?.willEnd(node, done) ?? done()
+    }
     func completed(_ report: NodeReport, of node: SimulatedNode) -> NodeReport {
       cluster?.completed(report, of: node) ?? report
     }

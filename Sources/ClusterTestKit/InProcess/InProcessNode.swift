@@ -26,6 +26,12 @@ package final class InProcessNode {
   /// What the coordinator hears of it.
   package var report: NodeReport { node.report }
 
+  /// The owner of a key that is not served here; nil when it is, or nobody knows.
+  package func elsewhere(_ key: [UInt8]) -> (owner: Principal, address: String)? {
+    guard case .elsewhere(let owner, let address) = node.machine.route(key) else { return nil }
+    return (owner, address)
+  }
+
   /// Runs a command on a key; answers once that is durable, or tells who has the key.
   package func execute(
     _ command: KeyCommand, key: [UInt8], _ completion: @escaping (KeyReply) -> Void
