@@ -15,7 +15,11 @@ struct ScalingOptions: ParsableArguments {
   @Option(help: "Add nodes when any node uses more of its core, 0 to 1. (default: off)")
   var scaleUpAtUtilisation: String?
 
-  @Option(help: "Seconds for which requests or core must be above that. (default: 10)")
+  @Option(
+    help: "Add nodes when 1 in 100 answers of any node takes more milliseconds. (default: off)")
+  var scaleUpAtLatency: String?
+
+  @Option(help: "Seconds for which rate, core or latency must be above that. (default: 10)")
   var scaleUpAfter: Double?
 
   @Option(
@@ -39,7 +43,8 @@ struct ScalingOptions: ParsableArguments {
 
   static let names = [
     "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
-    "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes", "max-nodes", "cooldown",
+    "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
+    "max-nodes", "cooldown",
     "dry-run",
   ]
 }
@@ -68,8 +73,11 @@ struct ScalingSettings {
       "scale-up-at-rps", options.scaleUpAtRps, configuration, most: 1e9, default: nil)
     let utilisation = try ScalingSettings.threshold(
       "scale-up-at-utilisation", options.scaleUpAtUtilisation, configuration, most: 1, default: nil)
+    let latency = try ScalingSettings.threshold(
+      "scale-up-at-latency", options.scaleUpAtLatency, configuration, most: 1e6, default: nil)
     policy.isOverloaded = { load in
       load.requestsPerSecond > rate ?? .infinity || load.utilisation > utilisation ?? .infinity
+        || load.latencyP99 / .milliseconds(1) > latency ?? .infinity
     }
     policy.scaleUpAfter = try ScalingSettings.milliseconds(
       "scale-up-after", options.scaleUpAfter, configuration, default: 10)
