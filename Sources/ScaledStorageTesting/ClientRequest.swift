@@ -66,7 +66,8 @@ final class ClientRequest<Value> {
   private func attempt() {
     guard outcome == nil else { return }
     let members = cluster.members
-    guard let asked = node ?? (members.isEmpty ? nil : members[cluster.random(below: members.count)])
+    guard
+      let asked = node ?? (members.isEmpty ? nil : members[cluster.random(below: members.count)])
     else { return attemptLater(.unreachable("no node runs")) }
     guard let process = cluster.node(asked) else {
       return attemptLater(.unreachable("\(asked.text) does not run"))

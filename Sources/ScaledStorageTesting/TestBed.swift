@@ -36,11 +36,13 @@ final class TestBed {
     var settings = InProcessCluster.Settings()
     settings.seed = seed
     settings.policy = application.policy
+    settings.firstNode = application.firstNode
     cluster = InProcessCluster(settings)
     cluster.betweenEvents = { [unowned self] in runHandlers() }
     cluster.onStart = { [unowned self] in begin($0) }
     cluster.onMap = { [unowned self] in service(at: $0).mapChanged() }
-    cluster.onEnd = { [unowned self] in services.removeValue(forKey: ObjectIdentifier($0))?.ended() }
+    cluster.onEnd = { [unowned self] in services.removeValue(forKey: ObjectIdentifier($0))?.ended()
+    }
     cluster.onStop = { [unowned self] node, done in service(at: node).stop(done) }
     try perform { () throws(ClusterError) in
       cluster.begin()
@@ -139,7 +141,9 @@ final class TestBed {
   ) -> ClientRequest<CallResult> {
     ClientRequest(cluster, at: node, followsForwards: followsForwards) { [unowned self] in
       service(at: $0).serve(call, $1)
-    } completion: { completion($0) }
+    } completion: {
+      completion($0)
+    }
   }
 
   func isQuery(_ method: String) -> Bool { application.methods[method]?.isQuery == true }

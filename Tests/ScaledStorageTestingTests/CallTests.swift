@@ -1,4 +1,5 @@
 import Candid
+import Cluster
 import ScaledStorage
 import ScaledStorageTesting
 import Testing
@@ -8,7 +9,7 @@ struct CallTests {
   @Test("Methods change and read values at whatever node the key lives")
   func updatesAndQueries() throws {
     let cluster = try TestCluster(leaderboard(), nodes: 3)
-    for number in 0..<50 {
+    for number in 100..<150 {
       let player = "player \(number)"
       #expect(try cluster.call("add_score", player, number, as: Int.self) == number)
       #expect(try cluster.call("add_score", player, 1, as: Int.self) == number + 1)
@@ -135,6 +136,14 @@ struct CallTests {
     cluster.isSecure = true
     #expect(try cluster.call("add_score", "ada", 1, as: Int.self) == 1)
     #expect(try cluster.query("caller", as: Principal.self) == .canister(number: 99))
+  }
+
+  @Test("Nodes are numbered on from the service's own id")
+  func ids() throws {
+    var app = CanisterManager<String>(id: .canister(number: 70)) { _ in false }
+    app.query("get_data") { (context, key: String) in try context.withData(key) { $0 } }
+    let cluster = try TestCluster(app, nodes: 2)
+    #expect(cluster.nodes.map(\.id) == [.canister(number: 70), .canister(number: 71)])
   }
 
   @Test("A definition with mistakes is refused with a sentence for each")

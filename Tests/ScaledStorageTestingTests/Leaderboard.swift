@@ -1,3 +1,4 @@
+import Cluster
 import ScaledStorage
 
 struct Player: CandidRecord, Equatable {

@@ -117,7 +117,9 @@ final class SimulatedLauncher {
   func destroy(_ node: Principal) {
     guard let slot = slots[node] else { return }
     slot.watcher = nil
-    guard let process = slot.process, let observer = site.observer else { return remove(node, slot) }
+    guard let process = slot.process, let observer = site.observer else {
+      return remove(node, slot)
+    }
     observer.willEnd(process) { [weak self] in self?.remove(node, slot) }
   }
 

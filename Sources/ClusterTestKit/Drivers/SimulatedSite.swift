@@ -47,9 +47,10 @@ final class SimulatedSite {
   }
 
   /// Founds a cluster and starts its coordinator, which launches the first node.
-  func begin(hashKey: HashKey) {
+  func begin(hashKey: HashKey, firstNode: UInt64 = 1) {
     do {
-      let state = try CoordinatorState.fresh(hashKey: hashKey, capacity: settings.capacity)
+      let state = try CoordinatorState.fresh(
+        hashKey: hashKey, capacity: settings.capacity, firstNode: firstNode)
       var batch = WriteBatch()
       batch.put(SimulatedCoordinator.stateKey, state.encoded)
       try coordinatorDisk.commit(batch)

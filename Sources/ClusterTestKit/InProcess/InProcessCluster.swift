@@ -15,6 +15,8 @@ package final class InProcessCluster {
     /// By which rules the cluster grows and shrinks by itself; nil: it does not.
     package var policy: ScalePolicy?
     package var limits = NodeMachine.Limits()
+    /// The number of the first node.
+    package var firstNode: UInt64 = 1
 
     package init() {}
   }
@@ -26,6 +28,7 @@ package final class InProcessCluster {
   private var nextRequest: UInt64 = 0
   private let watcher = Watcher()
   private let mostNodes: Int
+  private let firstNode: UInt64
 
   /// Called between any two events; what it does counts as happening at that time.
   package var betweenEvents: () -> Void = {}
@@ -55,6 +58,7 @@ package final class InProcessCluster {
     site.habits.tick = InProcessCluster.tick
     site.habits.pollChance = 1
     site.habits.changesInPlace = false
+    firstNode = settings.firstNode
     mostNodes = settings.policy?.maximumNodes ?? .max
     watcher.cluster = self
     site.observer = watcher
@@ -63,7 +67,7 @@ package final class InProcessCluster {
   /// Founds the cluster: its first node starts.
   package func begin() {
     func word() -> UInt64 { simulator.below(.max, .setup) }
-    site.begin(hashKey: HashKey(word(), word(), word(), word()))
+    site.begin(hashKey: HashKey(word(), word(), word(), word()), firstNode: firstNode)
   }
 
   deinit { simulator.end() }
