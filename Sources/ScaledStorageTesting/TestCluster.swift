@@ -33,8 +33,8 @@ public final class TestCluster<Value: Sendable> {
   ///   - nodes: how many nodes there are to begin with, from 1 to what the policy allows. The
   ///     policy does not retire them; to see it shrink, begin with one.
   ///   - seed: what decides all that is left to chance.
-  /// - Throws: `CallError` for a definition with mistakes, and for a number of nodes that the policy
-  ///   or the ring has no room for.
+  /// - Throws: `CallError` for a definition with mistakes, and for a number of nodes that the
+  ///   policy or the ring has no room for.
   public init(
     _ app: CanisterManager<Value>, nodes: Int = 1, seed: UInt64 = 1
   ) throws(CallError) {
