@@ -112,7 +112,9 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   /// Runs at each node again and again.
   ///
-  /// - Parameter interval: the pause after each run, at least a millisecond.
+  /// - Parameters:
+  ///   - interval: the pause after each run, at least a millisecond.
+  ///   - body: what is to run.
   public mutating func heartbeat(every interval: Duration, _ body: @escaping Hook) {
     application.hooks.heartbeats.append((max(interval, .milliseconds(1)), hook(body)))
   }
