@@ -20,7 +20,7 @@ import HTTPTransport
 /// same definition.
 public struct CanisterManager<Value: Sendable>: Sendable {
   package var application: Application
-  let form: ValueForm<Value>
+  package let form: ValueForm<Value>
 
   init(id: Principal, policy: ScalePolicy, _ form: ValueForm<Value>) {
     self.form = form
@@ -113,7 +113,9 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   /// Runs at each node again and again.
   ///
-  /// - Parameter interval: the pause after each run, at least a millisecond.
+  /// - Parameters:
+  ///   - interval: the pause after each run, at least a millisecond.
+  ///   - body: what is to run.
   public mutating func heartbeat(every interval: Duration, _ body: @escaping Hook) {
     application.hooks.heartbeats.append((max(interval, .milliseconds(1)), hook(body)))
   }
