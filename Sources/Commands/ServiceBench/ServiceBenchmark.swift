@@ -1,6 +1,5 @@
 import Candid
 import Cluster
-import HTTPTransport
 import Placement
 import ScaledStorage
 import Storage
@@ -105,8 +104,7 @@ private final class ServiceAtNode {
   private var waiting: [KeyedCall] = []
   private var ticket: UInt64 = 0
   private let request = CallRequest(
-    method: "add", httpMethod: "POST", path: "/add", isSecure: false, isUpdate: true,
-    fields: RequestFields([]))
+    method: "add", httpMethod: "POST", path: "/add", isSecure: false, isUpdate: true)
   private static let id = Principal.canister(number: 1)
   private static let now = Moment(wall: 1_000_000, monotonic: 1_000)
   private static let callsPerCommit = 64

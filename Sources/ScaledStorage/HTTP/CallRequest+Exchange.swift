@@ -16,8 +16,7 @@ extension CallSetting {
   package static func passing(_ exchange: Exchange, method: String) -> CallSetting {
     CallSetting(
       request: CallRequest(
-        method: method, httpMethod: "", path: "", isSecure: exchange.isSecure, isUpdate: false,
-        fields: RequestFields([])),
+        method: method, httpMethod: "", path: "", isSecure: exchange.isSecure, isUpdate: false),
       node: .anonymous, now: 0, maximumValueBytes: 0)
   }
 }

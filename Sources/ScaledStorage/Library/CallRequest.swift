@@ -30,6 +30,16 @@ public struct CallRequest: Sendable {
     self.fields = fields
   }
 
+  /// - Parameter fields: names in lower case.
+  package init(
+    method: String?, httpMethod: String, path: String, isSecure: Bool, isUpdate: Bool,
+    fields: [(name: String, value: String)] = []
+  ) {
+    self.init(
+      method: method, httpMethod: httpMethod, path: path, isSecure: isSecure, isUpdate: isUpdate,
+      fields: RequestFields(fields))
+  }
+
   /// The first value of a header field, nil when it is absent; case does not matter.
   ///
   /// A gateway that proxies passes on `authorization`, `cookie` and the fields that

@@ -1,6 +1,5 @@
 public import Candid
 public import Cluster
-import HTTPTransport
 
 /// A service: what kind of values it keeps, what its methods do with them, and when it grows.
 ///
@@ -134,8 +133,7 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     let form = form
     return { space in
       let request = CallRequest(
-        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true,
-        fields: RequestFields([]))
+        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true)
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)
