@@ -1,8 +1,8 @@
 import Foundation
 import HTTPTransport
 
-/// `scaled-storage up`, or that of a service's own program, as a user would run it: a process of its
-/// own, on free ports, in a new directory.
+/// `scaled-storage up`, or that of a service's own program, as a user would run it: a process of
+/// its own, on free ports, in a new directory.
 final class RunningCluster {
   let directory: URL
   private(set) var url = ""

@@ -1,23 +1,18 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+func product(_ name: String) -> Target.Dependency {
+  .product(name: name, package: "scaled-storage")
+}
+
 let package = Package(
   name: "text-store",
-  dependencies: [
-    .package(name: "scaled-storage", path: "../../..")
-  ],
+  dependencies: [.package(name: "scaled-storage", path: "../../..")],
   targets: [
-    .target(
-      name: "TextStore", dependencies: [.product(name: "ScaledStorage", package: "scaled-storage")]),
+    .target(name: "TextStore", dependencies: [product("ScaledStorage")]),
     .executableTarget(
-      name: "text-server",
-      dependencies: [
-        "TextStore", .product(name: "ScaledStorageService", package: "scaled-storage"),
-      ]),
+      name: "text-server", dependencies: ["TextStore", product("ScaledStorageService")]),
     .testTarget(
-      name: "TextStoreTests",
-      dependencies: [
-        "TextStore", .product(name: "ScaledStorageTesting", package: "scaled-storage"),
-      ]),
+      name: "TextStoreTests", dependencies: ["TextStore", product("ScaledStorageTesting")]),
   ]
 )
