@@ -29,6 +29,7 @@ let package = Package(
   products: [
     .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
+    .library(name: "ScaledStorageTesting", targets: ["ScaledStorageTesting"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -36,6 +37,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
   ],
   targets: [
     system("CLinux", package: "libc6-dev"),
@@ -61,6 +63,12 @@ let package = Package(
       [
         "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
+      "ScaledStorageTesting",
+      [
+        "Candid", "Cluster", "ClusterTestKit", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
       ]),
     layer(
       "Gateway",
@@ -116,6 +124,8 @@ let package = Package(
         "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "ScaledStorageTestingTests", ["Candid", "Cluster", "ScaledStorage", "ScaledStorageTesting"]),
     tests(
       "GatewayTests",
       [

@@ -221,6 +221,12 @@ public struct StoredEntry<Value: Sendable>: Sendable {
   public let version: UInt64
   /// Until when the value lives, in milliseconds since 1970; nil when it does not expire.
   public let expiresAt: UInt64?
+
+  package init(value: Value, version: UInt64, expiresAt: UInt64?) {
+    self.value = value
+    self.version = version
+    self.expiresAt = expiresAt
+  }
 }
 
 /// When a write acts at all (RFC 9110 section 13.1).
@@ -233,7 +239,7 @@ public enum WriteCondition: Hashable, Sendable {
   /// The value is at this version.
   case version(UInt64)
 
-  var ofCommand: KeyCommand.Condition {
+  package var ofCommand: KeyCommand.Condition {
     switch self {
     case .none: .none
     case .exists: .exists

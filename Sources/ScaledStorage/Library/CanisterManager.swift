@@ -19,7 +19,7 @@ public import Cluster
 /// same definition.
 public struct CanisterManager<Value: Sendable>: Sendable {
   package var application: Application
-  let form: ValueForm<Value>
+  package let form: ValueForm<Value>
 
   init(id: Principal, policy: ScalePolicy, _ form: ValueForm<Value>) {
     self.form = form

@@ -106,7 +106,7 @@ public enum Expiry: Hashable, Sendable {
   /// This long from now, to the millisecond; at least one.
   case after(Duration)
 
-  var ofCommand: KeyCommand.Expiry {
+  package var ofCommand: KeyCommand.Expiry {
     switch self {
     case .keep: .keep
     case .never: .never
@@ -129,6 +129,6 @@ extension NodeResult {
 }
 
 /// Thrown through a method whose call belongs to another node.
-struct ForwardRequired: Error {
-  let node: Principal
+package struct ForwardRequired: Error {
+  package let node: Principal
 }
