@@ -54,6 +54,8 @@ let package = Package(
     layer("WasmRuntime", ["CWasmtime"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer("WireProtocol", ["Candid", "Cluster", "HTTPTransport"]),
+    layer(
+      "ScaledStorageClient", ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"]),
     layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(
       "ScaledStorage",
