@@ -27,7 +27,8 @@ func system(_ name: String, package: String) -> Target {
 let package = Package(
   name: "scaled-storage",
   products: [
-    .library(name: "ScaledStorage", targets: ["ScaledStorage", "Gateway", "Cluster"]),
+    .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
+    .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -71,10 +72,19 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
+      "ScaledStorageService",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "RocksDBStorage", "ScaledStorage",
+        "Storage", "WasmRuntime", "WireProtocol",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "RocksDBStorage", "ScaledStorage", "ScaledStorageService", "Storage", "WasmRuntime",
+        "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -114,6 +124,12 @@ let package = Package(
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "ScaledStorageServiceTests",
+      [
+        "HTTPTransport", "ScaledStorage", "ScaledStorageService", "WireProtocol",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
     tests(

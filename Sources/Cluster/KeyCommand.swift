@@ -39,7 +39,7 @@ public enum KeyCommand {
 }
 
 /// The answer to a `KeyCommand`.
-public enum KeyReply {
+public enum KeyReply: Sendable {
   case value(Record)
   case missing
   case stored(Version, created: Bool)

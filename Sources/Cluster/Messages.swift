@@ -142,10 +142,28 @@ public struct WasmInitArgs: CandidRecord {
 }
 
 /// `NodeResult`: the owner's id when a key lives elsewhere, else the result.
-public enum NodeResult<Result: CandidConvertible>: CandidConvertible {
+public enum NodeResult<Result> {
+  /// The key lives at this node.
   case nodeID(Principal)
   case result(Result)
 
+  /// The owner when the key lives elsewhere, else nil.
+  public var nodeID: Principal? {
+    if case .nodeID(let node) = self { node } else { nil }
+  }
+
+  /// The result, nil when the key lives elsewhere.
+  public var result: Result? {
+    if case .result(let result) = self { result } else { nil }
+  }
+}
+
+extension NodeResult: Sendable where Result: Sendable {}
+extension NodeResult: Equatable where Result: Equatable {}
+extension NodeResult: Hashable where Result: Hashable {}
+
+/// `variant { NodeId : principal; Result : … }`.
+extension NodeResult: CandidConvertible where Result: CandidConvertible {
   // A generic type stores no list of cases, and making one for each answer would take long.
   public static func candidType(in types: inout CandidTypeBuilder) -> CandidType {
     .variant(cases: ["Result": types.type(of: Result.self), "NodeId": .principal])

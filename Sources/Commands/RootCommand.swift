@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import ScaledStorage
+import ScaledStorageService
 
 /// The program.
 public enum Program {

@@ -1,16 +1,16 @@
 import Candid
-public import Cluster
-public import HTTPTransport
-public import Logging
+package import Cluster
+package import HTTPTransport
+package import Logging
 import Placement
 package import ScaledStorage
-public import Storage
-public import WireProtocol
+package import Storage
+package import WireProtocol
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and lets the cluster grow and shrink when the policy says so.
-public final class Coordinator {
-  public internal(set) var machine: CoordinatorMachine
+package final class Coordinator {
+  package internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
   let archive: ModuleArchive
   private let committer: GroupCommitter
@@ -46,7 +46,7 @@ public final class Coordinator {
   /// Who waits for a state to be durable.
   private var durabilityWaits: [(sequence: UInt64, body: () -> Void)] = []
   /// Called when the coordinator can only go on by starting again.
-  public var onFailure: () -> Void = {}
+  package var onFailure: () -> Void = {}
 
   private static let stateKey = Array("state".utf8)
   private static let tick = Duration.milliseconds(10)
@@ -60,7 +60,7 @@ public final class Coordinator {
   ///     nil speaks plain text.
   ///   - isDryRun: whether the policy's decisions are only logged.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
-  public init(
+  package init(
     loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
     tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
     settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger
@@ -116,14 +116,14 @@ public final class Coordinator {
   }
 
   /// Begins to work, for a gateway that answers at `address`.
-  public func start(gatewayAddress address: String) {
+  package func start(gatewayAddress address: String) {
     machine.gatewayListens(at: address)
     scheduleTick()
     scheduleAdvance()
   }
 
   /// Ends the nodes, then the coordinator; `done` is called once, on the loop.
-  public func stop(nodesWithin limit: Duration, _ done: @escaping () -> Void) {
+  package func stop(nodesWithin limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped else { return done() }
     isStopped = true
     if let ticker { loop.cancel(ticker) }
@@ -135,7 +135,7 @@ public final class Coordinator {
   }
 
   /// Kills the nodes, also amid `stop`, whose completion is then not called.
-  public func killNodes(_ done: @escaping () -> Void) {
+  package func killNodes(_ done: @escaping () -> Void) {
     isStopped = true
     if let ticker { loop.cancel(ticker) }
     launcher.stopAll(within: .zero, done)
@@ -145,7 +145,7 @@ public final class Coordinator {
   ///
   /// An undecided change is undone first, and a decided one told to all, so that no node is left
   /// with a fence: as far as that takes no longer than `limit`.
-  public func detach(within limit: Duration, _ done: @escaping () -> Void) {
+  package func detach(within limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped, !isDetaching else { return done() }
     isDetaching = true
     machine.cancelChange(reason: "the gateway stops", now: now)
@@ -168,7 +168,7 @@ public final class Coordinator {
   // MARK: - What the gateway's interface asks
 
   /// The map to route by.
-  public var map: ClusterMap { machine.routingMap }
+  package var map: ClusterMap { machine.routingMap }
 
   // MARK: - The machine's driver
 

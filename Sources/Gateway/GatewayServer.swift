@@ -1,12 +1,12 @@
 import Candid
 import Cluster
-public import HTTPTransport
+package import HTTPTransport
 import Placement
-public import ScaledStorage
-public import WireProtocol
+package import ScaledStorage
+package import WireProtocol
 
 /// The gateway's HTTP interface: it routes keys to their owners and tells of the whole cluster.
-public final class GatewayServer: RequestHandler {
+package final class GatewayServer: RequestHandler {
   let coordinator: Coordinator
   let credential: Credential
   private let forward: ForwardMode
@@ -17,20 +17,22 @@ public final class GatewayServer: RequestHandler {
   private var server: HTTPServer?
   var upload: ModuleUpload
 
-  public init(
-    coordinator: Coordinator, credential: Credential, forward: ForwardMode,
-    maximumValueBytes: Int, loop: EventLoop, limits: ServerLimits
+  package init(
+    _ application: Application = .builtIn, coordinator: Coordinator, credential: Credential,
+    forward: ForwardMode, loop: EventLoop, limits: ServerLimits
   ) {
     self.coordinator = coordinator
     self.credential = credential
     self.forward = forward
-    application = .builtIn(maximumValueBytes: maximumValueBytes)
+    self.application = application
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
         forwarding: limits, credential: credential, tls: coordinator.tls, loop: loop))
     self.routes = routes
-    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned coordinator] in
+    forwarder = Forwarder(
+      loop: loop, client: routes.client, passing: application.passedFields
+    ) { [unowned coordinator] in
       routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)
     }
     server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
@@ -38,13 +40,13 @@ public final class GatewayServer: RequestHandler {
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
-  public func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
+  package func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
     guard let server else { throw TransportError(.connectionClosed, "the gateway was shut down") }
     return try server.listen(on: address)
   }
 
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
-  public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
+  package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
     server.shutdown(within: limit) { [self] in
       routes.client.shutdown()
@@ -55,7 +57,7 @@ public final class GatewayServer: RequestHandler {
 
   // MARK: - Requests
 
-  public func handle(_ exchange: Exchange) -> Disposition {
+  package func handle(_ exchange: Exchange) -> Disposition {
     if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
     do throws(Problem) {
       return try route(exchange)
@@ -68,7 +70,7 @@ public final class GatewayServer: RequestHandler {
   }
 
   /// Requests for keys; neither the cluster's control nor its health checks.
-  public func isSheddable(_ exchange: Exchange) -> Bool {
+  package func isSheddable(_ exchange: Exchange) -> Bool {
     KeyedRequest.isKeyPath(exchange) || application.methods[exchange.methodName] != nil
       || coordinator.moduleMethod(named: exchange.methodName) != nil
   }
@@ -83,7 +85,8 @@ public final class GatewayServer: RequestHandler {
       return try pass(KeyedRequest(module: method, exchange), exchange)
     }
     if let method = application.methods[name] {
-      return try pass(KeyedRequest(call: method, exchange), exchange)
+      return try pass(
+        KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     switch name {
     case "node_info": return try clusterInfo(exchange)
@@ -91,6 +94,10 @@ public final class GatewayServer: RequestHandler {
     case "ring": return try ring(exchange)
     case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
+    case "service.did":
+      let text = coordinator.interface?.candidText ?? application.candidText
+      return try InterfaceAnswer.candid(text, to: exchange)
+    case "openapi.json": return try InterfaceAnswer.openAPI(application, to: exchange)
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)

@@ -1,9 +1,9 @@
-public import Candid
+package import Candid
 
 /// Starts and stops node instances: local processes by default, an orchestrator elsewhere.
 ///
 /// It lives on the gateway's loop. Nodes outlive the gateway: `launch` finds what runs already.
-public protocol Launcher: AnyObject {
+package protocol Launcher: AnyObject {
   /// Finds the node's running instance, or starts one on the node's data.
   ///
   /// - Parameters:
@@ -29,7 +29,7 @@ public protocol Launcher: AnyObject {
 }
 
 /// What became of an instance.
-public enum LauncherEvent: Hashable, Sendable {
+package enum LauncherEvent: Hashable, Sendable {
   /// It answers at this `host:port`.
   case running(address: String)
   case stopped(reason: String)

@@ -1,34 +1,34 @@
-public import Candid
-public import HTTPTransport
+package import Candid
+package import HTTPTransport
 import Glibc
-public import Logging
+package import Logging
 import ScaledStorage
 
 /// Runs nodes as processes of this machine, each with a data directory of its own.
 ///
 /// Nodes have a session of their own, so that they outlive the gateway and its terminal. A node
 /// that runs already is adopted: it is known by its data directory.
-public final class ProcessLauncher: Launcher {
-  public struct Settings: Sendable {
+package final class ProcessLauncher: Launcher {
+  package struct Settings: Sendable {
     /// Where the nodes' data directories are.
-    public var directory: String
+    package var directory: String
     /// The program that has the `node` command.
-    public var executable: String
+    package var executable: String
     /// Further arguments of `node`.
-    public var arguments: [String]
+    package var arguments: [String]
     /// Those flags among ``arguments`` that nodes and gateway must agree on. A node that is found
     /// running with one that is not there, or without one that is, is started again.
-    public var sharedFlags: [String] = []
+    package var sharedFlags: [String] = []
     /// The environment of the nodes, as `NAME=value`.
-    public var environment: [String] = []
+    package var environment: [String] = []
     /// The host on which nodes listen.
-    public var host: String
+    package var host: String
     /// How long a node may take until it answers.
-    public var launchTimeout = Duration.seconds(30)
+    package var launchTimeout = Duration.seconds(30)
     /// How long a node that is destroyed may take for the answers that are under way.
-    public var drainTimeout = Duration.seconds(15)
+    package var drainTimeout = Duration.seconds(15)
 
-    public init(directory: String, executable: String, arguments: [String], host: String) {
+    package init(directory: String, executable: String, arguments: [String], host: String) {
       self.directory = directory
       self.executable = executable
       self.arguments = arguments
@@ -59,7 +59,7 @@ public final class ProcessLauncher: Launcher {
   private static let pollInterval = Duration.milliseconds(5)
   private static let endInterval = Duration.milliseconds(20)
 
-  public init(loop: EventLoop, settings: Settings, logger: Logger) {
+  package init(loop: EventLoop, settings: Settings, logger: Logger) {
     self.loop = loop
     self.settings = settings
     self.logger = logger
@@ -75,7 +75,7 @@ public final class ProcessLauncher: Launcher {
 
   // MARK: - Launcher
 
-  public func launch(
+  package func launch(
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
   ) {
     guard instances[node] == nil else { return }
@@ -118,13 +118,13 @@ public final class ProcessLauncher: Launcher {
     }
   }
 
-  public var isEmpty: Bool { Directory.names(in: settings.directory).isEmpty }
+  package var isEmpty: Bool { Directory.names(in: settings.directory).isEmpty }
 
-  public func kill(_ node: Principal) {
+  package func kill(_ node: Principal) {
     try? instances[node]?.watcher?.send(signal: SIGKILL)
   }
 
-  public func destroy(_ node: Principal, _ done: @escaping () -> Void) {
+  package func destroy(_ node: Principal, _ done: @escaping () -> Void) {
     // The instance is kept until its process has ended: its watcher takes the exit status.
     let instance = instances.removeValue(forKey: node)
     if endings[node] == nil {
@@ -155,7 +155,7 @@ public final class ProcessLauncher: Launcher {
     finishStop()
   }
 
-  public func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
+  package func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
     onEmpty = done
     for instance in instances.values { try? instance.watcher?.send(signal: SIGTERM) }
     loop.schedule(after: limit) { [weak self] in

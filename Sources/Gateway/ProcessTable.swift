@@ -79,8 +79,8 @@ enum Directory {
 }
 
 /// Why a node could not be launched.
-public struct LaunchError: Error, Sendable {
-  public let message: String
+package struct LaunchError: Error, Sendable {
+  package let message: String
 
   init(_ message: String) {
     self.message = message

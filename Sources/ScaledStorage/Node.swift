@@ -1,20 +1,20 @@
-public import Candid
-public import Cluster
-public import HTTPTransport
-public import Logging
+package import Candid
+package import Cluster
+package import HTTPTransport
+package import Logging
 import Placement
-public import Storage
-public import WireProtocol
+package import Storage
+package import WireProtocol
 
 /// One node: a store, the keys that it owns, and its part in moving them.
 ///
 /// It lives on its event loop and is used there only. Reads are answered at once. The writes of a
 /// loop turn share one commit, made durable by a thread of its own; each is answered after that.
-public final class Node {
+package final class Node {
   /// Called once, on the loop; at once when the answer is known at once.
-  public typealias Completion = (KeyReply) -> Void
+  package typealias Completion = (KeyReply) -> Void
 
-  public let loop: EventLoop
+  package let loop: EventLoop
   let durability: Durability
   private let committer: GroupCommitter
   /// Nothing that it calls reaches this node before it returns.
@@ -39,6 +39,8 @@ public final class Node {
   private var isFetchingMap = false
   private var isExecuting = false
   private var isFlushing = false
+  /// Called when another ring is in force.
+  var onEpochChange: () -> Void = {}
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
   /// Called with the answers of requests that came straight from an exchange and could not be
@@ -68,7 +70,7 @@ public final class Node {
   ///   - tls: what other nodes are reached with; nil speaks plain text.
   ///   - compressesHandover: whether keys on their way to other nodes are compressed.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
-  public init(
+  package init(
     loop: EventLoop, store: any StorageEngine, durability: Durability, credential: Credential,
     tls: TLSContext? = nil, limits: NodeMachine.Limits = NodeMachine.Limits(),
     compressesHandover: Bool = false, logger: Logger
@@ -98,21 +100,23 @@ public final class Node {
   // MARK: - Keys
 
   /// The id of this node; nil before it was initialised.
-  public var id: Principal? { machine.identity }
+  package var id: Principal? { machine.identity }
 
   /// The ring and the addresses that this node knows.
-  public var map: ClusterMap? { machine.map }
+  package var map: ClusterMap? { machine.map }
 
   /// To be called when the ring may have changed: when something has become durable.
   private func refreshStamp() {
-    if machine.epoch != stamp.epoch { stamp.update(machine) }
+    guard machine.epoch != stamp.epoch else { return }
+    stamp.update(machine)
+    onEpochChange()
   }
 
   /// Runs a command on a key at this node.
   ///
   /// - Parameter deadline: when nobody waits for the answer any more: what was not begun by then is
   ///   refused.
-  public func execute(
+  package func execute(
     _ command: KeyCommand, key: [UInt8], deadline: MonotonicTime? = nil,
     _ completion: @escaping Completion
   ) {
@@ -137,53 +141,6 @@ public final class Node {
     isExecuting = true
     defer { isExecuting = false }
     return body(&machine)
-  }
-
-  /// Reads a value where it lives.
-  ///
-  /// - Returns: by `completion`, `.nodeID` when the key lives at another node, else `.result`
-  ///   with what `body` makes of the value, nil when there is none.
-  public func withData<Output: CandidConvertible>(
-    _ key: [UInt8], _ body: @escaping ([UInt8]?) -> Output,
-    _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void
-  ) {
-    execute(.get, key: key) { reply in
-      switch reply {
-      case .value(let record): completion(.success(.result(body(record.value))))
-      case .elsewhere(let owner, _): completion(.success(.nodeID(owner)))
-      case .refused(let error): completion(.failure(error))
-      default: completion(.success(.result(body(nil))))
-      }
-    }
-  }
-
-  /// Changes a value where it lives, or creates it: atomic for the key, durable before
-  /// `completion`.
-  ///
-  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; its
-  ///   result is handed to `completion`.
-  public func withUpsertData<Output: CandidConvertible>(
-    _ key: [UInt8], _ body: @escaping (inout [UInt8]?) -> Output,
-    _ completion: @escaping (Result<NodeResult<Output>, ClusterError>) -> Void
-  ) {
-    var output: Output?
-    let command = KeyCommand.apply { record in
-      let before = record?.value
-      var value = before
-      output = body(&value)
-      if value == before { return .keep }
-      guard let value else { return .delete }
-      return .put(value: value, expiry: .keep)
-    }
-    execute(command, key: key) { reply in
-      switch reply {
-      case .elsewhere(let owner, _): completion(.success(.nodeID(owner)))
-      case .refused(let error): completion(.failure(error))
-      default:
-        guard let output else { return }
-        completion(.success(.result(output)))
-      }
-    }
   }
 
   // MARK: - Control
@@ -243,7 +200,7 @@ public final class Node {
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
   /// commit is done; called from within an answer, it ends the node at the end of the turn.
-  public func stop() {
+  package func stop() {
     guard !isStopped else { return }
     guard !isFlushing else {
       loop.atEndOfTurn { [me] in me.target?.stop() }

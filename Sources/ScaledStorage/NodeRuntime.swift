@@ -1,16 +1,16 @@
 import Candid
-public import Cluster
+package import Cluster
 import Glibc
-public import HTTPTransport
-public import Logging
+package import HTTPTransport
+package import Logging
 import Placement
-public import Storage
+package import Storage
 package import WasmRuntime
-public import WireProtocol
+package import WireProtocol
 
 /// The life of a node in its cluster: initialisation, events, the module, health.
-public final class NodeRuntime {
-  public let node: Node
+package final class NodeRuntime {
+  package let node: Node
   package let application: Application
   let settings: Settings
   let credential: Credential
@@ -33,31 +33,36 @@ public final class NodeRuntime {
   let me = BackReference<NodeRuntime>()
   private let incarnation: UInt64
   private var isShuttingDown = false
+  /// The keys as methods and hooks reach them, and the hooks; there once a server answers for them.
+  private(set) var keySpace: (any KeySpace)?
+  private var hooks: HookRunner?
   /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
   /// the node listens.
-  public var address = ""
+  package var address = "" {
+    didSet { startHooks() }
+  }
 
-  public struct Settings: Sendable {
-    public var durability = Durability.fsync
-    public var maximumValueBytes = 1 << 20
+  package struct Settings: Sendable {
+    package var durability = Durability.fsync
+    package var maximumValueBytes = 1 << 20
     /// Whether requests for keys of other nodes are answered with a forward response or fetched.
-    public var forward = ForwardMode.return
+    package var forward = ForwardMode.return
     /// Buckets of the ring, when this node founds a cluster.
-    public var capacity = 1_024
-    public var version = scaledStorageVersion
+    package var capacity = 1_024
+    package var version = scaledStorageVersion
     /// Bytes a second that a handover may send; 0 is without bound.
-    public var handoverBytesPerSecond: UInt64 = 0
+    package var handoverBytesPerSecond: UInt64 = 0
     /// Bytes of memory for records that were read or written lately; 0 reads each from the store.
-    public var cacheBytes = 64 << 20
+    package var cacheBytes = 64 << 20
     /// What the module may take, and fuel that its calls may use in a second.
     package var moduleLimits = WasmLimits()
-    public var fuelBudget: UInt64 = 2_000_000_000
+    package var fuelBudget: UInt64 = 2_000_000_000
     /// Wasmtime's library; nil looks for it at the usual places.
-    public var wasmtimePath: String?
+    package var wasmtimePath: String?
     /// Whether what a handover sends is compressed where that makes it smaller.
-    public var compressesHandover = false
+    package var compressesHandover = false
 
-    public init() {}
+    package init() {}
   }
 
   /// Opens the node that lives in `store`.
@@ -65,15 +70,15 @@ public final class NodeRuntime {
   /// - Parameter tls: the certificate and the authorities by which the cluster's programs know each
   ///   other; nil speaks plain text.
   /// - Throws: `ClusterError` when the store cannot be read.
-  public init(
-    loop: EventLoop, store: any StorageEngine, credential: Credential, tls: TLSContext? = nil,
-    settings: Settings, logger: Logger
+  package init(
+    _ application: Application = .builtIn, loop: EventLoop, store: any StorageEngine,
+    credential: Credential, tls: TLSContext? = nil, settings: Settings, logger: Logger
   ) throws(ClusterError) {
     self.settings = settings
     self.credential = credential
     self.tls = tls
     self.logger = logger
-    application = .builtIn(maximumValueBytes: settings.maximumValueBytes)
+    self.application = application
     var limits = NodeMachine.Limits()
     limits.handoverBytesPerSecond = settings.handoverBytesPerSecond
     limits.cacheBytes = settings.cacheBytes
@@ -112,13 +117,13 @@ public final class NodeRuntime {
   }
 
   /// Called when the node cannot go on, but can start again from what is stored.
-  public var onFailure: () -> Void {
+  package var onFailure: () -> Void {
     get { node.onFailure }
     set { node.onFailure = newValue }
   }
 
   /// Whether what is stored here has been claimed by a cluster.
-  public var isInitialised: Bool { node.id != nil }
+  package var isInitialised: Bool { node.id != nil }
 
   // MARK: - Control
 
@@ -148,7 +153,11 @@ public final class NodeRuntime {
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
     node.initialise(identity: id, map: map) { [me] result in
-      if case .success = result { me.target?.modules.id = id.bytes }
+      if case .success = result {
+        me.target?.modules.id = id.bytes
+        me.target?.hooks?.initialised()
+        me.target?.startHooks()
+      }
       completion(result)
     }
   }
@@ -179,10 +188,46 @@ public final class NodeRuntime {
 
   package var hasModule: Bool { modules.loaded != nil }
 
+  // MARK: - Hooks
+
+  /// Lets methods and hooks of the service reach the keys, through this client to other nodes.
+  func serve(by client: HTTPClient) {
+    let space = NodeKeySpace(
+      node, client: client, passedFields: application.passedFields,
+      maximumValueBytes: settings.maximumValueBytes)
+    keySpace = space
+    hooks = HookRunner(application.hooks, space, loop: node.loop) { [me] sentence in
+      me.target?.logFailure(sentence)
+    }
+    node.onEpochChange = { [me] in me.target?.hooks?.ringChanged() }
+  }
+
+  private func startHooks() {
+    guard isInitialised, !address.isEmpty else { return }
+    hooks?.started()
+  }
+
+  func logFailure(_ sentence: String) {
+    logger.error("\(sentence)")
+  }
+
+  /// The service's last hooks; `done` is called when they have ended, or after `limit`.
+  func stopHooks(within limit: Duration, _ done: @escaping () -> Void) {
+    guard let hooks else { return done() }
+    var isDone = false
+    let end = {
+      guard !isDone else { return }
+      isDone = true
+      done()
+    }
+    hooks.stopping(end)
+    if !isDone { node.loop.schedule(after: limit, end) }
+  }
+
   // MARK: - Health
 
   /// `node_info`.
-  public var nodeInfo: NodeInfo {
+  package var nodeInfo: NodeInfo {
     let map = node.map
     let neighbours = node.id.flatMap { id in map?.neighbours(of: id) }
     let statistics = node.statistics
@@ -202,7 +247,7 @@ public final class NodeRuntime {
       })
   }
 
-  public var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
+  package var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
 
   package func countRequest() {
     meter.countRequest()
@@ -215,10 +260,10 @@ public final class NodeRuntime {
 }
 
 /// The version of this program.
-public let scaledStorageVersion = "0.1.0"
+package let scaledStorageVersion = "0.1.0"
 
 /// What happens to a request for a key that lives elsewhere.
-public enum ForwardMode: String, Hashable, Sendable, CaseIterable {
+package enum ForwardMode: String, Hashable, Sendable, CaseIterable {
   /// The client gets the owner's address and asks there.
   case `return`
   /// The answer is fetched for the client.

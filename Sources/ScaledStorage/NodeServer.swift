@@ -1,16 +1,19 @@
 import Candid
 import Cluster
-public import HTTPTransport
+package import HTTPTransport
 import Placement
 import WireProtocol
 
 /// A node's HTTP interface: keys, methods, control and health.
-public final class NodeServer: RequestHandler {
+package final class NodeServer: RequestHandler {
   let runtime: NodeRuntime
   /// The largest body, compressed or not.
   let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
+  let application: Application
+  /// Whether values go in and out as they are, and nobody looks at requests before.
+  private let servesPlainly: Bool
   let keyScanner = KeyScanner()
   private let me = BackReference<NodeServer>()
   private let forwarder: Forwarder
@@ -18,16 +21,21 @@ public final class NodeServer: RequestHandler {
 
   /// - Parameter limits: bodies are bounded by the runtime's largest value, unless they are control
   ///   messages; both fit in `limits.maxBodyBytes`.
-  public init(runtime: NodeRuntime, loop: EventLoop, limits: ServerLimits) {
+  package init(runtime: NodeRuntime, loop: EventLoop, limits: ServerLimits) {
     self.runtime = runtime
+    application = runtime.application
+    servesPlainly = runtime.application.servesPlainly
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
       client: HTTPClient(
         forwarding: limits, credential: runtime.credential, tls: runtime.tls, loop: loop))
     self.routes = routes
-    forwarder = Forwarder(loop: loop, client: routes.client) { [unowned runtime] in
+    forwarder = Forwarder(
+      loop: loop, client: routes.client, passing: runtime.application.passedFields
+    ) { [unowned runtime] in
       routes.table(runtime.node.map)
     }
+    runtime.serve(by: routes.client)
     server = HTTPServer(loop: loop, limits: limits, tls: runtime.tls, handler: self)
     me.set(self)
     runtime.node.onReply = { [me] token, held, reply in
@@ -40,30 +48,34 @@ public final class NodeServer: RequestHandler {
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
-  public func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
+  package func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
     guard let server else { throw TransportError(.connectionClosed, "the node was shut down") }
     return try server.listen(on: address)
   }
 
   /// Stops accepting, answers what has come, stops the node. `done` is called once, on the loop.
-  public func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
+  package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     runtime.beginShutdown()
     guard let server else { return done() }
-    server.shutdown(within: limit) { [self] in
-      runtime.node.stop()
-      routes.client.shutdown()
-      self.server = nil
-      done()
+    runtime.stopHooks(within: limit) { [self] in
+      server.shutdown(within: limit) { [self] in
+        runtime.node.stop()
+        routes.client.shutdown()
+        self.server = nil
+        done()
+      }
     }
   }
 
   // MARK: - Requests
 
-  public func handle(_ exchange: Exchange) -> Disposition {
+  package func handle(_ exchange: Exchange) -> Disposition {
     runtime.countRequest()
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
-    if let disposition = isKey ? serveValue(exchange) : serveCall(exchange) {
+    if servesPlainly,
+      let disposition = isKey ? serveValue(exchange) : serveCall(exchange)
+    {
       return disposition
     }
     do throws(Problem) {
@@ -77,15 +89,16 @@ public final class NodeServer: RequestHandler {
   }
 
   /// Requests for keys; neither the cluster's control nor its health checks.
-  public func isSheddable(_ exchange: Exchange) -> Bool {
-    KeyedRequest.isKeyPath(exchange) || runtime.application.methods[exchange.methodName] != nil
+  package func isSheddable(_ exchange: Exchange) -> Bool {
+    KeyedRequest.isKeyPath(exchange) || application.methods[exchange.methodName] != nil
       || runtime.modules.interface?.method(named: exchange.methodName) != nil
   }
 
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
-    guard let header = exchange.header("authorization"), runtime.credential.matches(header),
+    let field = exchange.header("ss-credential") ?? exchange.header("authorization")
+    guard let header = field, runtime.credential.matches(header),
       !exchange.lacksClientCertificate
     else { return }
     exchange.trustConnection()
@@ -94,21 +107,29 @@ public final class NodeServer: RequestHandler {
   private func route(_ exchange: Exchange, isKey: Bool) throws(Problem) -> Disposition {
     try ContentCoding.refuse(exchange, except: "/handle_event")
     if isKey {
+      try admitValue(exchange)
       return try run(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
     if let method = runtime.modules.interface?.method(named: name) {
+      _ = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
       return try call(method, exchange)
     }
     // The module that cannot run here would answer in the built-in method's place.
     if let problem = runtime.loadProblem, runtime.missingInterface?.method(named: name) != nil {
       throw problem
     }
-    if let method = runtime.application.methods[name] {
-      return try run(KeyedRequest(call: method, exchange), exchange)
+    if let method = application.methods[name] {
+      let setting = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
+      return try run(KeyedRequest(call: method, exchange, setting), exchange)
     }
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
+    if name == "service.did" {
+      let text = runtime.modules.interface?.candidText ?? application.candidText
+      return try InterfaceAnswer.candid(text, to: exchange)
+    }
+    if name == "openapi.json" { return try InterfaceAnswer.openAPI(application, to: exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
     if exchange.method == .post, let problem = runtime.missingModule { throw problem }
     throw Problem(
@@ -117,15 +138,18 @@ public final class NodeServer: RequestHandler {
   }
 
   private var methodNames: String {
-    let names = Set(runtime.application.methods.keys)
+    let names = Set(application.methods.keys)
       .union(runtime.modules.interface?.methods.map(\.name) ?? [])
     return (names.sorted().prefix(40) + ["node_info"]).joined(separator: ", ")
   }
 
   func run(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
     let command = try request.command(
-      exchange, maximumValueBytes: runtime.settings.maximumValueBytes)
+      exchange, application.values, maximumValueBytes: runtime.settings.maximumValueBytes)
     if case .get = command {} else { try refuseStaleEpoch(exchange) }
+    if case .call(let call) = request.kind, let task = call.task {
+      return try run(task, request, exchange)
+    }
     let pending = try later(exchange)
     runtime.node.execute(command, key: request.key, deadline: exchange.deadline) { [me] reply in
       me.target?.conclude(reply, request, pending)
@@ -165,7 +189,7 @@ public final class NodeServer: RequestHandler {
       case (.elsewhere(let owner, let address), _):
         return try forward(request, exchange, pending, owner: owner, address: address)
       case (.preconditionFailed, _), (_, .value):
-        answer = try ValueAnswer.make(reply, ifNoneMatch: exchange.header("if-none-match"))
+        answer = try ValueAnswer.make(reply, application.values, to: exchange)
       case (_, .call(let call)):
         let representation = request.representation
         let result = try call.conclude(reply, runtime.node.id ?? .anonymous, representation)
@@ -191,7 +215,7 @@ public final class NodeServer: RequestHandler {
     }
   }
 
-  private func forward(
+  func forward(
     _ request: KeyedRequest, _ exchange: Exchange, _ pending: PendingExchange, owner: Principal,
     address: String
   ) throws(Problem) {

@@ -101,6 +101,26 @@ package enum Representation: Hashable, Sendable {
     }
   }
 
+  /// The same, with the first argument apart from the others.
+  package func arguments<First: CandidConvertible, each Argument: CandidConvertible>(
+    _ body: [UInt8], first: First.Type, rest: repeat (each Argument).Type
+  ) throws(Problem) -> (first: First, rest: (repeat each Argument)) {
+    do throws(CandidError) {
+      var message = body
+      if self != .candid {
+        let signature = try CandidArguments.signature(of: first, repeat each rest)
+        let values =
+          self == .text
+          ? try CandidText.parseArguments(body, as: signature)
+          : try CandidJSON.readArguments(body, as: signature)
+        message = try CandidBinary.encode(values, as: signature)
+      }
+      return try CandidArguments.decode(message, first: first, rest: repeat each rest)
+    } catch {
+      throw Problem(400, "bad_arguments", "the arguments cannot be read: \(error.description)")
+    }
+  }
+
   /// Writes a method's results, or any other values.
   /// - Throws: `Problem` 500 for values that their types cannot hold.
   package func body<each Result: CandidConvertible>(

@@ -29,11 +29,15 @@ extension LayerRules {
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
         "WireProtocol",
       ],
+      "ScaledStorageService": [
+        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+      ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
         "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
-        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
-        "WireProtocol",
+        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "ScaledStorageService",
+        "Storage", "WasmRuntime", "WireProtocol",
       ],
       "scaled-storage": ["Commands"],
       // No target: programs for WebAssembly, which deploy/modules builds.

@@ -33,7 +33,7 @@ final class InProcessCluster {
       policy: policy, isDryRun: isDryRun, logger: .silent)
     gateway = GatewayServer(
       coordinator: coordinator, credential: launcher.credential, forward: forward,
-      maximumValueBytes: 1 << 20, loop: loop, limits: ServerLimits())
+      loop: loop, limits: ServerLimits())
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
   }

@@ -70,13 +70,20 @@ import WireProtocol
     }
   }
 
-  private func method(_ name: String) throws -> KeyedMethod {
-    try #require(Application.builtIn(maximumValueBytes: 8).methods[name])
+  private func call(
+    _ name: String, _ body: [UInt8], _ form: Representation
+  ) throws -> KeyedCall {
+    let request = CallRequest(
+      method: name, httpMethod: "POST", path: "/" + name, isSecure: false, isUpdate: true,
+      fields: [])
+    let setting = CallSetting(
+      request: request, node: Self.node, now: 0, maximumValueBytes: 8)
+    return try #require(Application.builtIn.methods[name]).read(body, form, setting)
   }
 
   @Test("get_data reads its key and writes the text, in each representation", arguments: forms)
   func getData(form: Representation) throws {
-    let call = try method("get_data").read(Self.body([.text("käy")], form), form)
+    let call = try call("get_data", Self.body([.text("käy")], form), form)
     #expect(call.key == Array("käy".utf8))
     guard case .get = call.command else {
       Issue.record("get_data is no read")
@@ -96,31 +103,46 @@ import WireProtocol
     "update_data reads key and text and writes the text, in each representation", arguments: forms)
   func updateData(form: Representation) throws {
     let arguments: [CandidValue] = [.text("key"), .text("välue")]
-    let call = try method("update_data").read(Self.body(arguments, form), form)
+    let call = try call("update_data", Self.body(arguments, form), form)
     #expect(call.key == Array("key".utf8))
-    guard case .put(let value, nil, .none) = call.command else {
+    guard case .apply(.none, let change) = call.command,
+      case .put(let value, .never) = change(nil)
+    else {
       Issue.record("update_data is no write")
       return
     }
     #expect(value == Array("välue".utf8))
-    let written = try call.conclude(.stored(Version(1), created: true), Self.node, form)
+    let written = try call.conclude(.applied(Version(1)), Self.node, form)
     #expect(try written.body == Self.result(form))
   }
 
   @Test("Arguments that cannot be taken are refused, in each representation", arguments: forms)
   func badArguments(form: Representation) throws {
-    let update = try method("update_data")
-    for (arguments, status) in [
-      ([.text("key")], 400), ([.text("key"), .bool(true)], 400), ([.text(""), .text("")], 400),
-      ([.text("key"), .text("123456789")], 413),
-    ] as [([CandidValue], Int)] {
+    for arguments in [
+      [.text("key")], [.text("key"), .bool(true)], [.text(""), .text("")],
+    ] as [[CandidValue]] {
       let body = try Self.body(arguments, form)
       #expect {
-        _ = try update.read(body, form)
+        _ = try call("update_data", body, form)
       } throws: {
-        ($0 as? Problem)?.status == status
+        ($0 as? Problem)?.status == 400
       }
     }
-    #expect(throws: Problem.self) { try update.read(Array("DIDL".utf8), form) }
+    #expect(throws: Problem.self) { try call("update_data", Array("DIDL".utf8), form) }
+  }
+
+  @Test("A text that is too long changes nothing", arguments: forms)
+  func tooLong(form: Representation) throws {
+    let body = try Self.body([.text("key"), .text("123456789")], form)
+    let call = try call("update_data", body, form)
+    guard case .apply(.none, let change) = call.command, case .keep = change(nil) else {
+      Issue.record("the text was taken")
+      return
+    }
+    #expect {
+      _ = try call.conclude(.applied(nil), Self.node, form)
+    } throws: {
+      ($0 as? Problem)?.status == 413
+    }
   }
 }

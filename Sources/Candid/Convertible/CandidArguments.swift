@@ -80,6 +80,17 @@ public enum CandidArguments {
     }
   }
 
+  /// The same, with the first argument apart from the others.
+  package static func decode<First: CandidConvertible, each Argument: CandidConvertible>(
+    _ bytes: [UInt8], first: First.Type, rest: repeat (each Argument).Type
+  ) throws(CandidError) -> (first: First, rest: (repeat each Argument)) {
+    let signature = try signature(of: first, repeat each rest)
+    return try signature.read(bytes, limits: .standard) { (decoder) throws(CandidError) in
+      let first = try First(from: &decoder)
+      return (first, (repeat try (each Argument)(from: &decoder)))
+    }
+  }
+
   /// The Candid values of Swift values.
   /// - Throws: as `encode`.
   public static func values<each Argument: CandidConvertible>(

@@ -90,12 +90,17 @@ extension CandidConvertible {
 
 /// Collects the types of Swift types. A type that is met inside itself becomes a name.
 public struct CandidTypeBuilder {
-  private(set) var environment = CandidTypeEnvironment()
+  package private(set) var environment = CandidTypeEnvironment()
   private var open: [ObjectIdentifier: (name: String, isUsed: Bool)] = [:]
   /// Types that contain each other are described once each, not once for every way to reach them.
   private var known: [ObjectIdentifier: CandidType] = [:]
+  /// Whether all records and variants get names, as in an interface for people to read, or only
+  /// those that contain themselves.
+  private let namesTypes: Bool
 
-  init() {}
+  package init(namesTypes: Bool = false) {
+    self.namesTypes = namesTypes
+  }
 
   public mutating func type<Value: CandidConvertible>(of _: Value.Type) -> CandidType {
     Value.candidType(in: &self)
@@ -118,7 +123,7 @@ public struct CandidTypeBuilder {
     }
     open[id] = (name, false)
     let type = describe(&self)
-    let isUsed = open.removeValue(forKey: id)?.isUsed == true
+    let isUsed = open.removeValue(forKey: id)?.isUsed == true || namesTypes
     if isUsed { environment[name] = type }
     let result = isUsed ? CandidType.named(name) : type
     known[id] = result

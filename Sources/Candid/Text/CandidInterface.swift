@@ -7,6 +7,12 @@ public struct CandidInterface: Sendable {
   /// already.
   public var initArguments: [CandidType]?
 
+  /// - Parameter service: a service type whose names the environment defines.
+  public init(environment: CandidTypeEnvironment, service: CandidType?) {
+    self.environment = environment
+    self.service = service
+  }
+
   /// Reads the source of a `.did` file and checks all that the specification asks of one: names are
   /// defined once, and not as themselves; methods are functions, and the service is a service.
   /// Linear in the source but for sorting.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HTTPTransport
+import ScaledStorageService
 
 /// `scaled-storage bench`.
 struct ClusterBenchCommand: ParsableCommand {

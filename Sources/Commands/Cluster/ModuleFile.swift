@@ -1,5 +1,6 @@
 import Candid
 import ScaledStorage
+import ScaledStorageService
 import WasmRuntime
 import WireProtocol
 

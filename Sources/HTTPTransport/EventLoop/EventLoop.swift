@@ -10,7 +10,7 @@ public final class EventLoop {
   public let mailbox: Mailbox
 
   /// Runs tasks on this loop.
-  private(set) lazy var executor = LoopExecutor(mailbox: mailbox)
+  package private(set) lazy var executor: any TaskExecutor = LoopExecutor(mailbox: mailbox)
 
   /// The time at the start of this turn.
   public private(set) var now: MonotonicTime {

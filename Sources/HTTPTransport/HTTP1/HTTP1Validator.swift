@@ -24,7 +24,7 @@ struct HTTP1Validator {
     for field in exchange.requestFields.elements {
       total += field.valueEnd - field.nameStart + 32
       let name = exchange.requestBytes[field.nameStart..<field.nameEnd]
-      if name.equals("authorization") { exchange.carriesCredential = true }
+      if Exchange.isCredential(name) { exchange.carriesCredential = true }
       if name.equals(Deadline.field) {
         exchange.noteDeadline(exchange.requestBytes[field.nameEnd..<field.valueEnd])
       }

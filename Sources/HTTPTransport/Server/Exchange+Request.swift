@@ -76,7 +76,7 @@ extension Exchange {
   func addField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     if name.count == Deadline.field.utf8CodeUnitCount, name.equals(Deadline.field) {
       noteDeadline(value)
-    } else if name.count == 13, name.equals("authorization") {
+    } else if name.count == 13, Exchange.isCredential(name) {
       carriesCredential = true
     }
     let nameStart = requestBytes.append(name)
@@ -84,6 +84,12 @@ extension Exchange {
     requestBytes.append(value)
     requestFields.append(
       FieldRange(nameStart: nameStart, nameEnd: nameEnd, valueEnd: requestBytes.count))
+  }
+
+  /// Whether a field may carry the credential of the program's own cluster: a client's field, or
+  /// the one that programs of the cluster add to what they pass on.
+  static func isCredential(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.equals("authorization") || name.equals("ss-credential")
   }
 
   /// Reads a field `ss-deadline`; of several the earliest counts.

@@ -104,7 +104,7 @@ public final class Exchange {
   unowned(unsafe) var relay: Relay?
   /// The length of the body that a HEAD request's answer stands for.
   var announcedLength: Int?
-  /// Whether the request has a field `authorization`.
+  /// Whether the request has a field that may carry the cluster's credential.
   @exclusivity(unchecked) public internal(set) var carriesCredential = false
   /// When the client stops waiting (`ss-deadline`); nil when it did not tell.
   @exclusivity(unchecked) public internal(set) var deadline: MonotonicTime?

@@ -29,6 +29,6 @@ extension HTTPClient {
   ) {
     self.init(
       loop: loop, limits: .forwarding(limits), tls: tls,
-      greeting: [("authorization", credential.headerValue)])
+      greeting: [("ss-credential", credential.headerValue)])
   }
 }

@@ -21,14 +21,14 @@ package final class Forwarder {
 
   private static let patience = Duration.seconds(10)
   private static let pause = Duration.milliseconds(20)
-  private static let rules = RelayRules(
-    passedOn: FieldNames([
-      "accept", "content-type", "if-match", "if-none-match", "traceparent",
-    ]),
-    passedBack: FieldNames([
-      "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
-      "allow", "accept-encoding", "ss-fuel",
-    ]))
+  private let rules: RelayRules
+  private static let passedOn: [StaticString] = [
+    "accept", "content-type", "if-match", "if-none-match", "traceparent",
+  ]
+  private static let passedBack: [StaticString] = [
+    "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
+    "allow", "accept-encoding", "ss-fuel", "vary", "www-authenticate",
+  ]
   /// With one of these, a request has to be read before it is passed on.
   private static let specialFields = FieldNames(["ss-forward", "ss-hops", "content-encoding"])
 
@@ -41,7 +41,14 @@ package final class Forwarder {
     }
   }
 
-  package init(loop: EventLoop, client: HTTPClient, routes: @escaping () -> RouteTable?) {
+  /// - Parameter fields: further header fields that are passed on.
+  package init(
+    loop: EventLoop, client: HTTPClient, passing fields: [StaticString] = [],
+    routes: @escaping () -> RouteTable?
+  ) {
+    rules = RelayRules(
+      passedOn: FieldNames(Forwarder.passedOn + fields),
+      passedBack: FieldNames(Forwarder.passedBack))
     self.loop = loop
     self.client = client
     look = routes
@@ -96,7 +103,7 @@ package final class Forwarder {
     if let pooled = free.popLast() {
       relay = pooled.takeUnretainedValue()
     } else {
-      relay = Relay(Forwarder.rules, owner: self)
+      relay = Relay(rules, owner: self)
       relays.append(relay)
     }
     relay.hops = hops

@@ -9,14 +9,6 @@ extension KeyedRequest {
   package init(
     module method: ModuleInterface.Method, _ exchange: Exchange
   ) throws(Problem) {
-    let isGet = exchange.method == .get || exchange.method == .head
-    guard isGet, method.isQuery, method.takesNothing else {
-      try self.init(call: method.routed, exchange)
-      return
-    }
-    let call = KeyedCall(key: [], command: .get) { (_, _, _) throws(Problem) in
-      throw Problem(500, "unexpected_reply", "\(method.name) runs at nodes only")
-    }
-    try self.init(call, exchange, given: .json)
+    try self.init(call: method.routed, exchange, .passing(exchange, method: method.name))
   }
 }

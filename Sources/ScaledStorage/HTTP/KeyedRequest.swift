@@ -46,13 +46,25 @@ package struct KeyedRequest {
 
   /// Reads a call of `method`.
   /// - Throws: `Problem` for arguments or headers that cannot be read.
-  package init(call method: KeyedMethod, _ exchange: Exchange) throws(Problem) {
-    guard exchange.method == .post else {
+  package init(
+    call method: KeyedMethod, _ exchange: Exchange, _ setting: CallSetting
+  ) throws(Problem) {
+    let isGet = exchange.method == .get || exchange.method == .head
+    guard exchange.method == .post || (isGet && method.isQuery && method.takesNothing) else {
       throw .methodNotAllowed(
         allow: "POST", "call \(method.name) by POST, with its arguments in the body")
     }
-    let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
-    try self.init(try method.read(exchange.body, given), exchange, given: given)
+    let given =
+      isGet ? .json : try Representation.ofRequest(contentType: exchange.header("content-type"))
+    var setting = setting
+    setting.answer = try Representation.ofAnswer(
+      accept: exchange.header("accept"), fallback: given)
+    let body = isGet ? [] : exchange.body
+    // Nothing in the body is the arguments of a method that has none.
+    let arguments = body.isEmpty && method.takesNothing ? Array("()".utf8) : body
+    try self.init(
+      try method.read(arguments, body.isEmpty && method.takesNothing ? .text : given, setting),
+      exchange, given: given)
   }
 
   /// - Parameter given: how the arguments were represented.
@@ -97,7 +109,9 @@ package struct KeyedRequest {
 
   /// The command at the owner.
   /// - Throws: `Problem` for a condition or a method that a key does not have.
-  package func command(_ exchange: Exchange, maximumValueBytes: Int) throws(Problem) -> KeyCommand {
+  package func command(
+    _ exchange: Exchange, _ values: StoredRepresentation, maximumValueBytes: Int
+  ) throws(Problem) -> KeyCommand {
     switch kind {
     case .call(let call):
       switch call.command {
@@ -112,9 +126,11 @@ package struct KeyedRequest {
       switch exchange.method {
       case .get, .head: return .get
       case .put:
-        try Application.checkValue(exchange.body, limit: maximumValueBytes)
+        let value = try values.stored(
+          exchange.body, contentType: exchange.header("content-type"))
+        try Application.checkValue(value, limit: maximumValueBytes)
         return .put(
-          value: exchange.body, ttl: target.ttl, condition: try KeyedRequest.condition(exchange))
+          value: value, ttl: target.ttl, condition: try KeyedRequest.condition(exchange))
       case .delete: return .delete(condition: try KeyedRequest.condition(exchange))
       default:
         throw KeyedRequest.methodNotAllowed

@@ -21,12 +21,14 @@ enum ValueAnswer {
   }
 
   /// - Throws: `Problem` 404 and 412.
-  static func make(_ reply: KeyReply, ifNoneMatch: String?) throws(Problem) -> Answer {
+  static func make(
+    _ reply: KeyReply, _ values: StoredRepresentation, to exchange: Exchange
+  ) throws(Problem) -> Answer {
     switch reply {
     case .value(let record):
       let tag = EntityTag.text(record.version)
-      var answer = Answer(
-        status: 200, contentType: "application/octet-stream", body: record.value ?? [])
+      var answer = try values.shown(record.value ?? [], accept: exchange.header("accept"))
+      let ifNoneMatch = exchange.header("if-none-match")
       if let ifNoneMatch, EntityTag.list(ifNoneMatch, has: tag) { answer = Answer(status: 304) }
       answer.headers.append(("etag", tag))
       return answer

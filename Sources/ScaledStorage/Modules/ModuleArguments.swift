@@ -105,14 +105,19 @@ extension ModuleInterface.Method {
 
   /// The method for a program that only passes calls on.
   package var routed: KeyedMethod {
-    KeyedMethod(name: name) { (body, representation) throws(Problem) in
-      let arguments = try read(body, representation)
-      // What has no key goes to one node, whichever method it is: its memory lives there.
-      return KeyedCall(
-        key: arguments.key ?? [], command: isQuery ? .get : .apply { _ in .keep }
-      ) { (_, _, _) throws(Problem) in
-        throw Problem(500, "unexpected_reply", "\(name) runs at nodes only")
-      }
-    }
+    KeyedMethod(
+      name: name, isQuery: isQuery, isKeyed: !isKeyless, takesNothing: takesNothing,
+      read: { (body, representation, _) throws(Problem) in
+        let arguments = try read(body, representation)
+        // What has no key goes to one node, whichever method it is: its memory lives there.
+        return KeyedCall(
+          key: arguments.key ?? [], command: isQuery ? .get : .apply { _ in .keep }
+        ) { (_, _, _) throws(Problem) in
+          throw Problem(500, "unexpected_reply", "\(name) runs at nodes only")
+        }
+      },
+      types: { _ in
+        CandidFunction(parameters?.types ?? [], results?.types ?? [], isQuery ? [.query] : [])
+      })
   }
 }

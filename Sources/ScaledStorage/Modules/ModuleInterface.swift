@@ -46,6 +46,7 @@ package struct ModuleInterface: Sendable {
   package static let reservedNames: Set<String> = [
     "node_info", "handle_event", "init_wasm", "init_canister_manager", "nodes", "ring",
     "cluster_map", "scale", "kv", "metrics", "module_info", "module_rollback",
+    "service.did", "openapi.json",
   ]
   /// Which parameter's name marks it as the key.
   private static let keyName = "key"

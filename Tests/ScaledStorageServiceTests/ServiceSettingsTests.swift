@@ -4,7 +4,7 @@ import ScaledStorage
 import Testing
 import WireProtocol
 
-@testable import Commands
+@testable import ScaledStorageService
 
 struct ServiceSettingsTests {
   private func settings(_ arguments: [String]) throws -> ServiceSettings {
@@ -29,7 +29,7 @@ struct ServiceSettingsTests {
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: false)
     let settings = try settings(["--data", folder.path, "--credential-file", directory])
-    #expect(throws: CommandFailure.self) { try settings.credential() }
+    #expect(throws: ServiceFailure.self) { try settings.credential() }
     let damaged = try folder.write("damaged", [0xff, 0xfe, 0x00, 0x41])
     let other = try self.settings(["--data", folder.path, "--credential-file", damaged])
     #expect(throws: ConfigurationError.self) { try other.credential() }
@@ -39,7 +39,7 @@ struct ServiceSettingsTests {
   @Test func `data below a file is refused in a sentence`() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("file", [])
-    let error = #expect(throws: CommandFailure.self) {
+    let error = #expect(throws: ServiceFailure.self) {
       try settings(["--data", file + "/data"])
     }
     #expect(error?.message == "the directory \(file)/data cannot be made: Not a directory")

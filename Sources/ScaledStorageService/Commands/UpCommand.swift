@@ -1,24 +1,8 @@
-import ArgumentParser
-
-/// `scaled-storage gateway`: the gateway as a service; its nodes outlive it.
-struct GatewayCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "gateway",
-    abstract: "Run a gateway with its scaler; nodes go on when it stops, and are found again.")
-
-  @OptionGroup var options: ServiceOptions
-  @OptionGroup var scaling: ScalingOptions
-
-  func run() throws {
-    try ConfigurationError.asWrongUsage {
-      try ClusterService.run(options, scaling, stopsNodes: false)
-    }
-  }
-}
+package import ArgumentParser
 
 /// `scaled-storage up`: a whole cluster on this machine, in the foreground.
-struct UpCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct UpCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "up",
     abstract: "Run a whole cluster on this machine: gateway, first node, scaler.",
     discussion: """
@@ -32,7 +16,9 @@ struct UpCommand: ParsableCommand {
   @OptionGroup var options: ServiceOptions
   @OptionGroup var scaling: ScalingOptions
 
-  func run() throws {
+  package init() {}
+
+  package func run() throws {
     try ConfigurationError.asWrongUsage {
       try ClusterService.run(options, scaling, stopsNodes: true)
     }

@@ -103,7 +103,7 @@ struct ScalingSettings {
     guard let number = Double(text), number > 0, number <= most else {
       throw ConfigurationError(
         message: "\(name) is \"\(text)\"; it can be off, or a number above 0 and up to "
-          + "\(Figures.fixed(most, places: most < 1 ? 1 : 0))")
+          + (most < 1 ? "\(most)" : "\(UInt64(most))"))
     }
     return number
   }

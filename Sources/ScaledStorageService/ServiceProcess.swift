@@ -5,7 +5,7 @@ import Logging
 import ScaledStorage
 
 /// What the services have in common: a loop on the main thread, signals, an orderly end.
-final class ServiceProcess {
+package final class ServiceProcess {
   let loop: EventLoop
   let logger: Logger
   private var signalCount = 0
@@ -24,7 +24,7 @@ final class ServiceProcess {
   }
 
   /// A server with many connections needs more descriptors than the usual soft limit of 1,024.
-  static func raiseDescriptorLimit() {
+  package static func raiseDescriptorLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max

@@ -59,7 +59,7 @@ final class ClusterService {
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
       coordinator: coordinator, credential: credential, forward: settings.forward,
-      maximumValueBytes: settings.maxValueBytes, loop: process.loop,
+      loop: process.loop,
       limits: settings.serverLimits)
   }
 

@@ -7,58 +7,6 @@ import ScaledStorage
 import Storage
 import WireProtocol
 
-/// Settings that nodes and gateways share.
-struct ServiceOptions: ParsableArguments {
-  @Option(help: "A file of settings, one \"name = value\" a line, named like the flags.")
-  var config: String?
-
-  @Option(help: "The directory for all data. (default: ./scaled-storage-data)")
-  var data: String?
-
-  @Option(help: "The address to listen on, as HOST:PORT; port 0 takes a free one.")
-  var listen: String?
-
-  @Option(help: "The file with the cluster's credential; made when it is missing.")
-  var credentialFile: String?
-
-  @Option(
-    help: "What to do with requests for keys of other nodes: return or proxy. (default: return)")
-  var forward: String?
-
-  @Option(help: "When a write is acknowledged: after fsync, or os (written). (default: fsync)")
-  var durability: String?
-
-  @Option(help: "The largest value in bytes. (default: 1048576)")
-  var maxValueBytes: Int?
-
-  @Option(
-    help: "Bytes a second that a node sends to others when keys move, as 50M; 0 is unbounded.")
-  var handoverRate: ByteCount?
-
-  @Option(help: "Whether moving keys are compressed on their way: on or off. (default: off)")
-  var handoverCompression: String?
-
-  @Option(
-    help: "Memory for the values used lately, a node's, as 256M; 0 is none. (default: 64M)")
-  var cacheBytes: ByteCount?
-
-  @Option(help: "How much is logged: trace, debug, info, notice, warning, error. (default: info)")
-  var logLevel: String?
-
-  @Flag(help: "Listen in plain text on addresses that other machines reach.")
-  var allowPlaintext = false
-
-  @OptionGroup var limits: LimitOptions
-  @OptionGroup var modules: ModuleOptions
-  @OptionGroup var tls: TLSOptions
-
-  static let names =
-    [
-      "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
-      "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
-    ] + LimitOptions.names + ModuleOptions.names + TLSOptions.names
-}
-
 /// The settings that are in force.
 struct ServiceSettings {
   var data: String
@@ -148,7 +96,7 @@ struct ServiceSettings {
   private static func existingDirectory(_ path: String) throws -> String {
     try createDirectory(path)
     guard let real = realpath(path, nil) else {
-      throw CommandFailure(
+      throw ServiceFailure(
         "the directory \(path) cannot be used: \(String(cString: strerror(errno)))")
     }
     defer { free(real) }
@@ -170,7 +118,7 @@ struct ServiceSettings {
     // Never over a file that is there: who holds the old credential would be locked out.
     let file = open(credentialFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else {
-      throw CommandFailure("\(credentialFile) cannot be made: \(String(cString: strerror(errno)))")
+      throw ServiceFailure("\(credentialFile) cannot be made: \(String(cString: strerror(errno)))")
     }
     do {
       let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
@@ -178,27 +126,27 @@ struct ServiceSettings {
       try handle.synchronize()
     } catch {
       unlink(credentialFile)
-      throw CommandFailure("the credential cannot be written to \(credentialFile)")
+      throw ServiceFailure("the credential cannot be written to \(credentialFile)")
     }
     return credential
   }
 
   /// The text of the credential's file; nil when there is none.
-  /// - Throws: `CommandFailure` when there is one that cannot be read.
+  /// - Throws: `ServiceFailure` when there is one that cannot be read.
   private func existingCredential() throws -> String? {
     let file = open(credentialFile, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
       if errno == ENOENT || errno == ENOTDIR { return nil }
-      throw CommandFailure("\(credentialFile) cannot be read: \(String(cString: strerror(errno)))")
+      throw ServiceFailure("\(credentialFile) cannot be read: \(String(cString: strerror(errno)))")
     }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     guard let data = try? handle.read(upToCount: 4_096) ?? Data() else {
-      throw CommandFailure("\(credentialFile) cannot be read")
+      throw ServiceFailure("\(credentialFile) cannot be read")
     }
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// - Throws: `CommandFailure` that tells why the directory is not to be had.
+  /// - Throws: `ServiceFailure` that tells why the directory is not to be had.
   private static func createDirectory(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(
@@ -206,7 +154,7 @@ struct ServiceSettings {
     } catch {
       // Foundation's error is written for programmers; the system's own tells it in few words.
       guard mkdir(path, 0o700) != 0 else { return }
-      throw CommandFailure(
+      throw ServiceFailure(
         "the directory \(path) cannot be made: \(String(cString: strerror(errno)))")
     }
   }

@@ -1,7 +1,7 @@
 import HTTPTransport
 import Testing
 
-@testable import Commands
+@testable import ScaledStorageService
 
 struct LimitOptionsTests {
   @Test("Every limit can be set by its name") func everyLimit() throws {

@@ -3,7 +3,7 @@ import ScaledStorage
 import WasmRuntime
 
 /// What a node's module may take.
-struct ModuleOptions: ParsableArguments {
+package struct ModuleOptions: ParsableArguments {
   @Option(help: "Wasmtime's library, which runs modules. (default: where deploy/wasmtime puts it)")
   var wasmtime: String?
 
@@ -16,8 +16,10 @@ struct ModuleOptions: ParsableArguments {
   @Option(help: "Fuel that a node's calls may use in a second. (default: 2000000000)")
   var fuelBudget: UInt64?
 
-  static let mostModuleBytes = 64 << 20
-  static let mostExpandedModuleBytes = 128 << 20
+  package static let mostModuleBytes = 64 << 20
+  package static let mostExpandedModuleBytes = 128 << 20
+
+  package init() {}
 
   static let names = ["wasmtime", "module-limits", "fuel-budget"]
 

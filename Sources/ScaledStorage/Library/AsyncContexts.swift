@@ -1,0 +1,244 @@
+import WireProtocol
+public import Candid
+public import Cluster
+
+/// How an asynchronous query, or a hook, reaches values: of any key, one after another.
+///
+/// Each access is by itself: between two of them others may change the values, and the keys may
+/// move to other nodes.
+public struct AsyncQueryContext<Value: Sendable>: Sendable {
+  let setting: CallSetting
+  let space: any KeySpace
+  let form: ValueForm<Value>
+
+  /// The request, as middleware left it.
+  public var request: CallRequest { setting.request }
+  /// Who calls, as middleware found out; anonymous when it did not.
+  public var caller: Principal { setting.request.caller }
+  /// The node that runs the method.
+  public var node: Principal { setting.node }
+  /// The node's clock when the call came: milliseconds since 1970.
+  public var now: UInt64 { setting.now }
+
+  /// Reads the value under a key.
+  ///
+  /// - Parameter body: receives the value, nil when there is none; its result is returned.
+  /// - Returns: `.nodeID` with the owner when the key lives at another node.
+  /// - Throws: what `body` throws; `CallError` when the node cannot read it.
+  public func withData<Result: Sendable>(
+    _ key: some StorageKey, _ body: @escaping @Sendable (Value?) throws -> Result
+  ) async throws -> NodeResult<Result> {
+    switch try await entry(key) {
+    case .nodeID(let owner): .nodeID(owner)
+    case .result(let entry): .result(try body(entry?.value))
+    }
+  }
+
+  /// The value under a key with its version; nil when there is none.
+  ///
+  /// - Throws: `CallError` when the node cannot read it.
+  public func entry(_ key: some StorageKey) async throws -> NodeResult<StoredEntry<Value>?> {
+    let reply = await space.run({ .get }, key: try validKey(key))
+    switch reply {
+    case .elsewhere(let owner, _): return .nodeID(owner)
+    case .refused(let error): throw CallError(error)
+    case .value(let record):
+      guard let value = try form.value(of: record) else { return .result(nil) }
+      return .result(
+        StoredEntry(
+          value: value, version: record.version.rawValue, expiresAt: record.expiresAt))
+    default: return .result(nil)
+    }
+  }
+
+  /// Calls a method at the node that a ``NodeResult`` named, as the caller of this method.
+  ///
+  /// - Parameters:
+  ///   - node: a member of the ring.
+  ///   - method: its name there.
+  ///   - arguments: of the method's Candid types.
+  /// - Returns: its only result.
+  /// - Throws: `CallError` with what the node said, or `unreachable` when it did not answer:
+  ///   whether an update was carried out is then not known.
+  public func forwardRequest<each Argument: CandidConvertible, Output: CandidConvertible>(
+    to node: Principal, method: String, arguments: repeat each Argument,
+    as output: Output.Type = Output.self
+  ) async throws -> Output {
+    let message: [UInt8]
+    do throws(CandidError) {
+      message = try CandidArguments.encode(repeat each arguments)
+    } catch {
+      throw CallError.badArguments(
+        "the arguments of \(method) cannot be written: \(error.description)")
+    }
+    let answer = try await withCheckedContinuation { continuation in
+      space.call(method, message, at: node, as: request) { continuation.resume(returning: $0) }
+    }.get()
+    do throws(CandidError) {
+      return try CandidArguments.decode(answer, as: Output.self)
+    } catch {
+      throw CallError(
+        status: 502, code: "bad_result",
+        "what \(method) answered is no \(Output.self): \(error.description)")
+    }
+  }
+
+  func validKey(_ key: some StorageKey) throws(CallError) -> [UInt8] {
+    let bytes = key.keyBytes
+    guard (1...KeyTarget.maximumKeyBytes).contains(bytes.count) else {
+      throw CallError(KeyedMethod.badKey(bytes.count))
+    }
+    return bytes
+  }
+}
+
+/// How an asynchronous update, or a hook, reaches and changes values: of any key, one after
+/// another.
+///
+/// Each change is atomic and durable by itself when its call returns; a method that throws later
+/// does not undo it.
+@dynamicMemberLookup
+public struct AsyncUpdateContext<Value: Sendable>: Sendable {
+  /// The same for reading.
+  public let reading: AsyncQueryContext<Value>
+
+  public subscript<Member>(dynamicMember path: KeyPath<AsyncQueryContext<Value>, Member>) -> Member
+  {
+    reading[keyPath: path]
+  }
+
+  /// Reads the value under a key: ``AsyncQueryContext/withData(_:_:)``.
+  public func withData<Result: Sendable>(
+    _ key: some StorageKey, _ body: @escaping @Sendable (Value?) throws -> Result
+  ) async throws -> NodeResult<Result> {
+    try await reading.withData(key, body)
+  }
+
+  /// The value under a key with its version: ``AsyncQueryContext/entry(_:)``.
+  public func entry(_ key: some StorageKey) async throws -> NodeResult<StoredEntry<Value>?> {
+    try await reading.entry(key)
+  }
+
+  /// Calls a method at another node: ``AsyncQueryContext/forwardRequest(to:method:arguments:as:)``.
+  public func forwardRequest<each Argument: CandidConvertible, Output: CandidConvertible>(
+    to node: Principal, method: String, arguments: repeat each Argument,
+    as output: Output.Type = Output.self
+  ) async throws -> Output {
+    try await reading.forwardRequest(
+      to: node, method: method, arguments: repeat each arguments, as: output)
+  }
+
+  /// Changes the value under a key in place, or creates it; durable when this returns.
+  ///
+  /// - Parameters:
+  ///   - default: the value to begin with when there is none.
+  ///   - expiry: when the value expires; by default when it would have before.
+  ///   - condition: when to act at all.
+  ///   - body: receives the value to change, once; its result is returned.
+  /// - Returns: `.nodeID` with the owner when the key lives at another node; nothing was done then.
+  /// - Throws: what `body` throws, and then the value stays as it was; `CallError`
+  ///   `precondition_failed`, or why the node cannot store it.
+  @discardableResult
+  public func withUpsertData<Result: Sendable>(
+    _ key: some StorageKey, default: @autoclosure @escaping @Sendable () -> Value,
+    expiry: Expiry = .keep, if condition: WriteCondition = .none,
+    _ body: @escaping @Sendable (inout Value) throws -> Result
+  ) async throws -> NodeResult<Result> {
+    try await change(key, condition) { slot in
+      try slot.change(default: `default`(), expiry, body)
+    }
+  }
+
+  /// Changes the value under a key, creates it, or removes it; durable when this returns.
+  ///
+  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; nil
+  ///   removes it. Called once.
+  /// - Returns: as ``withUpsertData(_:default:expiry:if:_:)``.
+  /// - Throws: as that.
+  @discardableResult
+  public func withUpsertData<Result: Sendable>(
+    _ key: some StorageKey, expiry: Expiry = .keep, if condition: WriteCondition = .none,
+    _ body: @escaping @Sendable (inout Value?) throws -> Result
+  ) async throws -> NodeResult<Result> {
+    try await change(key, condition) { slot in try slot.change(expiry, body) }
+  }
+
+  private func change<Result: Sendable>(
+    _ key: some StorageKey, _ condition: WriteCondition,
+    _ body: @escaping @Sendable (ValueSlot<Value>) throws -> Result
+  ) async throws -> NodeResult<Result> {
+    let key = try reading.validKey(key)
+    let outcome = CommandOutcome<Result>()
+    let (form, maximumBytes) = (reading.form, reading.setting.maximumValueBytes)
+    let command: @Sendable () -> KeyCommand = {
+      .apply(if: condition.ofCommand) { record in
+        let slot = ValueSlot(key, record, form, maximumBytes: maximumBytes)
+        do {
+          let result = try body(slot)
+          let change = try slot.outcome()
+          outcome.result = .success(result)
+          return change
+        } catch {
+          outcome.result = .failure(error)
+          return .keep
+        }
+      }
+    }
+    switch await reading.space.run(command, key: key) {
+    case .elsewhere(let owner, _): return .nodeID(owner)
+    case .refused(let error): throw CallError(error)
+    case .preconditionFailed:
+      throw CallError.preconditionFailed("the value is not as the condition says")
+    default:
+      guard let result = outcome.result else {
+        throw CallError.unavailable("the node gave no answer that a change can have")
+      }
+      return .result(try result.get())
+    }
+  }
+}
+
+/// What a command's closure made, carried from the node's loop to the task that waits for it.
+private final class CommandOutcome<Value: Sendable>: @unchecked Sendable {
+  // Unchecked: written before the command's completion is called, and read after that.
+  var result: Result<Value, any Error>?
+}
+
+extension KeySpace {
+  func run(
+    _ command: @escaping @Sendable () -> KeyCommand, key: [UInt8]
+  ) async -> KeyReply {
+    await withCheckedContinuation { continuation in
+      execute(command, key: key) { continuation.resume(returning: $0) }
+    }
+  }
+}
+
+/// A value with what the store knows of it.
+public struct StoredEntry<Value: Sendable>: Sendable {
+  public let value: Value
+  /// Each change raises it.
+  public let version: UInt64
+  /// Until when the value lives, in milliseconds since 1970; nil when it does not expire.
+  public let expiresAt: UInt64?
+}
+
+/// When a write acts at all (RFC 9110 section 13.1).
+public enum WriteCondition: Hashable, Sendable {
+  case none
+  /// There is a value.
+  case exists
+  /// There is none.
+  case missing
+  /// The value is at this version.
+  case version(UInt64)
+
+  var ofCommand: KeyCommand.Condition {
+    switch self {
+    case .none: .none
+    case .exists: .exists
+    case .missing: .missing
+    case .version(let version): .version(Version(version))
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package import ArgumentParser
+
+/// `scaled-storage gateway`: the gateway as a service; its nodes outlive it.
+package struct GatewayCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "gateway",
+    abstract: "Run a gateway with its scaler; nodes go on when it stops, and are found again.")
+
+  @OptionGroup var options: ServiceOptions
+  @OptionGroup var scaling: ScalingOptions
+
+  package init() {}
+
+  package func run() throws {
+    try ConfigurationError.asWrongUsage {
+      try ClusterService.run(options, scaling, stopsNodes: false)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package import ArgumentParser
+import HTTPTransport
+
+/// `scaled-storage node`: one node as a service.
+package struct NodeCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "node",
+    abstract: "Run one node.",
+    discussion: """
+      A fresh node waits until a gateway makes it a member of its cluster. To use it by itself, \
+      found a cluster of one:
+
+        scaled-storage node --data ./node-1 --listen 127.0.0.1:8081
+        scaled-storage call init_canister_manager '(record { args = null })' \\
+          --url http://127.0.0.1:8081 --credential-file ./node-1/credential
+      """)
+
+  @OptionGroup var options: ServiceOptions
+
+  @Option(help: "The address that others are told to use, as HOST:PORT. (default: the one bound)")
+  var advertise: String?
+
+  @Flag(help: .hidden)
+  var portFallback = false
+
+  package init() {}
+
+  package func run() throws {
+    try ConfigurationError.asWrongUsage { try serve() }
+  }
+
+  private func serve() throws {
+    let configuration = try Configuration(
+      file: options.config, known: ServiceOptions.names + ["advertise"])
+    let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8081")
+    let process = try ServiceProcess(label: "node", level: settings.logLevel)
+    let service = try NodeService(
+      settings, process: process,
+      advertise: try configuration.optional("advertise", flag: advertise),
+      portFallback: portFallback)
+    try process.onStop { service.stop() }
+    try service.start()
+    process.loop.run()
+    service.close()
+    throw ExitCode(process.exitStatus)
+  }
+}
