@@ -29,6 +29,7 @@ let package = Package(
   products: [
     .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
+    .library(name: "ScaledStorageClient", targets: ["ScaledStorageClient"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -83,8 +84,8 @@ let package = Package(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "ScaledStorageService", "Storage", "WasmRuntime",
-        "WireProtocol",
+        "RocksDBStorage", "ScaledStorage", "ScaledStorageClient", "ScaledStorageService", "Storage",
+        "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -121,8 +122,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
-        "WireProtocol",
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage",
+        "ScaledStorageClient", "Storage", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
@@ -131,12 +132,17 @@ let package = Package(
         "HTTPTransport", "ScaledStorage", "ScaledStorageService", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
+    tests(
+      "ScaledStorageClientTests",
+      ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorageClient", "WireProtocol"]),
+    tests(
+      "EndToEndTests",
+      ["HTTPTransport", "ScaledStorageClient", "WasmRuntime", "scaled-storage"]),
     tests(
       "CommandsTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "Commands", "Gateway", "HTTPTransport",
-        "ScaledStorage", "WireProtocol",
+        "ScaledStorage", "ScaledStorageClient", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],
