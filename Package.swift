@@ -129,7 +129,8 @@ let package = Package(
     tests(
       "ScaledStorageServiceTests",
       [
-        "HTTPTransport", "ScaledStorage", "ScaledStorageService", "WireProtocol",
+        "Candid", "Cluster", "HTTPTransport", "ScaledStorage", "ScaledStorageService",
+        "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests(

@@ -32,6 +32,10 @@ public struct NodeInfo: CandidRecord {
   /// Fuel that calls of the module have used since the node started, in all and by method.
   public var fuelUsed: UInt64?
   public var moduleMethods: [MethodUse]?
+  /// Microseconds within which half of the last second's answers to users were given, and 99 in
+  /// 100; nil when there were none, or from programs of before.
+  public var latencyP50: UInt64?
+  public var latencyP99: UInt64?
 
   public init(
     allNodes: [String], previousNode: Principal?, nextNode: Principal?, status: NodeStatus,
@@ -39,7 +43,8 @@ public struct NodeInfo: CandidRecord {
     revision: UInt64, ringDigest: String, requestsPerSecond: Double, moduleSHA256: String?,
     version: String, durability: String, isPurging: Bool, handover: HandoverStatus?,
     incarnation: UInt64, processID: UInt32, idleNanoseconds: UInt64? = nil,
-    fuelUsed: UInt64? = nil, moduleMethods: [MethodUse]? = nil
+    fuelUsed: UInt64? = nil, moduleMethods: [MethodUse]? = nil,
+    latencyP50: UInt64? = nil, latencyP99: UInt64? = nil
   ) {
     self.allNodes = allNodes
     self.previousNode = previousNode
@@ -63,13 +68,15 @@ public struct NodeInfo: CandidRecord {
     self.idleNanoseconds = idleNanoseconds
     self.fuelUsed = fuelUsed
     self.moduleMethods = moduleMethods
+    self.latencyP50 = latencyP50
+    self.latencyP99 = latencyP99
   }
 
   public static let candidFields = CandidFields(
     NodeInfo.init(
       allNodes:previousNode:nextNode:status:cyclesBalance:node:size:bytes:epoch:revision:
       ringDigest:requestsPerSecond:moduleSHA256:version:durability:isPurging:handover:
-      incarnation:processID:idleNanoseconds:fuelUsed:moduleMethods:),
+      incarnation:processID:idleNanoseconds:fuelUsed:moduleMethods:latencyP50:latencyP99:),
     CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
     CandidMember("next_node_id", \.nextNode),
     CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance),
@@ -83,7 +90,8 @@ public struct NodeInfo: CandidRecord {
     CandidMember("purging", \.isPurging), CandidMember("handover", \.handover),
     CandidMember("incarnation", \.incarnation),
     CandidMember("process_id", \.processID), CandidMember("idle_nanoseconds", \.idleNanoseconds),
-    CandidMember("fuel_used", \.fuelUsed), CandidMember("module_methods", \.moduleMethods))
+    CandidMember("fuel_used", \.fuelUsed), CandidMember("module_methods", \.moduleMethods),
+    CandidMember("latency_p50_us", \.latencyP50), CandidMember("latency_p99_us", \.latencyP99))
 }
 
 /// What the calls of one method of the module have used at a node since it started.
@@ -186,11 +194,13 @@ public struct NodeReport: Sendable {
   public var requestsPerSecond: Double
   /// The share of its core that the node used in the last second, 0 to 1.
   public var utilisation: Double
+  /// The time within which 99 in 100 of the last second's answers were given.
+  public var latencyP99: Duration
 
   public init(
     identity: Principal?, status: NodeStatus, keys: UInt64, bytes: UInt64, epoch: UInt64,
     revision: UInt64, handover: HandoverStatus?, isPurging: Bool, moduleDigest: [UInt8]?,
-    requestsPerSecond: Double = 0, utilisation: Double = 0
+    requestsPerSecond: Double = 0, utilisation: Double = 0, latencyP99: Duration = .zero
   ) {
     self.identity = identity
     self.status = status
@@ -203,5 +213,6 @@ public struct NodeReport: Sendable {
     self.moduleDigest = moduleDigest
     self.requestsPerSecond = requestsPerSecond
     self.utilisation = utilisation
+    self.latencyP99 = latencyP99
   }
 }

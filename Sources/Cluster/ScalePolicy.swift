@@ -19,14 +19,19 @@ public struct ScalePolicy: Sendable {
     public var requestsPerSecond: Double
     /// The share of its core that it used in the last second, 0 to 1; a projected one can be more.
     public var utilisation: Double
+    /// The time within which 99 in 100 of the last second's answers to users were given; zero when
+    /// there were none.
+    public var latencyP99: Duration
 
     public init(
-      keys: UInt64, bytes: UInt64, requestsPerSecond: Double = 0, utilisation: Double = 0
+      keys: UInt64, bytes: UInt64, requestsPerSecond: Double = 0, utilisation: Double = 0,
+      latencyP99: Duration = .zero
     ) {
       self.keys = keys
       self.bytes = bytes
       self.requestsPerSecond = requestsPerSecond
       self.utilisation = utilisation
+      self.latencyP99 = latencyP99
     }
   }
 
@@ -84,7 +89,21 @@ extension ScalePolicy.Load {
   func scaled(by factor: Double) -> ScalePolicy.Load {
     ScalePolicy.Load(
       keys: ScalePolicy.Load.scaled(keys, factor), bytes: ScalePolicy.Load.scaled(bytes, factor),
-      requestsPerSecond: requestsPerSecond * factor, utilisation: utilisation * factor)
+      requestsPerSecond: requestsPerSecond * factor, utilisation: utilisation * factor,
+      latencyP99: latency(atUtilisation: utilisation * factor))
+  }
+
+  /// The latency at another utilisation, if what answers wait for is the core.
+  private func latency(atUtilisation other: Double) -> Duration {
+    let stretch = ScalePolicy.Load.stretch(other) / ScalePolicy.Load.stretch(utilisation)
+    return .seconds(min(latencyP99 / .seconds(1) * stretch, 1e9))
+  }
+
+  /// How many times longer answers take than without a queue, as in the queue M/M/1. Where the core
+  /// does not suffice a queue would have no end; this goes on from 99 % in a steep line, so that a
+  /// projection can be projected again.
+  private static func stretch(_ utilisation: Double) -> Double {
+    utilisation < 0.99 ? 1 / (1 - max(0, utilisation)) : 100 + (utilisation - 0.99) * 1e5
   }
 
   private static func scaled(_ count: UInt64, _ factor: Double) -> UInt64 {
@@ -98,7 +117,10 @@ extension ScalePolicy.Load {
     return ScalePolicy.Load(
       keys: tooManyKeys ? .max : keys, bytes: tooManyBytes ? .max : bytes,
       requestsPerSecond: a.requestsPerSecond + b.requestsPerSecond,
-      utilisation: a.utilisation + b.utilisation)
+      utilisation: a.utilisation + b.utilisation,
+      latencyP99: max(
+        a.latency(atUtilisation: a.utilisation + b.utilisation),
+        b.latency(atUtilisation: a.utilisation + b.utilisation)))
   }
 }
 
@@ -106,6 +128,7 @@ extension NodeReport {
   /// What the node has to bear.
   public var load: ScalePolicy.Load {
     ScalePolicy.Load(
-      keys: keys, bytes: bytes, requestsPerSecond: requestsPerSecond, utilisation: utilisation)
+      keys: keys, bytes: bytes, requestsPerSecond: requestsPerSecond, utilisation: utilisation,
+      latencyP99: latencyP99)
   }
 }

@@ -108,7 +108,8 @@ public struct Scaler: Sendable {
       if isSustained, policy.isOverloaded(load) {
         let reason =
           "\(node.text) answers \(Int(clamping: load.requestsPerSecond)) requests/s and uses "
-          + "\(Int(clamping: load.utilisation * 100))% of its core, "
+          + "\(Int(clamping: load.utilisation * 100))% of its core, 99 in 100 answers take up to "
+          + "\(Int(clamping: load.latencyP99 / .milliseconds(1))) ms, "
           + "and has been overloaded for \(overload / 1_000) s"
         return grow(by: needed(coordinator, isSustained), reason, coordinator)
       }

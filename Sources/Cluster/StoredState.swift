@@ -42,12 +42,17 @@ public struct CoordinatorState: Hashable, Sendable {
   /// The state of a cluster that has not begun.
   /// - Throws: `ClusterError` when the capacity is out of range.
   public static func fresh(
-    hashKey: HashKey, capacity: Int
+    hashKey: HashKey, capacity: Int, firstNode: UInt64 = 1
   ) throws(ClusterError) -> CoordinatorState {
+    let (nextNumber, isLast) = firstNode.addingReportingOverflow(1)
+    guard !isLast else {
+      throw ClusterError(.malformed, "\(firstNode) is too high a number for the first node")
+    }
     let map = try ClusterMap.founding(
-      .canister(number: 1), address: nil, hashKey: hashKey, capacity: capacity)
+      .canister(number: firstNode), address: nil, hashKey: hashKey, capacity: capacity)
     return CoordinatorState(
-      map: map, nextNumber: 2, nextEpoch: 2, isBootstrapped: false, moduleDigest: nil, change: nil)
+      map: map, nextNumber: nextNumber, nextEpoch: 2, isBootstrapped: false, moduleDigest: nil,
+      change: nil)
   }
 }
 

@@ -36,7 +36,10 @@ struct RootCommand: ParsableCommand {
     version: scaledStorageVersion,
     groupedSubcommands: [
       CommandGroup(
-        name: "Services", subcommands: [UpCommand.self, NodeCommand.self, GatewayCommand.self]),
+        name: "Services",
+        subcommands: [
+          UpCommand.self, NodeCommand.self, GatewayCommand.self, InterfaceCommand.self,
+        ]),
       CommandGroup(
         name: "Keys and methods",
         subcommands: [PutCommand.self, GetCommand.self, DeleteCommand.self, CallCommand.self]),

@@ -59,11 +59,13 @@ package final class Coordinator {
   ///   - tls: the certificate and the authorities by which the cluster's programs know each other;
   ///     nil speaks plain text.
   ///   - isDryRun: whether the policy's decisions are only logged.
+  ///   - firstNode: the number of the first node of a new cluster.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   package init(
     loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
     tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
-    settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger
+    settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), firstNode: UInt64 = 1,
+    logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
     archive = ModuleArchive(store)
@@ -80,13 +82,15 @@ package final class Coordinator {
     } catch {
       throw ClusterError(.storage, "the coordinator's log could not be opened: \(error.message)")
     }
-    machine = try Coordinator.restore(store, launcher: launcher, settings: settings)
+    machine = try Coordinator.restore(
+      store, launcher: launcher, settings: settings, firstNode: firstNode)
     try restoreModules()
     relay.onOutcome = { [weak self] outcome in self?.persisted(outcome) }
   }
 
   private static func restore(
-    _ store: any StorageEngine, launcher: any Launcher, settings: CoordinatorMachine.Settings
+    _ store: any StorageEngine, launcher: any Launcher, settings: CoordinatorMachine.Settings,
+    firstNode: UInt64
   ) throws(ClusterError) -> CoordinatorMachine {
     let stored: [UInt8]?
     do throws(StorageError) {
@@ -103,7 +107,8 @@ package final class Coordinator {
         "there are nodes here, but the coordinator's log that tells of them is missing; "
           + "put it back, or begin with an empty data directory")
     }
-    let state = try CoordinatorState.fresh(hashKey: .random(), capacity: settings.capacity)
+    let state = try CoordinatorState.fresh(
+      hashKey: .random(), capacity: settings.capacity, firstNode: firstNode)
     // The first state, with the cluster's hash key, is durable before anything is built on it.
     var batch = WriteBatch()
     batch.put(stateKey, state.encoded)

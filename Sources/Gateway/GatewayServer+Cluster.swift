@@ -81,7 +81,9 @@ enum ClusterSummary {
       moduleSHA256: coordinator.machine.state.moduleDigest.map(SHA256.hexadecimal),
       version: scaledStorageVersion, durability: infos.first?.durability ?? "",
       isPurging: infos.contains { $0.isPurging }, handover: infos.lazy.compactMap(\.handover).first,
-      incarnation: 0, processID: ProcessTable.ownID)
+      incarnation: 0, processID: ProcessTable.ownID,
+      latencyP50: infos.compactMap(\.latencyP50).max(),
+      latencyP99: infos.compactMap(\.latencyP99).max())
   }
 
   static func nodes(of coordinator: Coordinator) -> [NodeEntry] {

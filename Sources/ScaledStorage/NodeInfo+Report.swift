@@ -13,13 +13,23 @@ extension NodeInfo {
       identity: node, status: status, keys: size, bytes: bytes, epoch: epoch, revision: revision,
       handover: handover, isPurging: isPurging,
       moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes), requestsPerSecond: requestsPerSecond,
-      utilisation: 1 - Double(min(idle, NodeInfo.coreSecond)) / Double(NodeInfo.coreSecond))
+      utilisation: 1 - Double(min(idle, NodeInfo.coreSecond)) / Double(NodeInfo.coreSecond),
+      latencyP99: .microseconds(Int64(clamping: latencyP99 ?? 0)))
   }
 
   private var idle: UInt64 { idleNanoseconds ?? cyclesBalance }
 
   /// Nanoseconds that one core has in a second.
   private static let coreSecond: UInt64 = 1_000_000_000
+}
+
+extension Duration {
+  /// Rounded down; none when negative.
+  var wholeMicroseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    return UInt64(clamping: seconds) &* 1_000_000
+      &+ UInt64(clamping: attoseconds / 1_000_000_000_000)
+  }
 }
 
 /// Pairs of hexadecimal digits.

@@ -169,7 +169,7 @@ package final class NodeRuntime {
           ClusterError(.alreadyInitialised, "this node already belongs to a cluster")))
       return
     }
-    let id = Principal.canister(number: 1)
+    let id = Principal.canister(number: application.firstNode)
     do throws(ClusterError) {
       let map = try ClusterMap.founding(
         id, address: address, hashKey: .random(), capacity: settings.capacity)
@@ -244,10 +244,16 @@ package final class NodeRuntime {
       fuelUsed: modules.meter.fuelUsed,
       moduleMethods: modules.meter.methodUses.map { name, use in
         MethodUse(name: name, calls: use.calls, failures: use.failures, fuel: use.fuel)
-      })
+      }, latencyP50: meter.latencies.map { $0.median.wholeMicroseconds },
+      latencyP99: meter.latencies.map { $0.slowestHundredth.wholeMicroseconds })
   }
 
   package var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
+
+  /// Tells the answers' times of `server` as this node's.
+  func measure(_ server: HTTPServer) {
+    meter.answerTimes = server.answerTimes
+  }
 
   package func countRequest() {
     meter.countRequest()

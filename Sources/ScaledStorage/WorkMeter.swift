@@ -1,12 +1,17 @@
 import Glibc
 import HTTPTransport
 
-/// Measures, second by second, how much of its core a node's loop used and how much it did.
+/// Measures, second by second, how much of its core a node's loop used, how much it did and
+/// how long that took.
 final class WorkMeter {
   /// Nanoseconds of the last full second in which the loop's thread did not run: the budget of work
   /// that is left, a thousand million when idle.
   private(set) var unusedNanoseconds: UInt64 = 1_000_000_000
   private(set) var requestsPerSecond = 0.0
+  /// How long the answers of the last full second took; nil when there were none.
+  private(set) var latencies: AnswerTimes.Summary?
+  /// Where they are counted, once there is a server.
+  var answerTimes: AnswerTimes?
 
   private let loop: EventLoop
   @exclusivity(unchecked) private var requests: UInt64 = 0
@@ -39,6 +44,8 @@ final class WorkMeter {
     unusedNanoseconds = 1_000_000_000 - min(1_000_000_000, spent &* 1_000_000_000 / elapsed)
     requestsPerSecond = Double(requests) * 1e9 / Double(elapsed)
     (lastUsed, lastTime, requests) = (used, now, 0)
+    latencies = answerTimes?.take()
+    if latencies?.count == 0 { latencies = nil }
   }
 
   private static var threadNanoseconds: UInt64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }

@@ -25,7 +25,8 @@ final class ClusterService {
     let configuration = try Configuration(
       file: options.config, known: ServiceOptions.names + ScalingOptions.names)
     let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8080")
-    let scaling = try ScalingSettings(scaling, configuration)
+    let scaling = try ScalingSettings(
+      scaling, configuration, policy: ServedProgram.current.application.policy)
     let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
     var service: ClusterService?
     try process.onStop({ service?.stop() }, hurry: { service?.hurry() })
@@ -45,6 +46,7 @@ final class ClusterService {
     self.settings = settings
     self.process = process
     self.stopsNodes = stopsNodes
+    let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
     let launcherSettings = try ClusterService.launcherSettings(settings)
     let credential = try settings.credential()
@@ -54,13 +56,13 @@ final class ClusterService {
       loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
-      policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger)
+      policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
+      logger: process.logger)
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
-      coordinator: coordinator, credential: credential, forward: settings.forward,
-      loop: process.loop,
-      limits: settings.serverLimits)
+      application, coordinator: coordinator, credential: credential, forward: settings.forward,
+      loop: process.loop, limits: settings.serverLimits)
   }
 
   private static func launcherSettings(

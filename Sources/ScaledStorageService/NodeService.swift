@@ -43,7 +43,8 @@ final class NodeService {
     node.wasmtimePath = settings.modules.wasmtime
     node.compressesHandover = settings.handoverCompression == .on
     let runtime = try NodeRuntime(
-      loop: process.loop, store: store, credential: try settings.credential(), tls: tls,
+      ServedProgram.current.application, loop: process.loop, store: store,
+      credential: try settings.credential(), tls: tls,
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     let server = NodeServer(

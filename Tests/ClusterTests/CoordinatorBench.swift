@@ -121,6 +121,7 @@ final class CoordinatorBench {
     report.bytes = load.bytes
     report.requestsPerSecond = load.requestsPerSecond
     report.utilisation = load.utilisation
+    report.latencyP99 = load.latencyP99
     told[node] = report
     machine.reported(
       node, report, carriedOut: machine.nodes[node]?.carriedOut ?? 0, now: now)

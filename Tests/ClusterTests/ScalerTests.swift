@@ -121,6 +121,39 @@ import Testing
     #expect(decide(after: 1, busy))
   }
 
+  @Test(
+    "Nodes that wait for their core are helped by as many as free it, others by doubling",
+    arguments: [(0.9, 100, 1), (0.98, 100, 1), (0.5, 100, 2), (0.05, 100, 2), (0.9, 9, 0)])
+  func latency(utilisation: Double, milliseconds: Int, expected: Int) throws {
+    let load = Load(
+      keys: 1, bytes: 1, utilisation: utilisation, latencyP99: .milliseconds(milliseconds))
+    let bench = try bench([load, load])
+    let policy = ScalePolicy(
+      scaleUpAfter: 0, isOverloaded: { $0.latencyP99 > .milliseconds(30) }
+    ) { _ in false }
+    #expect(growth(policy, bench) == expected)
+  }
+
+  @Test(
+    "A node is kept when users would wait too long for the rest",
+    arguments: [(0.01, 6, true), (0.2, 4, true), (0.2, 6, false), (0.4, 6, false), (1, 1, false)])
+  func latencyKeepsNodes(utilisation: Double, milliseconds: Int, expected: Bool) throws {
+    let load = Load(
+      keys: 1, bytes: 1, utilisation: utilisation, latencyP99: .milliseconds(milliseconds))
+    let policy = ScalePolicy(isOverloaded: { $0.latencyP99 > .milliseconds(20) }) { _ in false }
+    #expect(try shrinks(policy, bench([load, load])) == expected)
+  }
+
+  @Test("A projected latency is the same however many steps led to it")
+  func latencySteps() {
+    let load = Load(keys: 1, bytes: 1, utilisation: 0.7, latencyP99: .milliseconds(10))
+    let there = load.scaled(by: 3).scaled(by: 1 / 6)
+    let direct = load.scaled(by: 0.5)
+    #expect(abs(there.latencyP99 / direct.latencyP99 - 1) < 1e-9)
+    #expect((load + Load(keys: 0, bytes: 0)).latencyP99 == load.latencyP99)
+    #expect((load + load).latencyP99 > .milliseconds(300))
+  }
+
   @Test("An overloaded node that misses a poll still counts as overloaded since then")
   func overloadWithSilence() throws {
     let bench = try bench([Load(keys: 1, bytes: 1, requestsPerSecond: 900)])

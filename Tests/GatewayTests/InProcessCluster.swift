@@ -20,19 +20,19 @@ final class InProcessCluster {
   let client: HTTPClient
 
   init(
-    policy: ScalePolicy = .threshold(keys: .max), isDryRun: Bool = false,
-    forward: ForwardMode = .return,
+    _ application: Application = .builtIn, policy: ScalePolicy = .threshold(keys: .max),
+    isDryRun: Bool = false, forward: ForwardMode = .return,
     store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil
   ) throws {
     loop = try earlier?.loop ?? EventLoop()
     self.store = store
-    launcher = earlier ?? InProcessLauncher(loop: loop, credential: credential)
+    launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
     client = HTTPClient(loop: loop)
     coordinator = try Coordinator(
       loop: loop, store: store, launcher: launcher, credential: launcher.credential,
-      policy: policy, isDryRun: isDryRun, logger: .silent)
+      policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: .silent)
     gateway = GatewayServer(
-      coordinator: coordinator, credential: launcher.credential, forward: forward,
+      application, coordinator: coordinator, credential: launcher.credential, forward: forward,
       loop: loop, limits: ServerLimits())
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
@@ -98,7 +98,10 @@ final class InProcessLauncher: Launcher {
   private var engines: [Principal: MemoryEngine] = [:]
   private var running: [Principal: (server: NodeServer, runtime: NodeRuntime)] = [:]
 
-  init(loop: EventLoop, credential: Credential) {
+  private let application: Application
+
+  init(_ application: Application, loop: EventLoop, credential: Credential) {
+    self.application = application
     self.loop = loop
     self.credential = credential
   }
@@ -131,7 +134,7 @@ final class InProcessLauncher: Launcher {
     let engine = engines[node] ?? MemoryEngine()
     engines[node] = engine
     let runtime = try NodeRuntime(
-      loop: loop, store: engine, credential: credential, settings: settings,
+      application, loop: loop, store: engine, credential: credential, settings: settings,
       logger: .silent)
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     runtime.address = try server.listen(on: .loopback()).description

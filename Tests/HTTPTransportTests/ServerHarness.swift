@@ -201,6 +201,8 @@ final class TestHandler: RequestHandler {
     case "/end":
       onEnd?()
       exchange.setBody(Array("ended".utf8))
+    case "/untimed":
+      exchange.leaveUntimed()
     case "/empty":
       exchange.status = 204
     default:

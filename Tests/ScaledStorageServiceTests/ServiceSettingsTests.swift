@@ -58,6 +58,7 @@ struct ServiceSettingsTests {
     ["--min-nodes", "3", "--max-nodes", "2"], ["--scale-up-at-bytes", "0"],
     ["--scale-down-at", "0"], ["--scale-down-at", "1"], ["--scale-down-at", "never"],
     ["--scale-up-at-utilisation", "1.5"], ["--scale-up-at-rps=-1"],
+    ["--scale-up-at-latency", "0"],
     ["--scale-down-after=-1"], ["--scale-up-after", "nan"], ["--scale-down-after", "1e9"],
   ])
   func `bounds that make no sense are wrong usage`(arguments: [String]) throws {

@@ -73,7 +73,8 @@ struct InfoCommand: ParsableCommand {
 
   static func table(_ nodes: [NodeListing]) -> String {
     var table = TextTable(
-      "ID", "ADDRESS", "STATE", "STATUS", "#KEYS", "#BYTES", "#EPOCH", "#REQUESTS/S", "MODULE")
+      "ID", "ADDRESS", "STATE", "STATUS", "#KEYS", "#BYTES", "#EPOCH", "#REQUESTS/S", "#P99",
+      "MODULE")
     for node in nodes {
       table.add(
         node.id?.text ?? "-", node.address ?? "-", node.state, node.info?.status.name ?? "-",
@@ -81,9 +82,14 @@ struct InfoCommand: ParsableCommand {
         node.info.map { Figures.bytes($0.bytes) } ?? "-",
         node.info.map { String($0.epoch) } ?? "-",
         node.info.map { Figures.fixed($0.requestsPerSecond, places: 0) } ?? "-",
+        node.info?.latencyP99.map(InfoCommand.milliseconds) ?? "-",
         node.info?.moduleSHA256.map { String($0.prefix(12)) } ?? "-")
     }
     return table.text
+  }
+
+  private static func milliseconds(_ microseconds: UInt64) -> String {
+    Figures.fixed(Double(microseconds) / 1_000, places: 1) + " ms"
   }
 
   static func summary(_ whole: NodeInfo, _ nodes: [NodeListing]) -> String {

@@ -52,6 +52,7 @@ public final class EventLoop {
   private var timers = TimerQueue()
   private var hooks: [() -> Void] = []
   private var dirty: [any TurnFlushable] = []
+  private var observers: [any TurnObserver] = []
   private var isRunning = false
   private var isStopping = false
   private var signalWatchers: [SignalWatcher] = []
@@ -138,6 +139,11 @@ public final class EventLoop {
     dirty.append(target)
   }
 
+  /// Tells `observer` once when this turn has ended. It asks once a turn.
+  func tellAtTurnEnd(_ observer: any TurnObserver) {
+    observers.append(observer)
+  }
+
   // MARK: Descriptors
 
   /// Registers `descriptor` and keeps `handler` until ``unwatch(_:descriptor:)``.
@@ -200,6 +206,8 @@ public final class EventLoop {
     while let body = timers.popDue(now: now, before: bound) { body() }
     finishTurn()
     turnEnd = .current()
+    for observer in observers { observer.turnEnded(at: turnEnd) }
+    observers.removeAll(keepingCapacity: true)
     return true
   }
 

@@ -24,6 +24,11 @@ protocol TurnFlushable: AnyObject {
   func flush()
 }
 
+/// Told once that the turn in which it asked for it has ended, its output included.
+protocol TurnObserver: AnyObject {
+  func turnEnded(at time: MonotonicTime)
+}
+
 /// Names a registration. A stale one is harmless: its slot's generation has moved on.
 struct WatchID: Hashable, Sendable {
   let slot: UInt32

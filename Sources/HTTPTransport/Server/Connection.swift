@@ -249,6 +249,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       rejection.fill(exchange)
     } else {
       exchange.phase = .handling
+      if server.answerTimes != nil { exchange.arrival = server.loop.inputSince }
       if server.handler.handle(exchange) == .later {
         if exchange.phase == .handling {
           exchange.phase = .awaiting
@@ -277,6 +278,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Counts an answer's bytes, or replaces it when there is no room for them.
   private func prepareAnswer(_ exchange: Exchange) {
+    if let arrival = exchange.arrival { server.answerTimes?.note(arrival: arrival) }
     if exchange.sendsBody,
       !server.hasRoom(forAnswer: exchange.responseCount, pending: pendingResponseBytes)
     {

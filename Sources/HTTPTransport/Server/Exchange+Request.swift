@@ -16,6 +16,7 @@ extension Exchange {
   func recycle() {
     phase = .free
     connection = nil
+    arrival = nil
     method = .get
     status = 200
     requestBody.reset(keeping: Exchange.keptBody)

@@ -108,6 +108,8 @@ public final class Exchange {
   @exclusivity(unchecked) public internal(set) var carriesCredential = false
   /// When the client stops waiting (`ss-deadline`); nil when it did not tell.
   @exclusivity(unchecked) public internal(set) var deadline: MonotonicTime?
+  /// Since when the request may have waited; nil when its answer's time does not count.
+  @exclusivity(unchecked) var arrival: MonotonicTime?
   /// The connection's flush in which the answer was queued.
   var submittedEpoch: UInt64 = 0
 
@@ -167,6 +169,9 @@ public final class Exchange {
   /// Holds the peer for one of our own: the connection's limits become the wider ones of
   /// ``ServerLimits/maxTrustedResets`` and ``ServerLimits/maxTrustedStreams``.
   package func trustConnection() { connection?.trust() }
+
+  /// Leaves this exchange out of the server's ``AnswerTimes``.
+  package func leaveUntimed() { arrival = nil }
 
   /// Sends the answer of an exchange whose handler returned `.later`. Without effect when it was
   /// answered already.

@@ -27,6 +27,14 @@ public final class HTTPServer {
   /// Open connections, those that are being refused or end included.
   public var connectionCount: Int { core.connectionCount }
 
+  /// How long answers take, measured from the first use on.
+  package var answerTimes: AnswerTimes {
+    if let times = core.answerTimes { return times }
+    let times = AnswerTimes(loop: core.loop)
+    core.answerTimes = times
+    return times
+  }
+
   /// Starts to accept connections; may be called for several addresses. Returns the bound address,
   /// in which port 0 has become the one the system chose.
   /// - Throws: `.system` when the address cannot be had.

@@ -34,6 +34,8 @@ final class ServerCore {
   /// Requests that the application has and that are not answered.
   @exclusivity(unchecked) var waitingCount = 0
   @exclusivity(unchecked) var shedder: LoadShedder
+  /// Nil while nobody asked for them.
+  @exclusivity(unchecked) var answerTimes: AnswerTimes?
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
   var onDrained: (() -> Void)?

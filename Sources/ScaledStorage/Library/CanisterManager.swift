@@ -6,7 +6,7 @@ public import Cluster
 /// ```swift
 /// var app = CanisterManager<Int>(shouldScaleUp: { size in size > 50 })
 ///
-/// app.update("add") { context, name: String, points: Int in
+/// app.update("add") { (context, name: String, points: Int) in
 ///   try context.withUpsertData(name, default: 0) { value in
 ///     value += points
 ///     return value

@@ -3,17 +3,19 @@ import HTTPTransport
 
 /// `scaled-storage node`: one node as a service.
 package struct NodeCommand: ParsableCommand {
-  package static let configuration = CommandConfiguration(
-    commandName: "node",
-    abstract: "Run one node.",
-    discussion: """
-      A fresh node waits until a gateway makes it a member of its cluster. To use it by itself, \
-      found a cluster of one:
+  package static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "node",
+      abstract: "Run one node.",
+      discussion: """
+        A fresh node waits until a gateway makes it a member of its cluster. To use it by itself, \
+        found a cluster of one:
 
-        scaled-storage node --data ./node-1 --listen 127.0.0.1:8081
-        scaled-storage call init_canister_manager '(record { args = null })' \\
-          --url http://127.0.0.1:8081 --credential-file ./node-1/credential
-      """)
+          \(ServedProgram.current.name) node --data ./node-1 --listen 127.0.0.1:8081
+          scaled-storage call init_canister_manager '(record { args = null })' \\
+            --url http://127.0.0.1:8081 --credential-file ./node-1/credential
+        """)
+  }
 
   @OptionGroup var options: ServiceOptions
 

@@ -1,45 +1,64 @@
 import ArgumentParser
 import Cluster
+import ScaledStorage
 
 /// When the cluster grows and shrinks.
 struct ScalingOptions: ParsableArguments {
-  @Option(help: "Add nodes once any node holds more than this many keys. (default: 1000000)")
+  @Option(
+    help: ScalingOptions.help("Add nodes once any node holds more than this many keys.", "1000000"))
   var scaleUpAt: UInt64?
 
-  @Option(help: "Add nodes once any node holds more bytes than this, as 8G. (default: 8G)")
+  @Option(
+    help: ScalingOptions.help("Add nodes once any node holds more bytes than this, as 8G.", "8G"))
   var scaleUpAtBytes: ByteCount?
 
-  @Option(help: "Add nodes when any node answers more requests a second. (default: off)")
+  @Option(
+    help: ScalingOptions.help("Add nodes when any node answers more requests a second.", "off"))
   var scaleUpAtRps: String?
 
-  @Option(help: "Add nodes when any node uses more of its core, 0 to 1. (default: off)")
+  @Option(
+    help: ScalingOptions.help("Add nodes when any node uses more of its core, 0 to 1.", "off"))
   var scaleUpAtUtilisation: String?
 
-  @Option(help: "Seconds for which requests or core must be above that. (default: 10)")
+  @Option(
+    help: ScalingOptions.help(
+      "Add nodes when 1 in 100 answers of any node takes more milliseconds.", "off"))
+  var scaleUpAtLatency: String?
+
+  @Option(
+    help: ScalingOptions.help("Seconds for which rate, core or latency must be above that.", "10"))
   var scaleUpAfter: Double?
 
   @Option(
-    help: "Retire a node when the rest stays below this share of the thresholds. (default: 0.5)")
+    help: ScalingOptions.help(
+      "Retire a node when the rest stays below this share of the thresholds.", "0.5"))
   var scaleDownAt: String?
 
-  @Option(help: "Seconds for which that must hold. (default: 60)")
+  @Option(help: ScalingOptions.help("Seconds for which that must hold.", "60"))
   var scaleDownAfter: Double?
 
-  @Option(help: "The fewest nodes. (default: 1)")
+  @Option(help: ScalingOptions.help("The fewest nodes.", "1"))
   var minNodes: Int?
 
-  @Option(help: "The most nodes. (default: 64)")
+  @Option(help: ScalingOptions.help("The most nodes.", "64"))
   var maxNodes: Int?
 
-  @Option(help: "Milliseconds between two changes of the ring. (default: 100)")
+  @Option(help: ScalingOptions.help("Milliseconds between two changes of the ring.", "100"))
   var cooldown: UInt64?
 
   @Flag(help: "Only log when nodes would join or leave.")
   var dryRun = false
 
+  /// What stands where an option is not given.
+  private static func help(_ sentence: String, _ usual: String) -> ArgumentHelp {
+    let isOwn = ServedProgram.current.application.policy != nil
+    return ArgumentHelp("\(sentence) (default: \(isOwn ? "the service's own rule" : usual))")
+  }
+
   static let names = [
     "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
-    "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes", "max-nodes", "cooldown",
+    "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
+    "max-nodes", "cooldown",
     "dry-run",
   ]
 }
@@ -52,34 +71,32 @@ struct ScalingSettings {
 
   /// The buckets of a ring.
   private static let mostNodes = 1_024
+  private static let usualKeys: UInt64 = 1_000_000
+  private static let usualBytes: UInt64 = 8 << 30
   private static let longestWait = 86_400.0
 
+  /// - Parameter own: the service's policy, which holds where the options say nothing; nil for the
+  ///   usual one.
   /// - Throws: `ConfigurationError` for bounds that make no sense.
-  init(_ options: ScalingOptions, _ configuration: Configuration) throws {
-    let keys = try configuration.value("scale-up-at", flag: options.scaleUpAt, default: 1_000_000)
-    let bytes = try configuration.value(
-      "scale-up-at-bytes", flag: options.scaleUpAtBytes, default: ByteCount(count: 8 << 30)
-    ).count
-    guard keys > 0, bytes > 0 else {
-      throw ConfigurationError(message: "scale-up-at and scale-up-at-bytes are 1 or more")
-    }
-    var policy = ScalePolicy.threshold(keys: keys, bytes: bytes)
-    let rate = try ScalingSettings.threshold(
-      "scale-up-at-rps", options.scaleUpAtRps, configuration, most: 1e9, default: nil)
-    let utilisation = try ScalingSettings.threshold(
-      "scale-up-at-utilisation", options.scaleUpAtUtilisation, configuration, most: 1, default: nil)
-    policy.isOverloaded = { load in
-      load.requestsPerSecond > rate ?? .infinity || load.utilisation > utilisation ?? .infinity
-    }
+  init(
+    _ options: ScalingOptions, _ configuration: Configuration, policy own: ScalePolicy? = nil
+  ) throws {
+    var policy =
+      own ?? .threshold(keys: ScalingSettings.usualKeys, bytes: ScalingSettings.usualBytes)
+    try ScalingSettings.setSizes(&policy, options, configuration, isOwn: own != nil)
+    try ScalingSettings.setOverload(&policy, options, configuration)
     policy.scaleUpAfter = try ScalingSettings.milliseconds(
-      "scale-up-after", options.scaleUpAfter, configuration, default: 10)
+      "scale-up-after", options.scaleUpAfter, configuration, default: policy.scaleUpAfter)
     policy.scaleDownAt = try ScalingSettings.threshold(
-      "scale-down-at", options.scaleDownAt, configuration, most: 0.9, default: 0.5)
+      "scale-down-at", options.scaleDownAt, configuration, most: 0.9, default: policy.scaleDownAt)
     policy.scaleDownAfter = try ScalingSettings.milliseconds(
-      "scale-down-after", options.scaleDownAfter, configuration, default: 60)
-    policy.minimumNodes = try configuration.value("min-nodes", flag: options.minNodes, default: 1)
-    policy.maximumNodes = try configuration.value("max-nodes", flag: options.maxNodes, default: 64)
-    policy.cooldown = try configuration.value("cooldown", flag: options.cooldown, default: 100)
+      "scale-down-after", options.scaleDownAfter, configuration, default: policy.scaleDownAfter)
+    policy.minimumNodes = try configuration.value(
+      "min-nodes", flag: options.minNodes, default: policy.minimumNodes)
+    policy.maximumNodes = try configuration.value(
+      "max-nodes", flag: options.maxNodes, default: policy.maximumNodes)
+    policy.cooldown = try configuration.value(
+      "cooldown", flag: options.cooldown, default: policy.cooldown)
     let most = ScalingSettings.mostNodes
     guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes,
       policy.maximumNodes <= most
@@ -91,6 +108,46 @@ struct ScalingSettings {
     self.policy = policy
     isDryRun = try configuration.value(
       "dry-run", flag: options.dryRun ? true : nil, default: false)
+  }
+
+  /// The rule of a node's size; one of the two replaces a service's own rule.
+  private static func setSizes(
+    _ policy: inout ScalePolicy, _ options: ScalingOptions, _ configuration: Configuration,
+    isOwn: Bool
+  ) throws {
+    let keys = try configuration.optional("scale-up-at", flag: options.scaleUpAt)
+    let bytes = try configuration.optional("scale-up-at-bytes", flag: options.scaleUpAtBytes)?.count
+    guard keys != 0, bytes != 0 else {
+      throw ConfigurationError(message: "scale-up-at and scale-up-at-bytes are 1 or more")
+    }
+    guard keys != nil || bytes != nil else { return }
+    policy.shouldScaleUp =
+      ScalePolicy.threshold(
+        keys: keys ?? (isOwn ? .max : usualKeys), bytes: bytes ?? (isOwn ? .max : usualBytes)
+      ).shouldScaleUp
+  }
+
+  /// The rule of what a node has to do; one of the three replaces a service's own rule.
+  private static func setOverload(
+    _ policy: inout ScalePolicy, _ options: ScalingOptions, _ configuration: Configuration
+  ) throws {
+    let names = ["scale-up-at-rps", "scale-up-at-utilisation", "scale-up-at-latency"]
+    let flags = [options.scaleUpAtRps, options.scaleUpAtUtilisation, options.scaleUpAtLatency]
+    let mosts = [1e9, 1, 1e6]
+    var isGiven = false
+    var thresholds: [Double] = []
+    for ((name, flag), most) in zip(zip(names, flags), mosts) {
+      let text: String? = try configuration.optional(name, flag: flag)
+      if text != nil { isGiven = true }
+      thresholds.append(
+        try threshold(name, flag, configuration, most: most, default: nil) ?? .infinity)
+    }
+    guard isGiven else { return }
+    let (rate, utilisation, latency) = (thresholds[0], thresholds[1], thresholds[2])
+    policy.isOverloaded = { load in
+      load.requestsPerSecond > rate || load.utilisation > utilisation
+        || load.latencyP99 / .milliseconds(1) > latency
+    }
   }
 
   /// A number above 0, or nil for `off`.
@@ -109,9 +166,9 @@ struct ScalingSettings {
   }
 
   private static func milliseconds(
-    _ name: String, _ flag: Double?, _ configuration: Configuration, default fallback: Double
+    _ name: String, _ flag: Double?, _ configuration: Configuration, default fallback: UInt64
   ) throws -> UInt64 {
-    let seconds = try configuration.value(name, flag: flag, default: fallback)
+    guard let seconds = try configuration.optional(name, flag: flag) else { return fallback }
     guard seconds >= 0, seconds <= longestWait else {
       throw ConfigurationError(
         message: "\(name) is \(seconds); it can be 0 to 86400 seconds")

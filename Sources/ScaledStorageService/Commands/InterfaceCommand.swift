@@ -1,0 +1,28 @@
+package import ArgumentParser
+import Foundation
+import ScaledStorage
+
+/// `PROGRAM interface`: what the service's methods are, for those who want to call them.
+package struct InterfaceCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "interface",
+    abstract: "Print the service's methods as a .did file, or as an OpenAPI document.",
+    discussion: "Nodes and gateways answer the same by GET /service.did and GET /openapi.json.")
+
+  @Flag(help: "Print the OpenAPI document (JSON).")
+  var openapi = false
+
+  package init() {}
+
+  /// The document that was asked for.
+  var document: [UInt8] {
+    let program = ServedProgram.current
+    return openapi
+      ? program.application.openAPI(title: program.name)
+      : Array(program.application.candidText.utf8)
+  }
+
+  package func run() throws {
+    try FileHandle.standardOutput.write(contentsOf: Data(document))
+  }
+}
