@@ -293,6 +293,7 @@ package final class InProcessCluster {
     report.bytes = load.bytes
     report.requestsPerSecond = load.requestsPerSecond
     report.utilisation = load.utilisation
+    report.latencyP99 = load.latencyP99
     return report
   }
 
