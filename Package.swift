@@ -142,7 +142,10 @@ let package = Package(
         "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage"]),
+    .executableTarget(
+      name: "scores", dependencies: ["ScaledStorage", "ScaledStorageService"],
+      path: "Tests/Scores", swiftSettings: strict),
+    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage", "scores"]),
     tests(
       "CommandsTests",
       [

@@ -133,7 +133,7 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     let form = form
     return { space in
       let request = CallRequest(
-        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true, fields: [])
+        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true)
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)
