@@ -44,7 +44,11 @@ extension TestCluster {
 
   /// Calls a method at one node and does not follow its forward response.
   ///
-  /// - Parameter node: a member of the ring.
+  /// - Parameters:
+  ///   - node: a member of the ring.
+  ///   - method: the name that the service gives it.
+  ///   - arguments: of the method's Candid types.
+  ///   - output: the type of the result.
   /// - Returns: the result, or the id of the node to ask.
   /// - Throws: as `call`.
   public func ask<each Argument: CandidConvertible, Output: CandidConvertible>(

@@ -8,7 +8,11 @@ public struct CandidInterface: Sendable {
   /// already.
   public var initArguments: [CandidType]?
 
-  /// - Parameter service: a service type whose names the environment defines.
+  /// An interface that is made of types.
+  ///
+  /// - Parameters:
+  ///   - environment: the definitions.
+  ///   - service: a service type whose names the environment defines.
   public init(environment: CandidTypeEnvironment, service: CandidType?) {
     self.environment = environment
     self.service = service

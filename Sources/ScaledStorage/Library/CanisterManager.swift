@@ -112,7 +112,9 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   /// Runs at each node again and again.
   ///
-  /// - Parameter interval: the pause after each run, at least a millisecond.
+  /// - Parameters:
+  ///   - interval: the pause after each run, at least a millisecond.
+  ///   - body: what is to run.
   public mutating func heartbeat(every interval: Duration, _ body: @escaping Hook) {
     application.hooks.heartbeats.append((max(interval, .milliseconds(1)), hook(body)))
   }
@@ -131,7 +133,7 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     let form = form
     return { space in
       let request = CallRequest(
-        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true, fields: [])
+        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true)
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)

@@ -102,6 +102,7 @@ public final class UpdateContext<Value: Sendable>: QueryContext<Value> {
 public enum Expiry: Hashable, Sendable {
   /// When the value before it would have; a new value never does.
   case keep
+  /// The value stays until it is removed.
   case never
   /// This long from now, to the millisecond; at least one.
   case after(Duration)
