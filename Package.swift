@@ -29,6 +29,7 @@ let package = Package(
   products: [
     .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
+    .library(name: "ScaledStorageClient", targets: ["ScaledStorageClient"]),
     .library(name: "ScaledStorageTesting", targets: ["ScaledStorageTesting"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
@@ -57,6 +58,8 @@ let package = Package(
     layer("WasmRuntime", ["CWasmtime"]),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer("WireProtocol", ["Candid", "Cluster", "HTTPTransport"]),
+    layer(
+      "ScaledStorageClient", ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"]),
     layer("ClusterTestKit", ["Candid", "Cluster", "Placement", "Storage"]),
     layer(
       "ScaledStorage",
@@ -89,8 +92,8 @@ let package = Package(
       "Commands",
       [
         "Candid", "Cluster", "ClusterTestKit", "Gateway", "HTTPTransport", "Placement",
-        "RocksDBStorage", "ScaledStorage", "ScaledStorageService", "Storage", "WasmRuntime",
-        "WireProtocol",
+        "RocksDBStorage", "ScaledStorage", "ScaledStorageClient", "ScaledStorageService", "Storage",
+        "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -131,8 +134,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
-        "WireProtocol",
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage",
+        "ScaledStorageClient", "Storage", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
@@ -145,12 +148,17 @@ let package = Package(
     .executableTarget(
       name: "scores", dependencies: ["ScaledStorage", "ScaledStorageService"],
       path: "Tests/Scores", swiftSettings: strict),
-    tests("EndToEndTests", ["HTTPTransport", "WasmRuntime", "scaled-storage", "scores"]),
+    tests(
+      "ScaledStorageClientTests",
+      ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorageClient", "WireProtocol"]),
+    tests(
+      "EndToEndTests",
+      ["HTTPTransport", "ScaledStorageClient", "WasmRuntime", "scaled-storage", "scores"]),
     tests(
       "CommandsTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "Commands", "Gateway", "HTTPTransport",
-        "ScaledStorage", "WireProtocol",
+        "ScaledStorage", "ScaledStorageClient", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

@@ -20,6 +20,7 @@ extension LayerRules {
       "WasmRuntime": ["CWasmtime"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "WireProtocol": ["Candid", "Cluster", "HTTPTransport"],
+      "ScaledStorageClient": ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"],
       "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
       "ScaledStorage": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage", "WasmRuntime",
@@ -40,8 +41,8 @@ extension LayerRules {
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
         "FoundationEssentials", "FoundationNetworking", "Gateway", "HTTPTransport", "Histogram",
-        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "ScaledStorageService",
-        "Storage", "WasmRuntime", "WireProtocol",
+        "Logging", "Placement", "RocksDBStorage", "ScaledStorage", "ScaledStorageClient",
+        "ScaledStorageService", "Storage", "WasmRuntime", "WireProtocol",
       ],
       "scaled-storage": ["Commands"],
       // No target: programs for WebAssembly, which deploy/modules builds.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import Testing
 import WireProtocol
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Candid
 import Foundation
 import HTTPTransport
+import ScaledStorageClient
 import Testing
 
 @testable import Commands

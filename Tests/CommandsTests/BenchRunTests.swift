@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTransport
+import ScaledStorageClient
 import Testing
 
 @testable import Commands

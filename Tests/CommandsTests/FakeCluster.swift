@@ -2,6 +2,7 @@ import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 @testable import Commands
@@ -62,10 +63,12 @@ final class FakeCluster {
     gateway = try FakeServer(loop) { [weak self] exchange in self?.route(exchange) }
   }
 
-  func connect(timeout: Duration = .seconds(10)) throws -> ClusterConnection {
-    try ClusterConnection(
-      loop: loop, endpoint: HTTPEndpoint("http://\(gateway?.address ?? .loopback())"),
-      timeout: timeout, connectPatience: timeout)
+  func connect(timeout: Duration = .seconds(10)) throws -> ClusterEngine {
+    var settings = ClusterEngine.Settings(
+      endpoint: try HTTPEndpoint("http://\(gateway?.address ?? .loopback())"))
+    settings.timeout = timeout
+    settings.connectPatience = timeout
+    return try ClusterEngine(loop: loop, settings)
   }
 
   var count: Int { nodes.reduce(0) { $0 + $1.values.count } }

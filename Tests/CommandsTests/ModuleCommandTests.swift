@@ -1,6 +1,7 @@
 import ArgumentParser
 import Candid
 import Cluster
+import ScaledStorageClient
 
 import HTTPTransport
 import ScaledStorage
@@ -131,7 +132,7 @@ struct ModuleCommandTests {
   }
 
   private func with<Result>(
-    _ infos: [ModuleInfo?], _ body: (ClusterConnection) throws -> Result
+    _ infos: [ModuleInfo?], _ body: (ClusterEngine) throws -> Result
   ) throws -> Result {
     let loop = try EventLoop()
     var left = infos[...]
@@ -145,10 +146,9 @@ struct ModuleCommandTests {
       exchange.setBody(body)
     }
     defer { server.close() }
-    let connection = try ClusterConnection(
-      loop: loop, endpoint: HTTPEndpoint("http://\(server.address)"), timeout: .seconds(10),
-      connectPatience: .seconds(10))
-    return try body(connection)
+    var settings = ClusterEngine.Settings(endpoint: try HTTPEndpoint("http://\(server.address)"))
+    settings.timeout = .seconds(10)
+    return try body(ClusterEngine(loop: loop, settings))
   }
 
   private func halt(_ attempts: UInt64) -> ModuleInfo.Halt {

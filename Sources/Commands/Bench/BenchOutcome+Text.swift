@@ -44,7 +44,14 @@ extension BenchOutcome {
       + "\(Figures.fixed(perSecond, places: 0))/s, \(Figures.grouped(failed)) failed; "
       + "bodies: \(BenchOutcome.rate(receivedBytesPerSecond)) received, "
       + "\(BenchOutcome.rate(sentBytesPerSecond)) sent\n"
+      + clientLine
       + (interrupted ? "interrupted: this is what there was until then\n" : "")
+  }
+
+  private var clientLine: String {
+    guard let extraHopsPer1000, let retries else { return "" }
+    return "\(Figures.fixed(extraHopsPer1000, places: 2)) extra hops per 1,000 requests, "
+      + "\(Figures.grouped(retries)) retries\n"
   }
 
   private static func rate(_ perSecond: Double) -> String {

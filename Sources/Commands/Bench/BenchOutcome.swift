@@ -79,6 +79,10 @@ struct BenchOutcome: Encodable {
   var interrupted: Bool
   var resent: UInt64
   var reconnected: UInt64
+  /// With the client library: hops beyond one each, of a thousand requests, and attempts that
+  /// followed others; the warm-up counts.
+  var extraHopsPer1000: Double?
+  var retries: UInt64?
   /// Answers by status.
   var statuses: [String: UInt64]
   /// Requests without an answer, by cause.
@@ -123,6 +127,10 @@ struct BenchOutcome: Encodable {
     interrupted = result.wasInterrupted
     resent = tally.resent
     reconnected = tally.reconnected
+    if plan.client != nil {
+      extraHopsPer1000 = Double(tally.extraHops) * 1_000 / Double(max(requests, 1))
+      retries = tally.retries
+    }
     statuses = [:]
     for (status, count) in tally.statuses.enumerated() where count > 0 {
       statuses[String(status)] = count

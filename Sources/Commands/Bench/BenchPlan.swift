@@ -1,5 +1,6 @@
 import HTTPTransport
-import ScaledStorage
+import ScaledStorageClient
+import WireProtocol
 
 /// All that decides what a measurement does.
 struct BenchPlan: Sendable {
@@ -8,6 +9,13 @@ struct BenchPlan: Sendable {
     case cluster
     /// Any HTTP/2 server: this path, before and behind the key's number, and nothing is followed.
     case plain(prefix: String, suffix: String?)
+  }
+
+  /// The client library, and how it is used.
+  struct Client: Sendable {
+    var routing: ClusterEngine.Routing
+    /// What lets it see where keys live.
+    var credential: Credential?
   }
 
   enum Extent: Sendable {
@@ -24,6 +32,8 @@ struct BenchPlan: Sendable {
   }
 
   var target = Target.cluster
+  /// Nil follows forward responses, from the server that was named.
+  var client: Client?
   var endpoint: HTTPEndpoint
   var address: SocketAddress
   /// For https: whom to trust, and what to show.

@@ -34,6 +34,9 @@ struct BenchTally: Sendable {
   var resent: UInt64 = 0
   /// Connections that ended and were replaced.
   var reconnected: UInt64 = 0
+  /// What clients of the library counted, warm-up included.
+  var extraHops: UInt64 = 0
+  var retries: UInt64 = 0
   /// The end of the last request that counts, in nanoseconds of the monotonic clock.
   var lastEnd: UInt64 = 0
   /// More requests were behind than the plan allows.
@@ -108,6 +111,8 @@ struct BenchTally: Sendable {
     sentBytes &+= other.sentBytes
     resent += other.resent
     reconnected += other.reconnected
+    extraHops += other.extraHops
+    retries += other.retries
     lastEnd = max(lastEnd, other.lastEnd)
     gaveUp = gaveUp || other.gaveUp
   }

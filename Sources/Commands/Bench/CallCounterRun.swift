@@ -1,6 +1,7 @@
 import Candid
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 /// Streams that increment counters by calls of a module's method, each on the condition that the
@@ -125,7 +126,7 @@ final class CallCounterRun {
         }
         resolve(index, done)
       case .failure(let error):
-        fail(error.message)
+        fail(error.description)
         resolve(index, done)
       }
     }
@@ -153,7 +154,7 @@ final class CallCounterRun {
         fail(reply.problem.sentence)
         later { self.resolve(index, done) }
       case .failure(let error):
-        fail(error.message)
+        fail(error.description)
         later { self.resolve(index, done) }
       }
     }
@@ -233,7 +234,7 @@ final class CallCounterRun {
       body: arguments)
     fleet.connection(index).send(request) { result in
       do throws(CommandFailure) {
-        let body = try result.get().checked().body
+        let body = try result.mapError(CommandFailure.init).get().checked().body
         do throws(CandidError) {
           take(.success(try CandidArguments.decode(body, as: UInt64.self)))
         } catch {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HTTPTransport
+import ScaledStorageClient
 import ScaledStorageService
 
 /// `scaled-storage bench`.
@@ -23,6 +24,7 @@ struct ClusterBenchCommand: ParsableCommand {
         scaled-storage bench --url 'http://127.0.0.1:8080/kv/{key}'
         scaled-storage bench --call append --value-bytes 100 --connections 4
         scaled-storage bench --call add --arguments '("{key}", 1 : nat64)'
+        scaled-storage bench --client direct --connections 4 --streams 64
         scaled-storage bench --counters 100 --duration 30 --json
         scaled-storage bench --counters 64 --call add --increments 100000
 
@@ -33,6 +35,17 @@ struct ClusterBenchCommand: ParsableCommand {
 
   @OptionGroup(title: "Load") var shape: LoadShapeOptions
   @OptionGroup(title: "Requests") var content: LoadContentOptions
+
+  @Option(
+    help: """
+      Measure the client library: direct finds the owners of keys (with the credential, by the \
+      ring), gateway has the gateway pass requests on.
+      """)
+  var client: ClientRouting?
+
+  enum ClientRouting: String, CaseIterable, ExpressibleByArgument {
+    case direct, gateway
+  }
 
   @Option(help: "Increment this many counters by compare-and-set instead.")
   var counters: Int?
@@ -65,6 +78,7 @@ struct ClusterBenchCommand: ParsableCommand {
   var cpuOf: [ProcessorTime.Subject] = []
 
   @OptionGroup var cluster: ClusterOptions
+  @OptionGroup var secret: CredentialOptions
 
   func validate() throws {
     let isPlain = try targetPath() != nil
@@ -77,7 +91,7 @@ struct ClusterBenchCommand: ParsableCommand {
         ("--cpu-of", !cpuOf.isEmpty), ("--target-path, or {key} in the URL", isPlain),
         ("--preload", content.preload != nil), ("--distribution", content.distribution != nil),
         ("--header", !content.header.isEmpty), ("--arguments", content.call.arguments != nil),
-        ("--plain", content.call.plain),
+        ("--plain", content.call.plain), ("--client", client != nil),
         (
           "--requests, in favour of --increments", content.call.call != nil && shape.requests != nil
         ),
@@ -94,6 +108,9 @@ struct ClusterBenchCommand: ParsableCommand {
     }
     if content.call.call != nil, content.readRatio != nil {
       throw ValidationError("with --call every request is a call: leave out --read-ratio")
+    }
+    guard client == nil || !isPlain && content.call.call == nil else {
+      throw ValidationError("--client reads and writes values of a cluster: leave out the rest")
     }
     if content.preload == true, content.call.call == nil, let path = try targetPath(),
       !path.contains(BenchCall.keyMark)
@@ -181,6 +198,11 @@ struct ClusterBenchCommand: ParsableCommand {
         suffix: mark.map { String(path[$0.upperBound...]) })
     }
     plan.timeout = .seconds(cluster.timeout)
+    plan.client = try client.map { client in
+      BenchPlan.Client(
+        routing: client == .direct ? .direct : .gateway,
+        credential: client == .direct ? try secret.credential() : nil)
+    }
     shape.apply(to: &plan)
     try content.apply(to: &plan)
     return plan

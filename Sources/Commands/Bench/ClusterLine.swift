@@ -1,5 +1,6 @@
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 /// A line to a cluster: it follows forward responses, with a connection to each node, and repeats
@@ -8,7 +9,7 @@ final class ClusterLine: LoadLine {
   private let index: Int
   private let plan: BenchPlan
   private let body: LoadBody
-  private let connection: ClusterConnection
+  private let connection: ClusterEngine
   private unowned let owner: any LoadLineOwner
   private var underWay = 0
 
@@ -23,10 +24,12 @@ final class ClusterLine: LoadLine {
     var limits = ClientLimits()
     limits.maxConnectionsPerPeer = 1
     limits.maxStreamsPerConnection = plan.streams
-    connection = try ClusterConnection(
-      loop: loop, endpoint: plan.endpoint, tls: tls, timeout: plan.timeout,
-      connectPatience: plan.timeout,
-      limits: limits)
+    var settings = ClusterEngine.Settings(endpoint: plan.endpoint)
+    settings.tls = tls
+    settings.timeout = plan.timeout
+    settings.connectPatience = plan.timeout
+    settings.limits = limits
+    connection = try ClusterEngine(loop: loop, settings)
     loop.mailbox.post { [bound = LoopBound(owner, loop: loop)] in
       bound.value.lineIsReady()
       bound.value.lineHasRoom(index)
@@ -45,7 +48,7 @@ final class ClusterLine: LoadLine {
         if !reply.isSuccess { owner.noteProblem(reply.problem.sentence) }
         owner.requestEnded(request, status: reply.status, bytes: reply.body.count, at: now)
       case .failure(let error):
-        owner.requestFailed(request, kind: "unanswered", error.message, at: now)
+        owner.requestFailed(request, kind: "unanswered", error.description, at: now)
       }
       owner.lineHasRoom(index)
     }

@@ -1,8 +1,9 @@
 import HTTPTransport
+import ScaledStorageClient
 
 /// Several connections that share a loop, with the streams spread over them.
 final class ConnectionFleet {
-  let connections: [ClusterConnection]
+  let connections: [ClusterEngine]
   let streams: Int
 
   /// - Parameter loop: nil makes one.
@@ -26,7 +27,7 @@ final class ConnectionFleet {
   var concurrency: Int { connections.count * streams }
 
   /// The connection of a stream.
-  func connection(_ stream: Int) -> ClusterConnection { connections[stream % connections.count] }
+  func connection(_ stream: Int) -> ClusterEngine { connections[stream % connections.count] }
 
   func run(_ pump: Pump) {
     connections[0].run(pump)

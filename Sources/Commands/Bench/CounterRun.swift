@@ -1,4 +1,5 @@
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// Streams that increment counters by compare-and-set: read a version, write the next number on
@@ -87,14 +88,14 @@ final class CounterRun {
         fail(reply.problem.sentence)
         done()
       case .failure(let error):
-        fail(error.message)
+        fail(error.description)
         done()
       }
     }
   }
 
   private func write(
-    _ number: UInt64, to index: Int, over tag: String, _ connection: ClusterConnection,
+    _ number: UInt64, to index: Int, over tag: String, _ connection: ClusterEngine,
     _ done: @escaping () -> Void
   ) {
     var request = ClusterRequest.put(key(index), Array(String(number).utf8))
@@ -117,7 +118,7 @@ final class CounterRun {
         fail(reply.problem.sentence)
       case .failure(let error):
         counters[index].uncertain += 1
-        fail(error.message)
+        fail(error.description)
       }
       done()
     }
@@ -171,7 +172,7 @@ final class CounterRun {
       next += 1
       fleet.connection(index).send(request(index)) { result in
         do throws(CommandFailure) {
-          take(index, try result.get().checked())
+          take(index, try result.mapError(CommandFailure.init).get().checked())
         } catch {
           failure = failure ?? error
         }

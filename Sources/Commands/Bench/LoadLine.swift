@@ -10,6 +10,15 @@ protocol LoadLine: AnyObject {
   func expire(sentBefore time: UInt64)
   /// Ends; what is under way ends too.
   func close()
+  /// Hops that its requests took beyond one each, and attempts that followed others.
+  var extraHops: UInt64 { get }
+  var retries: UInt64 { get }
+}
+
+/// Most lines do not count them.
+extension LoadLine {
+  var extraHops: UInt64 { 0 }
+  var retries: UInt64 { 0 }
 }
 
 /// What a line tells its worker, on the loop. None is called within ``LoadLine/send(_:)``.

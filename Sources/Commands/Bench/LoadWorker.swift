@@ -84,8 +84,13 @@ final class LoadWorker: LoadLineOwner {
     case .cluster:
       let body = plan.body
       for index in 0..<count {
-        lines.append(
-          try ClusterLine(index, plan, tls: tls, body: body, loop: loop, owner: self))
+        if let client = plan.client {
+          lines.append(
+            try ClientLine(index, plan, client, tls: tls, body: body, loop: loop, owner: self))
+        } else {
+          lines.append(
+            try ClusterLine(index, plan, tls: tls, body: body, loop: loop, owner: self))
+        }
       }
     case .plain(let prefix, let suffix):
       let key = String(KeyTarget.path(of: Array(plan.keyPrefix.utf8)).dropFirst("/kv/".count))
@@ -163,7 +168,11 @@ final class LoadWorker: LoadLineOwner {
 
   private func finish() {
     phase = .finished
-    for line in lines { line.close() }
+    for line in lines {
+      tally.extraHops += line.extraHops
+      tally.retries += line.retries
+      line.close()
+    }
     loop.stop()
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 /// Where the cluster is: what every client command understands.
@@ -47,14 +48,16 @@ struct ClusterOptions: ParsableArguments {
     on loop: EventLoop? = nil, credential: Credential? = nil,
     connectPatience: Duration = .seconds(1),
     limits: ClientLimits = ClientLimits()
-  ) throws -> ClusterConnection {
+  ) throws -> ClusterEngine {
     do {
       let endpoint = try endpoint()
-      return try ClusterConnection(
-        loop: loop ?? EventLoop(), endpoint: endpoint,
-        tls: tls.files(isSecure: endpoint.isSecure).map { try TLSContext($0) },
-        timeout: .seconds(timeout), connectPatience: min(connectPatience, .seconds(timeout)),
-        credential: credential, limits: limits)
+      var settings = ClusterEngine.Settings(endpoint: endpoint)
+      settings.tls = try tls.files(isSecure: endpoint.isSecure).map { try TLSContext($0) }
+      settings.timeout = .seconds(timeout)
+      settings.connectPatience = min(connectPatience, .seconds(timeout))
+      settings.credential = credential
+      settings.limits = limits
+      return try ClusterEngine(loop: loop ?? EventLoop(), settings)
     } catch let error as TransportError {
       throw CommandFailure(error.message)
     }

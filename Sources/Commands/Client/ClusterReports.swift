@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// A node as `GET /nodes` tells of it.
@@ -111,7 +112,7 @@ extension ClusterReply {
   }
 }
 
-extension ClusterConnection {
+extension ClusterEngine {
   func ring() throws(CommandFailure) -> RingListing {
     try perform(.query("ring")).checked().result()
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 
 /// `scaled-storage call`.
 struct CallCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Candid
 import Cluster
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// `scaled-storage info`.
@@ -27,7 +28,7 @@ struct InfoCommand: ParsableCommand {
     if !isReady { throw ExitCode.failure }
   }
 
-  private func printTable(_ connection: ClusterConnection) throws -> Bool {
+  private func printTable(_ connection: ClusterEngine) throws -> Bool {
     let whole: NodeInfo = try connection.perform(.query("node_info")).result()
     var nodes: [NodeListing] = []
     var change = ""
@@ -36,7 +37,8 @@ struct InfoCommand: ParsableCommand {
       // A node knows of itself only.
       nodes = [
         NodeListing(
-          id: whole.node, address: connection.endpoint.authority, state: "node", info: whole)
+          id: whole.node, address: connection.settings.endpoint.authority, state: "node",
+          info: whole)
       ]
     } else {
       nodes = try reply.checked().result()
@@ -48,7 +50,7 @@ struct InfoCommand: ParsableCommand {
     return whole.status.isServing
   }
 
-  private func printJSON(_ connection: ClusterConnection) throws -> Bool {
+  private func printJSON(_ connection: ClusterEngine) throws -> Bool {
     let whole = try connection.perform(InfoCommand.jsonQuery("node_info"))
     guard whole.status == 200 || whole.status == 503 else {
       throw CommandFailure(whole.problem.sentence)

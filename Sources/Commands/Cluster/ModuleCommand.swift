@@ -2,6 +2,7 @@ import ArgumentParser
 import Candid
 import Gateway
 import HTTPTransport
+import ScaledStorageClient
 
 /// `scaled-storage module`.
 struct ModuleCommand: ParsableCommand {

@@ -1,10 +1,11 @@
 import Candid
 import Gateway
 import HTTPTransport
+import ScaledStorageClient
 
 /// Waits until all nodes have a module.
 struct ModuleRoll {
-  let connection: ClusterConnection
+  let connection: ClusterEngine
   /// Seconds to wait for the next node.
   let patience: Double
 
@@ -41,7 +42,7 @@ struct ModuleRoll {
   }
 
   /// What `module_info` says; nil when the server is a node.
-  static func info(_ connection: ClusterConnection) throws(CommandFailure) -> ModuleInfo? {
+  static func info(_ connection: ClusterEngine) throws(CommandFailure) -> ModuleInfo? {
     let reply = try connection.perform(.query("module_info"))
     if reply.status == 404 { return nil }
     return try reply.checked().result()
@@ -49,7 +50,7 @@ struct ModuleRoll {
 
   /// What `module_info` says.
   /// - Throws: `CommandFailure` also when the server is a node.
-  static func gatewayInfo(_ connection: ClusterConnection) throws(CommandFailure) -> ModuleInfo {
+  static func gatewayInfo(_ connection: ClusterEngine) throws(CommandFailure) -> ModuleInfo {
     guard let info = try info(connection) else { throw askGateway }
     return info
   }

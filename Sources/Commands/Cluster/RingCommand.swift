@@ -1,6 +1,7 @@
 import ArgumentParser
 import Candid
 import HTTPTransport
+import ScaledStorageClient
 
 /// `scaled-storage ring`.
 struct RingCommand: ParsableCommand {

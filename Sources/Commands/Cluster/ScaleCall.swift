@@ -2,6 +2,7 @@ import ArgumentParser
 import Candid
 import Gateway
 import HTTPTransport
+import ScaledStorageClient
 
 /// What an operator wants of the ring.
 enum ScaleOrder {
@@ -72,7 +73,7 @@ struct ScaleCall: ParsableArguments {
   private static let lookInterval = Duration.milliseconds(100)
 
   /// After a change, nodes still remove what has moved: a moment in which no other can begin.
-  private func awaitCalm(_ connection: ClusterConnection) throws {
+  private func awaitCalm(_ connection: ClusterEngine) throws {
     let begin = MonotonicTime.current()
     var ring = try connection.ring()
     while ring.change == nil, !ring.isSettled,
@@ -84,7 +85,7 @@ struct ScaleCall: ParsableArguments {
   }
 
   /// - Throws: `CommandFailure` when the change came to nothing.
-  private func awaitSettled(_ reply: ScaleResult, _ connection: ClusterConnection) throws {
+  private func awaitSettled(_ reply: ScaleResult, _ connection: ClusterEngine) throws {
     var progress = ProgressDisplay("scale", unit: "keys")
     defer { progress.end() }
     var ring = try connection.ring()

@@ -3,6 +3,7 @@ import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 
 /// `scaled-storage upload`, also run as `ss_uploader`.
 struct UploadCommand: ParsableCommand {
@@ -65,7 +66,7 @@ struct UploadCommand: ParsableCommand {
     "is uploaded to a node; if that has a gateway, the gateway tells how far it has come: "
     + "scaled-storage module list --url http://ADDRESS"
 
-  private func send(_ file: ModuleFile, _ connection: ClusterConnection) throws {
+  private func send(_ file: ModuleFile, _ connection: ClusterEngine) throws {
     var progress = ProgressDisplay("upload", unit: "bytes")
     defer { progress.end() }
     let size = file.module.bytes.count

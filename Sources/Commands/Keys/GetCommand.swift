@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HTTPTransport
+import ScaledStorageClient
 
 /// `scaled-storage get`.
 struct GetCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import HTTPTransport
+import ScaledStorageClient
 
 /// `scaled-storage load`.
 struct LoadCommand: ParsableCommand {
@@ -80,7 +81,7 @@ struct LoadCommand: ParsableCommand {
 
   private func conclude(
     _ loader: Loader, from begun: LoadProgress?, _ begin: MonotonicTime,
-    _ connection: ClusterConnection
+    _ connection: ClusterEngine
   ) throws {
     let progress = loader.progress
     if loader.failure != nil || loader.isInterrupted {
@@ -101,7 +102,7 @@ struct LoadCommand: ParsableCommand {
     if outcome.refused > 0 || !isSound { throw ExitCode.failure }
   }
 
-  private func verify(_ connection: ClusterConnection) throws -> LoadOutcome.Verification {
+  private func verify(_ connection: ClusterEngine) throws -> LoadOutcome.Verification {
     let begin = MonotonicTime.current()
     let verifier = LoadVerifier(
       try LineReader(path: file), connection: connection, nodes: try connection.memberAddresses(),

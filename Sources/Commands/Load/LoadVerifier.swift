@@ -1,11 +1,12 @@
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// Reads every key of a load file back, through random nodes, and compares.
 ///
 /// The last line with a key decides what has to be there, as it did when the lines were stored.
 final class LoadVerifier {
-  private let connection: ClusterConnection
+  private let connection: ClusterEngine
   private let nodes: [SocketAddress]
   private var reader: LineReader
   private let total: UInt64
@@ -23,7 +24,7 @@ final class LoadVerifier {
   private static let mostDifferences = 100_000
 
   init(
-    _ reader: LineReader, connection: ClusterConnection, nodes: [SocketAddress], seed: UInt64
+    _ reader: LineReader, connection: ClusterEngine, nodes: [SocketAddress], seed: UInt64
   ) {
     self.reader = reader
     self.connection = connection
@@ -80,7 +81,7 @@ final class LoadVerifier {
       case .success(let reply):
         fail(CommandFailure("line \(line.number): \(reply.problem.sentence)"))
       case .failure(let error):
-        fail(CommandFailure("line \(line.number): \(error.message)"))
+        fail(CommandFailure("line \(line.number): \(error.description)"))
       }
       done()
     }

@@ -1,4 +1,5 @@
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// Stores the lines of a file, many at a time.
@@ -6,7 +7,7 @@ import WireProtocol
 /// Two lines with one key are never under way together, so the later one prevails, as it would if
 /// the lines were stored one by one.
 final class Loader {
-  private let connection: ClusterConnection
+  private let connection: ClusterEngine
   private let resume: ResumeFile
   private let total: UInt64
   private var reader: LineReader
@@ -27,7 +28,7 @@ final class Loader {
 
   /// - Parameter report: told of each line that cannot be stored.
   init(
-    _ reader: LineReader, connection: ClusterConnection, resume: ResumeFile,
+    _ reader: LineReader, connection: ClusterEngine, resume: ResumeFile,
     from progress: LoadProgress, report: @escaping (String) -> Void
   ) {
     self.reader = reader
@@ -112,7 +113,7 @@ final class Loader {
       case .success(let reply):
         fail(CommandFailure("line \(line.number): \(reply.problem.sentence)"))
       case .failure(let error):
-        fail(CommandFailure("line \(line.number): \(error.message)"))
+        fail(CommandFailure("line \(line.number): \(error.description)"))
       }
       tell()
       done()

@@ -1,11 +1,12 @@
 import Cluster
 import HTTPTransport
+import ScaledStorageClient
 import WireProtocol
 
 /// The original's test: random pairs in through the gateway, back through random nodes, each
 /// compared.
 final class StressTest {
-  private let connection: ClusterConnection
+  private let connection: ClusterEngine
   private let pairs: RandomPairs
   private let count: Int
   private let concurrency: Int
@@ -22,7 +23,7 @@ final class StressTest {
   private static let mostFaults = 10
 
   init(
-    _ connection: ClusterConnection, pairs: RandomPairs, count: Int, concurrency: Int,
+    _ connection: ClusterEngine, pairs: RandomPairs, count: Int, concurrency: Int,
     settle: Duration
   ) {
     self.connection = connection
@@ -98,7 +99,7 @@ final class StressTest {
         failed("pair \(index) was not stored: \(reply.problem.sentence)")
         done(false)
       case .failure(let error):
-        failed("pair \(index) was not stored: \(error.message)")
+        failed("pair \(index) was not stored: \(error.description)")
         done(false)
       }
     }
@@ -118,7 +119,7 @@ final class StressTest {
         failed("pair \(index) was not read: \(reply.problem.sentence)")
         done(false)
       case .failure(let error):
-        failed("pair \(index) was not read: \(error.message)")
+        failed("pair \(index) was not read: \(error.description)")
         done(false)
       }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import HTTPTransport
+import ScaledStorageClient
 
 /// The main line of a run: straight code that waits while the loop serves the clients.
 ///
@@ -53,12 +54,12 @@ final class MainLine {
   /// Sends a request and waits for its answer.
   /// - Throws: `CommandFailure` when there is none, or the run is interrupted.
   func ask(
-    _ connection: ClusterConnection, _ request: ClusterRequest, at node: SocketAddress? = nil
+    _ connection: ClusterEngine, _ request: ClusterRequest, at node: SocketAddress? = nil
   ) throws(CommandFailure) -> ClusterReply {
-    var outcome: Result<ClusterReply, CommandFailure>?
+    var outcome: Result<ClusterReply, ClientError>?
     connection.send(request, to: node) { outcome = $0 }
     while outcome == nil { try pause(MainLine.look) }
     guard let outcome else { throw CommandFailure("interrupted") }
-    return try outcome.get()
+    return try outcome.mapError(CommandFailure.init).get()
   }
 }

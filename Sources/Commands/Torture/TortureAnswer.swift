@@ -2,6 +2,7 @@ import Cluster
 import ClusterTestKit
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 /// What an answer over HTTP, or its absence, says about a request on a key.

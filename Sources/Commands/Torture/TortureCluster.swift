@@ -2,6 +2,7 @@ import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
+import ScaledStorageClient
 import WireProtocol
 
 /// The cluster of a run as its nemesis and its judge see it: processes, and the gateway's word.
@@ -9,7 +10,7 @@ final class TortureCluster {
   let processes: TortureProcesses
   let mainLine: MainLine
   private let clients: TortureClients
-  private var connection: (address: SocketAddress, connection: ClusterConnection)?
+  private var connection: (address: SocketAddress, connection: ClusterEngine)?
   private var isRefreshing = false
 
   private static let startTime = Duration.seconds(60)
@@ -54,7 +55,7 @@ final class TortureCluster {
 
   // MARK: - What the gateway is asked
 
-  private func gateway() throws(CommandFailure) -> ClusterConnection {
+  private func gateway() throws(CommandFailure) -> ClusterEngine {
     guard let address = processes.gatewayAddress else {
       throw CommandFailure("there is no gateway")
     }
@@ -62,10 +63,11 @@ final class TortureCluster {
     let secret = try? InputFile.read(processes.credentialFile, limit: 4_096)
     let text = String(decoding: secret ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace)
     do {
-      let made = try ClusterConnection(
-        loop: mainLine.loop, endpoint: HTTPEndpoint("http://\(address)"),
-        timeout: TortureCluster.requestTime, connectPatience: .milliseconds(200),
-        credential: try? Credential(text.first.map(String.init) ?? ""))
+      var settings = ClusterEngine.Settings(endpoint: try HTTPEndpoint("http://\(address)"))
+      settings.timeout = TortureCluster.requestTime
+      settings.connectPatience = .milliseconds(200)
+      settings.credential = try? Credential(text.first.map(String.init) ?? "")
+      let made = try ClusterEngine(loop: mainLine.loop, settings)
       connection?.connection.shutdown()
       connection = (address, made)
       return made

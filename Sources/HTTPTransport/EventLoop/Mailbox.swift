@@ -40,7 +40,7 @@ public final class Mailbox: Sendable {
 
   var descriptor: Int32 { wakeup.rawValue }
 
-  var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+  package var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
   func adopt() {
     owner.store(UInt(pthread_self()), ordering: .relaxed)
@@ -57,13 +57,17 @@ public final class Mailbox: Sendable {
   }
 
   func close() {
-    let dropped = state.withLock { state in
+    // Released outside the lock: a closure's captures may run code in their deinit.
+    _ = end().count
+  }
+
+  /// Takes no more letters, and gives those that are left to who runs them or drops them.
+  package func end() -> [@Sendable () -> Void] {
+    state.withLock { state in
       state.closed = true
       let letters = state.letters
       state.letters = []
       return letters
     }
-    // Released outside the lock: a closure's captures may run code in their deinit.
-    _ = dropped.count
   }
 }

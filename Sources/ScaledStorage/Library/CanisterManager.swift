@@ -88,7 +88,8 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   // MARK: - Hooks
 
-  /// Runs when a node has become a member of its cluster, once in its life.
+  /// Runs when a node has become a member of its cluster, once in its life; not again when the node
+  /// ends while it runs. What has to be there whenever a node serves belongs into ``onStart(_:)``.
   public mutating func onInit(_ body: @escaping Hook) {
     application.hooks.initialised.append(hook(body))
   }

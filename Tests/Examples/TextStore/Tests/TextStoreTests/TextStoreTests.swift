@@ -9,7 +9,7 @@ import TextStore
     let cluster = try TestCluster(textStore, nodes: 3)
     #expect(try cluster.call("update_data", "greeting", "hello", as: String.self) == "hello")
     for node in cluster.nodes {
-      let answer = try cluster.ask("get_data", "greeting", at: node.id, as: String?.self)
+      let answer = try cluster.ask(node.id, "get_data", "greeting", as: String?.self)
       switch answer {
       case .result(let text): #expect(text == "hello")
       case .nodeID(let owner): #expect(owner == cluster.owner(of: "greeting"))

@@ -1,19 +1,21 @@
 import HTTPTransport
+import ScaledStorageClient
+import WireProtocol
 
-extension ClusterConnection {
+extension ClusterEngine {
   /// Sends a request and runs the loop until it is answered. Not for code that the loop calls.
   /// - Throws: `CommandFailure` when there is no answer; an answer that tells of a failure is one.
   func perform(
     _ request: ClusterRequest, at node: SocketAddress? = nil
   ) throws(CommandFailure) -> ClusterReply {
-    var outcome: Result<ClusterReply, CommandFailure>?
+    var outcome: Result<ClusterReply, ClientError>?
     send(request, to: node) { [loop] result in
       outcome = result
       loop.stop()
     }
     loop.run()
     guard let outcome else { throw CommandFailure("interrupted") }
-    return try outcome.get()
+    return try outcome.mapError(CommandFailure.init).get()
   }
 
   /// Runs the loop for as long as `duration`.
@@ -27,5 +29,20 @@ extension ClusterConnection {
     pump.onEnd = { [loop] in loop.stop() }
     pump.fill()
     if !pump.hasEnded { loop.run() }
+  }
+}
+
+extension CommandFailure {
+  init(_ error: ClientError) {
+    self.init(error.description)
+  }
+}
+
+extension ClusterReply {
+  /// The answer, unless it tells of a failure.
+  /// - Throws: `CommandFailure` with the server's sentence.
+  func checked() throws(CommandFailure) -> ClusterReply {
+    guard isSuccess else { throw CommandFailure(problem.sentence) }
+    return self
   }
 }
