@@ -34,6 +34,7 @@ extension ClusterClient {
   ///
   /// - Parameters:
   ///   - key: 1 to 1,024 bytes of UTF-8.
+  ///   - value: any bytes that the service takes for a value.
   ///   - ttl: whole seconds after which the key expires, at least one; nil keeps it.
   ///   - condition: what has to hold; nil writes whatever is there.
   ///   - timeout: how long it may take with all its attempts; nil for the client's usual time.
@@ -49,7 +50,7 @@ extension ClusterClient {
     return try await put(request, ttl, condition, timeout)
   }
 
-  /// Stores text under a key; as ``put(_:_:ttl:if:timeout:)-([UInt8])`` does with bytes.
+  /// Stores text under a key as UTF-8, durably before it returns.
   @discardableResult
   public func put(
     _ key: String, _ text: String, ttl: Duration? = nil, if condition: WriteCondition? = nil,
