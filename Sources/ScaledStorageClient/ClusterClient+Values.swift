@@ -87,7 +87,7 @@ extension ClusterClient {
     add(condition, to: &request)
     let reply = try await core.perform(request, timeout: timeout)
     guard reply.isSuccess else { throw ClientError(reply, isRead: false) }
-    guard let version = EntryVersion(entityTag: reply.response.header("etag")) else {
+    guard let version = EntryVersion(entityTag: reply.response.headers.firstBytes("etag")) else {
       throw ClientError(.badAnswer, "the answer to a write tells no version")
     }
     return WriteResult(
@@ -135,14 +135,15 @@ extension ClusterClient {
       if tellsMissing(reply) { return nil }
       throw ClientError(reply, isRead: true)
     }
-    guard let version = EntryVersion(entityTag: reply.response.header("etag")) else {
+    guard let version = EntryVersion(entityTag: reply.response.headers.firstBytes("etag")) else {
       throw ClientError(.badAnswer, "the answer to a read tells no version; is this a cluster?")
     }
     return Entry(value: reply.body, version: version)
   }
 
   private static func tellsMissing(_ reply: ClusterReply) -> Bool {
-    reply.status == 404 && reply.response.header("ss-error") == "not_found"
+    reply.status == 404
+      && reply.response.headers.firstBytes("ss-error")?.elementsEqual("not_found".utf8) == true
   }
 
   static func bytes(of key: String) throws(ClientError) -> [UInt8] {

@@ -51,9 +51,9 @@ package final class ClusterEngine {
   var ring: RingWatch
   /// Whether the gateway forwards unless it is asked to pass requests on.
   private var mustAskForProxy = false
-  private var journeys: [Journey?] = []
-  private var freeSlots: [Int32] = []
-  private var underWay = 0
+  @exclusivity(unchecked) private var journeys: [Journey?] = []
+  @exclusivity(unchecked) private var freeSlots: [Int32] = []
+  @exclusivity(unchecked) private var underWay = 0
   private(set) var isShutDown = false
 
   package static let maximumForwards = 8
