@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "ScaledStorage", targets: ["ScaledStorage"]),
     .library(name: "ScaledStorageService", targets: ["ScaledStorageService"]),
     .library(name: "ScaledStorageClient", targets: ["ScaledStorageClient"]),
+    .library(name: "ScaledStorageTesting", targets: ["ScaledStorageTesting"]),
     .library(name: "Candid", targets: ["Candid"]),
     .executable(name: "scaled-storage", targets: ["scaled-storage"]),
   ],
@@ -37,6 +38,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
   ],
   targets: [
     system("CLinux", package: "libc6-dev"),
@@ -64,6 +66,12 @@ let package = Package(
       [
         "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
+      "ScaledStorageTesting",
+      [
+        "Candid", "Cluster", "ClusterTestKit", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
       ]),
     layer(
       "Gateway",
@@ -120,6 +128,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
+      "ScaledStorageTestingTests", ["Candid", "Cluster", "ScaledStorage", "ScaledStorageTesting"]),
+    tests(
       "GatewayTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage",
@@ -133,12 +143,15 @@ let package = Package(
         "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "scores", dependencies: ["ScaledStorage", "ScaledStorageService"],
+      path: "Tests/Scores", swiftSettings: strict),
     tests(
       "ScaledStorageClientTests",
       ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorageClient", "WireProtocol"]),
     tests(
       "EndToEndTests",
-      ["HTTPTransport", "ScaledStorageClient", "WasmRuntime", "scaled-storage"]),
+      ["HTTPTransport", "ScaledStorageClient", "WasmRuntime", "scaled-storage", "scores"]),
     tests(
       "CommandsTests",
       [

@@ -18,18 +18,21 @@ public struct CandidError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidPrincipal = "invalid_principal"
   }
 
+  /// What kind of thing went wrong.
   public var code: Code
   /// What was wrong, and what was expected instead.
   public var message: String
   /// Where in the input, in bytes from its start; nil when there is no input, as when encoding.
   public var offset: Int?
 
+  /// A failure of this kind; `offset` in bytes from the start of the input.
   public init(_ code: Code, _ message: String, at offset: Int? = nil) {
     self.code = code
     self.message = message
     self.offset = offset
   }
 
+  /// Always false: the same input fails again.
   public var isRetryable: Bool { false }
 
   public var description: String {

@@ -10,9 +10,11 @@ public struct CandidInteger: Hashable, Sendable, ExpressibleByIntegerLiteral {
 
   let storage: Storage
 
+  /// The same number; without allocation.
   public init(_ value: Int64) { storage = .small(value) }
   public init(integerLiteral value: Int64) { storage = .small(value) }
 
+  /// The same number; allocates where it does not fit into 63 bits.
   public init(_ value: UInt64) {
     if let small = Int64(exactly: value) {
       storage = .small(small)
@@ -41,6 +43,7 @@ public struct CandidInteger: Hashable, Sendable, ExpressibleByIntegerLiteral {
     storage = .large(isNegative: isNegative, limbs: limbs)
   }
 
+  /// Whether it is below 0.
   public var isNegative: Bool {
     switch storage {
     case .small(let value): value < 0

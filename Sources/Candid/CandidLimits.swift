@@ -19,6 +19,7 @@ public struct CandidLimits: Hashable, Sendable {
   /// How much dearer it is to skip a value than to read it: nobody asked for it.
   public var skippingFactor: Int
 
+  /// Bounds of which those that are not given are the standard ones.
   public init(
     depth: Int = 1_024, typeTableEntries: Int = 4_096, typeTableFields: Int = 65_536,
     cost: Int = 20_000_000, skippingFactor: Int = 50
@@ -30,6 +31,7 @@ public struct CandidLimits: Hashable, Sendable {
     self.skippingFactor = skippingFactor
   }
 
+  /// The bounds that hold where no others are given.
   public static let standard = CandidLimits()
 
   /// For messages of our own making, however large.

@@ -2,25 +2,39 @@
 ///
 /// Only what is recursive or large is behind a reference: numbers and short texts are not boxed.
 public enum CandidValue: Hashable, Sendable {
+  /// The only value of `null`.
   case null
+  /// Stands for a value of any type, which nobody reads.
   case reserved
+  /// A `bool`.
   case bool(Bool)
   /// Must not be negative; encoding checks it.
   case nat(CandidInteger)
+  /// An `int`, of any size.
   case int(CandidInteger)
+  /// A natural number of fixed width.
   case nat8(UInt8), nat16(UInt16), nat32(UInt32), nat64(UInt64)
+  /// An integer of fixed width.
   case int8(Int8), int16(Int16), int32(Int32), int64(Int64)
+  /// A floating-point number (IEEE 754).
   case float32(Float), float64(Double)
+  /// A `text`: Unicode.
   case text(String)
+  /// The id of a node, a user or a service.
   indirect case principal(Principal)
   /// `vec nat8`, always in this case and never in `vec`.
   case blob([UInt8])
+  /// A value that may be missing.
   indirect case opt(CandidValue?)
+  /// Values of one type.
   case vec([CandidValue])
   /// In ascending order of ids. `record(fields:)` sorts.
   case record([CandidFieldValue])
+  /// The case of a variant, with its value.
   indirect case variant(CandidFieldValue)
+  /// A reference to a function: a method of the service with this id.
   indirect case function(Principal, method: String)
+  /// A reference to a service, by its id.
   indirect case service(Principal)
 
   /// A record with named fields, in any order.
@@ -37,13 +51,17 @@ public enum CandidValue: Hashable, Sendable {
 
 /// A field of a record with its value, or the case of a variant with its value.
 public struct CandidFieldValue: Hashable, Sendable {
+  /// The field's or the case's name or number.
   public var label: CandidLabel
+  /// What it holds; `null` for a case without a value.
   public var value: CandidValue
 
+  /// A field or case that has a name.
   public init(_ name: String, _ value: CandidValue) {
     self.init(label: CandidLabel(name), value: value)
   }
 
+  /// A field or case by its label.
   public init(label: CandidLabel, value: CandidValue) {
     self.label = label
     self.value = value

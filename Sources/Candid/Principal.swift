@@ -4,6 +4,7 @@
 /// comparing the words compares the bytes, and a principal needs no allocation.
 /// See the Internet Computer interface specification, "Principals".
 public struct Principal: Hashable, Sendable {
+  /// The most bytes that a principal has.
   public static let maximumByteCount = 29
 
   private var first: UInt64 = 0
@@ -70,6 +71,7 @@ public struct Principal: Hashable, Sendable {
   /// How many bytes, 0 to 29.
   public var count: Int { Int(fourth & 0xff) }
 
+  /// The bytes, 0 to 29.
   public var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)

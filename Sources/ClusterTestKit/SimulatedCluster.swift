@@ -4,34 +4,27 @@ import Placement
 import Storage
 
 /// A whole cluster under simulation: what a plan decides, it decides the same way every time.
-final class SimulatedCluster {
+final class SimulatedCluster: SiteObserver {
   let plan: SimulationPlan
   let simulator: Simulator
-  let network: SimulatedNetwork
-  let limits: NodeMachine.Limits
-  let settings: CoordinatorMachine.Settings
+  let site: SimulatedSite
   let workload: Workload
-  private(set) lazy var launcher = SimulatedLauncher(cluster: self)
-  private(set) var coordinator: SimulatedCoordinator?
   /// Whether nothing goes wrong any more and nobody writes.
   private(set) var isCalm = false
-  private let coordinatorDisk = SimulatedDisk()
   private var watch: ClusterWatch
   private var modules = ModuleWatch()
   private var lastModule: UInt8 = 0
   private var clients: [SimulatedClient] = []
-  private var coordinatorLives: UInt64 = 0
-  private var gatewayAddress = "gateway:0"
   private var lastChange: CoordinatorState.Change?
 
-  /// How long programs wait for each other's answers, in microseconds.
-  static let deadline: UInt64 = 400_000
+  var network: SimulatedNetwork { site.network }
+  var launcher: SimulatedLauncher { site.launcher }
+  var coordinator: SimulatedCoordinator? { site.coordinator }
 
   init(plan: SimulationPlan, isTraced: Bool) {
     self.plan = plan
     let simulator = Simulator(plan: plan, isTraced: isTraced)
     self.simulator = simulator
-    network = SimulatedNetwork(simulator: simulator)
     func below(_ bound: Int) -> Int { Int(simulator.below(UInt64(bound), .setup)) }
     var limits = NodeMachine.Limits()
     limits.heldMilliseconds = 1_500
@@ -45,7 +38,6 @@ final class SimulatedCluster {
     limits.handoverBytesPerSecond = below(3) == 0 ? UInt64(1_000 + below(20_000)) : 0
     // None, one that has to make room all the time, and one with room for everything.
     limits.cacheBytes = plan.mutation?.spoilsStatistics == true ? 0 : [0, 1_600, 1 << 20][below(3)]
-    self.limits = limits
     var settings = CoordinatorMachine.Settings()
     settings.capacity = 16
     settings.launchTimeout = 1_500
@@ -58,10 +50,12 @@ final class SimulatedCluster {
     settings.moduleRetryPause = 20
     settings.longestModuleRetryPause = 300
     settings.modulePatience = 400
-    self.settings = settings
+    site = SimulatedSite(
+      simulator: simulator, limits: limits, settings: settings, mutation: plan.mutation)
     let keys = 12 + below(60)
     workload = Workload(keys: min(plan.mostKeys ?? keys, keys))
     watch = ClusterWatch(keys: workload.keys)
+    site.observer = self
   }
 
   /// Runs with faults for a while, then without until the cluster has settled, and checks all of
@@ -70,14 +64,14 @@ final class SimulatedCluster {
     begin()
     simulator.run(until: plan.faultyTime)
     calm()
-    settle(within: 60_000_000) { [self] in !clients.contains { $0.isBusy } && isSettled }
+    settle(within: 60_000_000) { [self] in !clients.contains { $0.isBusy } && site.isSettled }
     // What expires does so within the longest TTL and a sweep.
     simulator.run(until: simulator.time + 1_700_000)
-    settle(within: 10_000_000) { [self] in isSettled }
-    if !isSettled { simulator.violated("the cluster does not settle: \(unsettled)") }
+    settle(within: 10_000_000) { [self] in site.isSettled }
+    if !site.isSettled { simulator.violated("the cluster does not settle: \(site.unsettled)") }
     readAll()
     // What a slow clock lets expire only now is on its way to the disk.
-    settle(within: 10_000_000) { [self] in isSettled }
+    settle(within: 10_000_000) { [self] in site.isSettled }
     checkHistories()
     checkAtRest()
     defer { simulator.end() }
@@ -89,16 +83,7 @@ final class SimulatedCluster {
   }
 
   private func begin() {
-    do {
-      let state = try CoordinatorState.fresh(
-        hashKey: HashKey(simulator.below(.max, .setup), 2, 3, 4), capacity: settings.capacity)
-      var batch = WriteBatch()
-      batch.put(SimulatedCoordinator.stateKey, state.encoded)
-      try coordinatorDisk.commit(batch)
-    } catch {
-      simulator.violated("the cluster cannot begin: \(error)")
-    }
-    startCoordinator()
+    site.begin(hashKey: HashKey(simulator.below(.max, .setup), 2, 3, 4))
     let pause = 3_000 + simulator.below(15_000, .setup)
     clients = (0..<plan.clients).map { SimulatedClient(cluster: self, number: UInt64($0)) }
     for client in clients { client.start(pause: pause) }
@@ -117,7 +102,7 @@ final class SimulatedCluster {
       node.process.jump(to: 0)
     }
     launcher.repairDisks()
-    coordinatorDisk.repair()
+    site.coordinatorDisk.repair()
     coordinator?.process.resume()
   }
 
@@ -180,21 +165,18 @@ final class SimulatedCluster {
     }
   }
 
-  /// Looks whether some node would serve calls with a module that it must not have.
   func checkModules() {
     if let broken = modules.brokenPromise(launcher.running) { simulator.violated(broken) }
   }
 
-  /// The coordinator's disk has another state.
   func coordinatorPersisted() {
-    guard let stored = try? coordinatorDisk.get(SimulatedCoordinator.stateKey),
+    guard let stored = try? site.coordinatorDisk.get(SimulatedCoordinator.stateKey),
       let state = try? CoordinatorState(encoded: stored),
       let broken = modules.persisted(state, running: launcher.running)
     else { return }
     simulator.violated(broken)
   }
 
-  /// Counts the changes that have ended, in whatever life of the coordinator.
   func noteChange(_ state: CoordinatorState) {
     if let ended = lastChange, state.change?.epoch != ended.epoch {
       let kind = ended.leaving.isEmpty ? "joins" : "leaves"
@@ -207,66 +189,15 @@ final class SimulatedCluster {
   // MARK: - The coordinator's life
 
   func killCoordinator(_ kind: FaultKind) {
-    guard let killed = coordinator else { return }
+    guard coordinator != nil else { return }
     simulator.inject(kind)
-    killed.kill()
-    launcher.forgetWatchers()
-    coordinator = nil
-    simulator.after(simulator.below(200_000, kind)) { [weak self] in self?.startCoordinator() }
-  }
-
-  private func startCoordinator() {
-    coordinatorLives += 1
-    do {
-      coordinator = try SimulatedCoordinator(
-        disk: coordinatorDisk, clock: .random(simulator, number: 1_000_000 + coordinatorLives),
-        cluster: self)
-      coordinatorPersisted()
-      // A gateway may come back at another address, of which all nodes are told.
-      if simulator.chance(0.5, .launches) { gatewayAddress = "gateway:\(coordinatorLives)" }
-      coordinator?.listen(at: gatewayAddress)
-    } catch {
-      simulator.violated("the coordinator cannot start: \(error)")
-    }
+    site.killCoordinator(restartingAfter: simulator.below(200_000, kind))
   }
 
   /// A disk, and the name of whose it is.
   func randomDisk(_ kind: FaultKind) -> (disk: SimulatedDisk, name: String)? {
     let nodes = launcher.running.map { ($0.disk, $0.id.text) }
-    return simulator.pick(nodes + [(coordinatorDisk, "the coordinator")], kind)
-  }
-
-  // MARK: - Messages
-
-  /// Calls a node at an address; whoever listens there when the message arrives gets it.
-  func call(
-    _ caller: Party, _ process: SimulatedProcess, to callee: Party, address: String,
-    _ completion: @escaping SimulatedNode.Acknowledge,
-    _ body: @escaping (SimulatedNode, @escaping SimulatedNode.Acknowledge) -> Void
-  ) {
-    let silence = ClusterError(.overloaded, "no answer in time")
-    network.call(
-      from: caller, to: callee, deadline: SimulatedCluster.deadline, timeout: .failure(silence)
-    ) { [weak self] answer in
-      guard let node = self?.launcher.process(at: address) else {
-        return answer(.failure(ClusterError(.overloaded, "the connection was refused")))
-      }
-      node.process.run { [weak node] in if let node { body(node, answer) } }
-    } completion: { [weak process] result in
-      process?.run { completion(result) }
-    }
-  }
-
-  func send(
-    _ event: CanisterManagerEvent, from caller: Party, _ process: SimulatedProcess,
-    to callee: Party, address: String, _ completion: @escaping SimulatedNode.Acknowledge
-  ) {
-    call(caller, process, to: callee, address: address, completion) { $0.handle(event, $1) }
-    for pause in plan.mutation?.repeats(event) ?? [] {
-      simulator.after(pause) { [weak self] in
-        self?.call(caller, process, to: callee, address: address, { _ in }) { $0.handle(event, $1) }
-      }
-    }
+    return simulator.pick(nodes + [(site.coordinatorDisk, "the coordinator")], kind)
   }
 
   // MARK: - Promises
@@ -286,7 +217,6 @@ final class SimulatedCluster {
 
   func stopped(_ node: SimulatedNode) { watch.stopped(node) }
 
-  /// The node's data is gone on purpose: it never was a member, or is none any more.
   func forget(_ node: Principal) { watch.forget(node) }
 
   private func checkHistories() {

@@ -48,6 +48,12 @@ extension NodeServer {
   func run(
     _ task: @escaping KeyedCall.Task, _ request: KeyedRequest, _ exchange: Exchange
   ) throws(Problem) -> Disposition {
+    guard exchange.header("if-match") == nil, exchange.header("if-none-match") == nil else {
+      throw Problem(
+        400, "bad_condition",
+        "\(exchange.methodName) may use several keys, so there is no one version to compare; "
+          + "leave if-match and if-none-match out")
+    }
     let pending = try later(exchange)
     if !request.key.isEmpty {
       switch runtime.node.machine.route(request.key) {

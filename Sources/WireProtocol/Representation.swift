@@ -25,6 +25,7 @@ package enum Representation: Hashable, Sendable {
   /// - Throws: `Problem` 415 for a content type that is none of ours.
   package static func ofRequest(contentType: String?) throws(Problem) -> Representation {
     guard let contentType else { return .text }
+    if let known = exactly(contentType) { return known }
     switch MediaRange(contentType)?.name {
     case "application/candid": return .candid
     case "text/candid", "application/x-www-form-urlencoded", "text/plain": return .text
@@ -42,7 +43,8 @@ package enum Representation: Hashable, Sendable {
   package static func ofAnswer(
     accept: String?, fallback: Representation, strict: Bool = true
   ) throws(Problem) -> Representation {
-    guard let accept else { return fallback }
+    guard let accept, accept != "*/*" else { return fallback }
+    if let known = exactly(accept) { return known }
     let ranges = accept.split(separator: ",").prefix(32).compactMap { MediaRange($0) }
     // A wildcard does not bring back what is refused by its name.
     let refused = ranges.filter { $0.quality <= 0 }.compactMap(\.representation)
@@ -63,6 +65,16 @@ package enum Representation: Hashable, Sendable {
           + "accept application/candid, text/candid or application/json")
     }
     return best.representation
+  }
+
+  /// What nearly all programs send, which need not be taken apart.
+  private static func exactly(_ mediaType: String) -> Representation? {
+    switch mediaType {
+    case "application/candid": .candid
+    case "application/json": .json
+    case "text/candid": .text
+    default: nil
+    }
   }
 
   /// How a request that could not be served is told so: as it asked for, in the representation of

@@ -40,6 +40,13 @@ import Testing
     #expect(try Repository.sources(under: "Tests").contains { $0.text.contains(name) })
   }
 
+  @Test("The service that the README shows is the one that is tested")
+  func readmeService() throws {
+    let service = try Repository.file(at: "Tests/Scores/main.swift").text
+    #expect(
+      try Repository.file(at: "README.md").text.contains("main.swift <<'SWIFT'\n\(service)SWIFT\n"))
+  }
+
   @Test func topLevelHoldsWhatItShould() throws {
     expectNone(RepositoryRules.topLevelViolations(names: try Repository.topLevelNames()))
   }

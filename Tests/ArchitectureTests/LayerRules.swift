@@ -26,6 +26,10 @@ extension LayerRules {
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage", "WasmRuntime",
         "WireProtocol",
       ],
+      "ScaledStorageTesting": [
+        "Candid", "Cluster", "ClusterTestKit", "Placement", "ScaledStorage", "Storage",
+        "WireProtocol",
+      ],
       "Gateway": [
         "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
         "WireProtocol",

@@ -11,7 +11,7 @@ private final class BackgroundRun {
   init(_ arguments: [String], output: String) throws {
     outputFile = output
     process = try ProcessWatcher.spawn(
-      executable: RunningCluster.program.path, arguments: arguments,
+      executable: RunningCluster.program("scaled-storage").path, arguments: arguments,
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
       standardOutput: .file(output), standardError: .file(output))
   }

@@ -1,8 +1,8 @@
 import Foundation
 import HTTPTransport
 
-/// `scaled-storage up` as a user would run it: a process of its own, on free ports, in a new
-/// directory.
+/// `scaled-storage up`, or that of a service's own program, as a user would run it: a process of
+/// its own, on free ports, in a new directory.
 final class RunningCluster {
   let directory: URL
   private(set) var url = ""
@@ -10,14 +10,16 @@ final class RunningCluster {
   private var process: pid_t?
   private var arguments: [String]
 
-  /// The program that the tests were built with.
-  static let program: URL = {
+  private let program: URL
+
+  /// A program that the tests were built with.
+  static func program(_ name: String) -> URL {
     let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
     let candidates = [CommandLine.arguments[0], executable ?? ""] + CommandLine.arguments
     for path in candidates {
       var folder = URL(fileURLWithPath: path).deletingLastPathComponent()
       for _ in 0..<4 {
-        let program = folder.appendingPathComponent("scaled-storage")
+        let program = folder.appendingPathComponent(name)
         if FileManager.default.isExecutableFile(atPath: program.path),
           !program.hasDirectoryPath
         {
@@ -27,10 +29,11 @@ final class RunningCluster {
       }
     }
     return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent(".build/debug/scaled-storage")
-  }()
+      .deletingLastPathComponent().appendingPathComponent(".build/debug/" + name)
+  }
 
-  init(_ arguments: [String] = []) throws {
+  init(_ arguments: [String] = [], program name: String = "scaled-storage") throws {
+    program = RunningCluster.program(name)
     directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("scaled-storage-\(UUID().uuidString)")
     self.arguments = arguments
@@ -66,7 +69,7 @@ final class RunningCluster {
   /// those of the writers, open some meanwhile.
   private func spawn(_ arguments: [String], output: String, errors: String) throws -> pid_t {
     try ProcessWatcher.spawn(
-      executable: RunningCluster.program.path, arguments: arguments,
+      executable: program.path, arguments: arguments,
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
       standardOutput: .file(output), standardError: .file(errors))
   }
@@ -78,6 +81,11 @@ final class RunningCluster {
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0, errno == EINTR {}
     return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+  }
+
+  /// kill -9 of the nodes that run; the gateway starts them again.
+  func killNodes() {
+    for process in nodeProcesses { kill(process, SIGKILL) }
   }
 
   /// Ctrl-C, and the exit status. The second signal is another one: two alike could become one.

@@ -14,7 +14,7 @@ extension EndToEnd {
 
       init(_ arguments: [String]) throws {
         process = try ProcessWatcher.spawn(
-          executable: RunningCluster.program.path,
+          executable: RunningCluster.program("scaled-storage").path,
           arguments: ["torture", "--data", folder.path] + arguments,
           environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
           standardOutput: .file(folder.path + ".out"), standardError: .file(folder.path + ".log"))

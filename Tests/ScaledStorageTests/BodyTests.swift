@@ -74,8 +74,7 @@ import WireProtocol
     _ name: String, _ body: [UInt8], _ form: Representation
   ) throws -> KeyedCall {
     let request = CallRequest(
-      method: name, httpMethod: "POST", path: "/" + name, isSecure: false, isUpdate: true,
-      fields: [])
+      method: name, httpMethod: "POST", path: "/" + name, isSecure: false, isUpdate: true)
     let setting = CallSetting(
       request: request, node: Self.node, now: 0, maximumValueBytes: 8)
     return try #require(Application.builtIn.methods[name]).read(body, form, setting)

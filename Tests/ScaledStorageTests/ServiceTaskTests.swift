@@ -64,6 +64,9 @@ struct ServiceTaskTests {
     #expect(try node.call("swap", "(\"a\", \(version), 11)").status == 200)
     #expect(try node.call("swap", "(\"a\", \(version), 12)").status == 412)
     #expect(try node.call("sum", #"(vec { "a" })"#) == (200, "(11 : int64)"))
+    // What may use several keys has no version of its own to compare.
+    let refused = try node.send(.post, "/swap", "(\"a\", \(version), 12)", [("if-match", "*")])
+    #expect(refused.header("ss-error") == "bad_condition")
   }
 
   @Test("A query without arguments is asked by GET")

@@ -22,6 +22,8 @@ public enum CandidBinary {
     }
   }
 
+  /// The message with these values at these types, as ``encode(_:as:)`` makes it. Who encodes more
+  /// than once at the same types makes a ``CandidSignature`` of them.
   public static func encode(
     _ values: [CandidValue], as types: [CandidType],
     in environment: CandidTypeEnvironment = CandidTypeEnvironment()
@@ -55,6 +57,7 @@ public enum CandidBinary {
     }
   }
 
+  /// The values of a message, each coerced to its type, as ``decode(_:as:limits:)`` reads them.
   public static func decode(
     _ bytes: [UInt8], as types: [CandidType],
     in environment: CandidTypeEnvironment = CandidTypeEnvironment()

@@ -21,6 +21,7 @@ public struct CandidDecoder: ~Copyable {
 
   // MARK: - Values
 
+  /// A `bool`.
   public mutating func bool() throws(CandidError) -> Bool { try cursor.bool() }
 
   /// A number of fixed width.
@@ -30,14 +31,17 @@ public struct CandidDecoder: ~Copyable {
     try cursor.fixed()
   }
 
+  /// A `nat`, of any size.
   public mutating func nat() throws(CandidError) -> CandidInteger {
     try cursor.integer(isSigned: false)
   }
 
+  /// An `int`, of any size.
   public mutating func int() throws(CandidError) -> CandidInteger {
     try cursor.integer(isSigned: true)
   }
 
+  /// A `text`; it is checked to be UTF-8.
   public mutating func text() throws(CandidError) -> String { try cursor.text() }
 
   /// The UTF-8 of a text, in the message's memory.
@@ -46,6 +50,7 @@ public struct CandidDecoder: ~Copyable {
     return message[cursor.position - count..<cursor.position]
   }
 
+  /// A `blob`, copied.
   public mutating func blob() throws(CandidError) -> [UInt8] {
     [UInt8](try cursor.take(try cursor.leb128()))
   }
@@ -56,6 +61,7 @@ public struct CandidDecoder: ~Copyable {
     return message[cursor.position - count..<cursor.position]
   }
 
+  /// A `principal`.
   public mutating func principal() throws(CandidError) -> Principal { try cursor.principal() }
 
   /// A reference to a function: a service and its method.
@@ -112,6 +118,7 @@ public struct CandidDecoder: ~Copyable {
     }
   }
 
+  /// Ends a level of nesting that `enter()` began.
   public mutating func leave() { depthLeft &+= 1 }
 
   /// - Throws: `malformed` unless the whole message has been read.

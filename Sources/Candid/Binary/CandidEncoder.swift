@@ -116,6 +116,8 @@ public struct CandidEncoder: ~Copyable {
 
   // MARK: - Values
 
+  /// Writes a `nat`.
+  /// - Throws: `typeMismatch` for a negative number.
   public mutating func write(nat number: CandidInteger) throws(CandidError) {
     guard !number.isNegative else {
       throw CandidError(.typeMismatch, "a nat cannot be negative, as \(number) is")
@@ -126,6 +128,7 @@ public struct CandidEncoder: ~Copyable {
     }
   }
 
+  /// Writes an `int`.
   public mutating func write(int number: CandidInteger) {
     switch number.storage {
     case .small(let small): write(sleb128: small)
@@ -133,9 +136,11 @@ public struct CandidEncoder: ~Copyable {
     }
   }
 
+  /// Writes a `bool`.
   @inlinable
   public mutating func write(bool: Bool) { write(byte: bool ? 1 : 0) }
 
+  /// Writes a `text`.
   @inlinable @inline(__always)
   public mutating func write(text: String) {
     let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { utf8 in
@@ -193,6 +198,7 @@ public struct CandidEncoder: ~Copyable {
     target.storeBytes(of: second, toByteOffset: last, as: SIMD16<UInt8>.self)
   }
 
+  /// Writes a `principal`.
   public mutating func write(principal: Principal) {
     write(byte: 1)
     write(byte: UInt8(truncatingIfNeeded: principal.count))
@@ -221,6 +227,7 @@ public struct CandidEncoder: ~Copyable {
     guard depthLeft > 0 else { throw .nestedTooDeeply }
   }
 
+  /// Ends a level of nesting that `enter()` began.
   @inlinable
   public mutating func leave() { depthLeft &+= 1 }
 }

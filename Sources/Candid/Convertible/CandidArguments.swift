@@ -55,6 +55,8 @@ public enum CandidArguments {
     }
   }
 
+  /// The message with one argument.
+  /// - Throws: as the argument's `encode(into:)`.
   @inlinable
   public static func encode<Argument: CandidConvertible>(
     _ argument: Argument

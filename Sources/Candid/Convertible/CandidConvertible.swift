@@ -37,6 +37,8 @@ public protocol CandidConvertible: Sendable {
   static func encodeElements(
     _ elements: [Self], into encoder: inout CandidEncoder
   ) throws(CandidError)
+  /// Reads an array of these, in the form in which `encodeElements` writes it.
+  /// - Throws: as `init(from:)`.
   static func decodeElements(from decoder: inout CandidDecoder) throws(CandidError) -> [Self]
 }
 
@@ -102,6 +104,7 @@ public struct CandidTypeBuilder {
     self.namesTypes = namesTypes
   }
 
+  /// The type that stands for `Value`.
   public mutating func type<Value: CandidConvertible>(of _: Value.Type) -> CandidType {
     Value.candidType(in: &self)
   }

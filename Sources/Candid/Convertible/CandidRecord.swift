@@ -48,7 +48,10 @@ public struct CandidMember<Root: Sendable, Value: CandidConvertible>: Sendable {
   let encode: CandidFields<Root>.Encode
   let decode: CandidFields<Root>.Decode
 
-  /// - Parameter path: reading is fast through a stored property of a structure, slower otherwise.
+  /// - Parameters:
+  ///   - label: the field's name or number.
+  ///   - path: the property; reading is fast through a stored property of a structure, slower
+  ///     otherwise.
   @inlinable
   public init(_ label: CandidLabel, _ path: any KeyPath<Root, Value> & Sendable) {
     let encode: CandidFields<Root>.Encode

@@ -50,6 +50,7 @@ public final class CandidCases<Root: Sendable>: Sendable {
 
     /// A case with a value.
     /// - Parameters:
+    ///   - label: the case's name or number.
     ///   - make: the case itself, which makes it of its value.
     ///   - value: the value when it is of this case, else nil.
     public static func `case`<Value: CandidConvertible>(
@@ -68,7 +69,10 @@ public final class CandidCases<Root: Sendable>: Sendable {
     }
 
     /// A case without a value, which is `null`.
-    /// - Parameter isThis: whether a value is of this case.
+    /// - Parameters:
+    ///   - label: the case's name or number.
+    ///   - only: its only value.
+    ///   - isThis: whether a value is of this case.
     public static func `case`(
       _ label: CandidLabel, _ only: Root, _ isThis: @escaping @Sendable (Root) -> Bool
     ) -> Case {
@@ -92,6 +96,8 @@ public final class CandidCases<Root: Sendable>: Sendable {
   /// In the order of their ids, by which they are numbered in a message.
   private let cases: [Case]
 
+  /// The cases, in any order; cases of equal ids are an error that the first use of the type
+  /// reports.
   public convenience init(_ cases: Case...) { self.init(cases) }
 
   /// - Parameter cases: in any order; cases of equal ids are an error that the first use of the

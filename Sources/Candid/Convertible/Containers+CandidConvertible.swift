@@ -65,6 +65,7 @@ public struct CandidTextSlice: Hashable, Sendable, CandidConvertible {
   /// Valid UTF-8.
   public let utf8: ArraySlice<UInt8>
 
+  /// A text to be written; its bytes are copied.
   public init(_ text: String) { utf8 = ArraySlice(text.utf8) }
 
   public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .text }
@@ -79,14 +80,18 @@ public struct CandidTextSlice: Hashable, Sendable, CandidConvertible {
 }
 
 extension String {
+  /// A text with memory of its own.
   public init(_ text: CandidTextSlice) { self.init(decoding: text.utf8, as: UTF8.self) }
 }
 
 /// `record { First; Second }`.
 public struct CandidPair<First: CandidConvertible, Second: CandidConvertible>: CandidConvertible {
+  /// Field 0.
   public var first: First
+  /// Field 1.
   public var second: Second
 
+  /// A record of two values.
   @inlinable
   public init(_ first: First, _ second: Second) {
     self.first = first

@@ -4,6 +4,7 @@
 public protocol CandidFixedWidth: CandidConvertible, FixedWidthInteger, BitwiseCopyable {}
 
 extension CandidFixedWidth {
+  /// Writes the number, lowest byte first.
   @inlinable
   public func encode(into encoder: inout CandidEncoder) { encoder.write(fixed: self) }
 
@@ -145,6 +146,7 @@ extension CandidInteger: CandidConvertible {
 
 /// An integer of any size that is not negative: stands for `nat`.
 public struct CandidNatural: Hashable, Sendable, CandidConvertible {
+  /// 0 or more.
   public let value: CandidInteger
 
   /// Nil for a negative value.
@@ -153,6 +155,7 @@ public struct CandidNatural: Hashable, Sendable, CandidConvertible {
     self.value = value
   }
 
+  /// The number, which is never negative.
   public init(_ value: UInt64) { self.value = CandidInteger(value) }
 
   public static func candidType(in _: inout CandidTypeBuilder) -> CandidType { .nat }

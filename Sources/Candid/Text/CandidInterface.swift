@@ -1,5 +1,6 @@
 /// The content of a `.did` file: type definitions, and perhaps a service.
 public struct CandidInterface: Sendable {
+  /// What the file defines, and what it imports.
   public var environment: CandidTypeEnvironment
   /// The service's type, or the name of it; nil for a file with definitions only.
   public var service: CandidType?
@@ -7,7 +8,11 @@ public struct CandidInterface: Sendable {
   /// already.
   public var initArguments: [CandidType]?
 
-  /// - Parameter service: a service type whose names the environment defines.
+  /// An interface that is made of types.
+  ///
+  /// - Parameters:
+  ///   - environment: the definitions.
+  ///   - service: a service type whose names the environment defines.
   public init(environment: CandidTypeEnvironment, service: CandidType?) {
     self.environment = environment
     self.service = service
@@ -25,13 +30,16 @@ public struct CandidInterface: Sendable {
     }
   }
 
+  /// Reads the source of a `.did` file, as ``init(parsing:)-([UInt8])`` does.
   public init(parsing source: String) throws(CandidError) {
     try self.init(parsing: Array(source.utf8))
   }
 
   /// Reads a file together with the files that it imports (Candid spec, "Imports"), each of which
   /// is read once.
-  /// - Parameter load: finds what `path` in an `import` of the file `importer` stands for.
+  /// - Parameters:
+  ///   - source: the file.
+  ///   - load: finds what `path` in an `import` of the file `importer` stands for.
   /// - Throws: as above; `syntax` at the import for files that import each other; `limitExceeded`
   ///   for more than 256 files, or 32 one in another. An error in an imported file has the place of
   ///   the import as its offset, and tells the inner place in words.
@@ -73,8 +81,10 @@ public struct CandidSource: Sendable {
   /// What tells the file from others: where two imports lead to the same file, the name must be the
   /// same. It is part of errors.
   public var name: String
+  /// What is in the file.
   public var bytes: [UInt8]
 
+  /// A file of this name and content.
   public init(name: String, bytes: [UInt8]) {
     self.name = name
     self.bytes = bytes

@@ -28,6 +28,8 @@ public enum CandidText {
     return values
   }
 
+  /// Reads arguments, such as `("key", 42)`, as values of these types, as
+  /// ``parseArguments(_:as:)`` does.
   public static func parseArguments(
     _ source: String, as types: [CandidType],
     in environment: CandidTypeEnvironment = CandidTypeEnvironment()

@@ -4,15 +4,18 @@
 public struct CandidLabel: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
   CustomStringConvertible
 {
+  /// What stands for the label on the wire.
   public let id: UInt32
   /// Nil when the label was written as a number, or came from the wire.
   public let name: String?
 
+  /// The label that a name stands for: its id is the name's ``hash(_:)``.
   public init(_ name: String) {
     self.name = name
     id = Self.hash(name)
   }
 
+  /// A label that has a number and no name.
   public init(id: UInt32) {
     self.id = id
     name = nil

@@ -76,6 +76,7 @@ public struct CandidSignature: Sendable {
     storage = Storage([], other.environment, other.table, [argument])
   }
 
+  /// The types, in order.
   public var types: [CandidType] { storage.types }
   var environment: CandidTypeEnvironment { storage.environment }
   var table: TypeTable { storage.table }

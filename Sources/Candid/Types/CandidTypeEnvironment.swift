@@ -1,13 +1,16 @@
 /// The definitions that the names in types refer to, as a `.did` file gives them.
 public struct CandidTypeEnvironment: Sendable {
+  /// The types by their names.
   public private(set) var definitions: [String: CandidType]
   /// Where the names lead that are defined as names, once `followChains` has looked.
   private var ends: [String: String] = [:]
 
+  /// An environment with these definitions; by default an empty one.
   public init(_ definitions: [String: CandidType] = [:]) {
     self.definitions = definitions
   }
 
+  /// The type that a name stands for; nil when it is not defined.
   public subscript(name: String) -> CandidType? {
     get { definitions[name] }
     set {

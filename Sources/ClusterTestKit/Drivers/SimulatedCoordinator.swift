@@ -7,8 +7,9 @@ import Storage
 final class SimulatedCoordinator {
   let process: SimulatedProcess
   private(set) var machine: CoordinatorMachine
+  private var scaler: Scaler?
 
-  private unowned let cluster: SimulatedCluster
+  private unowned let site: SimulatedSite
   private let simulator: Simulator
   private let committer: SimulatedCommitter
   private var polls: Set<Principal> = []
@@ -17,21 +18,21 @@ final class SimulatedCoordinator {
   private var moduleReceiver: Principal?
 
   static let stateKey = Array("state".utf8)
-  private static let tick: UInt64 = 20_000
 
-  init(disk: SimulatedDisk, clock: SimulatedClock, cluster: SimulatedCluster) throws {
-    self.cluster = cluster
-    simulator = cluster.simulator
+  init(disk: SimulatedDisk, clock: SimulatedClock, site: SimulatedSite) throws {
+    self.site = site
+    simulator = site.simulator
     process = SimulatedProcess(simulator: simulator, clock: clock)
     disk.reopen()
     guard let stored = try disk.get(SimulatedCoordinator.stateKey) else {
       throw ClusterError(.corruption, "the coordinator lost its state")
     }
     machine = CoordinatorMachine(
-      state: try CoordinatorState(encoded: stored), settings: cluster.settings)
+      state: try CoordinatorState(encoded: stored), settings: site.settings)
+    scaler = site.policy.map(Scaler.init)
     var outcome: ((CommitOutcome) -> Void)?
     committer = SimulatedCommitter(
-      process: process, disk: disk, promisesEarly: cluster.plan.mutation == .flipBeforeDurable
+      process: process, disk: disk, promisesEarly: site.mutation == .flipBeforeDurable
     ) { outcome?($0) }
     outcome = { [weak self] in self?.persisted($0) }
     tick()
@@ -66,6 +67,25 @@ final class SimulatedCoordinator {
     }
   }
 
+  /// Does now what somebody asks for.
+  func carryOut(
+    _ body: (inout CoordinatorMachine, UInt64) throws(ClusterError) -> Void
+  ) throws(ClusterError) {
+    try body(&machine, now)
+    scheduleAdvance()
+  }
+
+  /// Does what the policy calls for. It may be refused, and is then called for again.
+  private func scale() {
+    switch scaler?.decide(machine, now: now) {
+    case .grow(let count, let reason)?:
+      _ = try? machine.addNodes(count, reason: reason, now: now)
+    case .shrink(let nodes, let reason)?:
+      try? machine.removeNodes(nodes, reason: reason, now: now)
+    case .stay?, nil: break
+    }
+  }
+
   func installModule(_ digest: [UInt8]) {
     process.run { [self] in
       if (try? machine.installModule(digest)) != nil { simulator.changes.add("modules") }
@@ -87,7 +107,7 @@ final class SimulatedCoordinator {
   }
 
   private func tick() {
-    process.after(SimulatedCoordinator.tick) { [weak self] in
+    process.after(site.habits.tick) { [weak self] in
       self?.poll()
       self?.scheduleAdvance()
       self?.tick()
@@ -100,9 +120,10 @@ final class SimulatedCoordinator {
     process.after(simulator.below(200, .loops)) { [weak self] in
       guard let self else { return }
       isAdvanceScheduled = false
+      scale()
       machine.advance(now: now)
       for action in machine.takeActions() { perform(action) }
-      cluster.noteChange(machine.state)
+      site.observer?.noteChange(machine.state)
     }
   }
 
@@ -113,11 +134,11 @@ final class SimulatedCoordinator {
       batch.put(SimulatedCoordinator.stateKey, bytes)
       committer.submit(batch, sequence: sequence)
     case .launch(let node, let address):
-      cluster.launcher.launch(node, previousAddress: address) { [weak self] event in
+      site.launcher.launch(node, previousAddress: address) { [weak self] event in
         self?.process.run { [weak self] in self?.launched(node, event) }
       }
     case .destroy(let node):
-      cluster.launcher.destroy(node)
+      site.launcher.destroy(node)
       process.after(1_000) { [weak self] in
         self?.machine.destroyed(node)
         self?.scheduleAdvance()
@@ -150,7 +171,7 @@ final class SimulatedCoordinator {
     let event: CanisterManagerEvent
     switch message {
     case .initialise(let identity, let map):
-      return cluster.call(.coordinator, process, to: .node(node), address: address, completion) {
+      return site.call(.coordinator, process, to: .node(node), address: address, completion) {
         $0.initialise(identity: identity, map: map, $1)
       }
     case .prepare(let map): event = .prepare(map)
@@ -163,10 +184,10 @@ final class SimulatedCoordinator {
         address: address, completion)
     }
     let deliver = { [self] (completion: @escaping SimulatedNode.Acknowledge) in
-      cluster.send(
+      site.send(
         event, from: .coordinator, process, to: .node(node), address: address, completion)
     }
-    guard cluster.plan.mutation == .flipSourcesFirst, case .ringChanged = event,
+    guard site.mutation == .flipSourcesFirst, case .ringChanged = event,
       let change = machine.state.change, change.isDecided,
       change.leaving.isEmpty ? change.joining.contains(node) : !change.leaving.contains(node)
     else { return deliver(completion) }
@@ -184,15 +205,15 @@ final class SimulatedCoordinator {
       }
       moduleReceiver = node
     }
-    cluster.call(.coordinator, process, to: .node(node), address: address) { [weak self] result in
+    site.call(.coordinator, process, to: .node(node), address: address) { [weak self] result in
       if self?.moduleReceiver == node { self?.moduleReceiver = nil }
       completion(result)
     } _: {
       $0.take(module, $1)
     }
-    for pause in cluster.plan.mutation?.moduleRepeats ?? [] {
-      simulator.after(pause) { [cluster, process] in
-        cluster.call(.coordinator, process, to: .node(node), address: address, { _ in }) {
+    for pause in site.mutation?.moduleRepeats ?? [] {
+      simulator.after(pause) { [site, process] in
+        site.call(.coordinator, process, to: .node(node), address: address, { _ in }) {
           $0.take(module, $1)
         }
       }
@@ -203,7 +224,7 @@ final class SimulatedCoordinator {
     switch outcome.result {
     case .success:
       machine.persisted(outcome.sequences.upperBound)
-      cluster.coordinatorPersisted()
+      site.observer?.coordinatorPersisted()
       scheduleAdvance()
     case .failure(let error):
       process.after(100_000) { [weak self] in
@@ -218,13 +239,14 @@ final class SimulatedCoordinator {
   private func poll() {
     for (node, view) in machine.nodes.sorted(by: { $0.key < $1.key }) {
       // Not all at once, and less often than the tick.
-      guard let address = view.address, simulator.chance(0.5, .loops), polls.insert(node).inserted
+      guard let address = view.address, simulator.chance(site.habits.pollChance, .loops),
+        polls.insert(node).inserted
       else { continue }
-      cluster.network.call(
-        from: .coordinator, to: .node(node), deadline: SimulatedCluster.deadline,
+      site.network.call(
+        from: .coordinator, to: .node(node), deadline: SimulatedSite.deadline,
         timeout: NodeReport?.none
-      ) { [cluster] answer in
-        guard let process = cluster.launcher.process(at: address) else { return answer(nil) }
+      ) { [site] answer in
+        guard let process = site.launcher.process(at: address) else { return answer(nil) }
         process.process.run { answer(process.report) }
       } completion: { [weak self] report in
         self?.process.run { [weak self] in self?.polled(node, view.carriedOut, report) }

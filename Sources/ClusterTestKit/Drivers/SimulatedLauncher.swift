@@ -23,18 +23,20 @@ final class SimulatedLauncher {
     var lastTold: UInt64 = 0
   }
 
+  /// Nodes that do not start, whoever asks for it.
+  var keptDown: Set<Principal> = []
   /// Processes that have started.
   private var boots: UInt64 = 0
 
-  private unowned let cluster: SimulatedCluster
+  private unowned let site: SimulatedSite
   private let simulator: Simulator
   private var slots: [Principal: Slot] = [:]
   private var sorted: [SimulatedNode]?
   private var byAddress: [String: SimulatedNode] = [:]
 
-  init(cluster: SimulatedCluster) {
-    self.cluster = cluster
-    simulator = cluster.simulator
+  init(site: SimulatedSite) {
+    self.site = site
+    simulator = site.simulator
   }
 
   /// The nodes that run, in the order of their ids.
@@ -62,7 +64,7 @@ final class SimulatedLauncher {
     simulator.after(1_000 + simulator.below(100_000, .launches)) { [self] in
       guard slots[node] === slot, slot.isStarting, slot.starts == start else { return }
       slot.isStarting = false
-      if simulator.strikes(.launchFailed) { return tell(slot, .stopped) }
+      if keptDown.contains(node) || simulator.strikes(.launchFailed) { return tell(slot, .stopped) }
       // The address of before may be taken by then.
       var address = previousAddress ?? ""
       if address.isEmpty || byAddress[address] != nil || simulator.chance(0.5, .launches) {
@@ -76,17 +78,17 @@ final class SimulatedLauncher {
 
   private func boot(_ node: Principal, _ slot: Slot, address: String) {
     slot.disk.reopen()
-    cluster.plan.mutation?.restart(on: slot.disk)
+    site.mutation?.restart(on: slot.disk)
     boots += 1
     do throws(ClusterError) {
       let process = try SimulatedNode(
         id: node, address: address, disk: slot.disk,
-        clock: .random(simulator, number: boots), cluster: cluster)
+        clock: .random(simulator, number: boots), site: site)
       slot.process = process
       byAddress[address] = process
       sorted = nil
       simulator.note("\(node.text) starts at \(address)")
-      cluster.checkServing(process)
+      site.observer?.checkServing(process)
     } catch {
       simulator.violated("\(node.text) cannot start on its disk: \(error.message)")
     }
@@ -96,7 +98,9 @@ final class SimulatedLauncher {
   func kill(_ node: SimulatedNode) {
     guard let slot = slots[node.id], slot.process === node else { return }
     end(slot)
-    guard simulator.chance(0.2, .launches) else { return tell(slot, .stopped) }
+    guard simulator.chance(0.2, .launches), !keptDown.contains(node.id) else {
+      return tell(slot, .stopped)
+    }
     slot.isStarting = true
     slot.starts += 1
     let start = slot.starts
@@ -104,17 +108,27 @@ final class SimulatedLauncher {
     simulator.after(500 + simulator.below(20_000, .launches)) { [self] in
       guard slots[node.id] === slot, slot.isStarting, slot.starts == start else { return }
       slot.isStarting = false
+      guard !keptDown.contains(node.id) else { return tell(slot, .stopped) }
       boot(node.id, slot, address: node.address)
       if slot.launches != launches { tell(slot, .running(address: node.address)) }
     }
   }
 
   func destroy(_ node: Principal) {
-    guard let slot = slots.removeValue(forKey: node) else { return }
-    sorted = nil
+    guard let slot = slots[node] else { return }
     slot.watcher = nil
+    guard let process = slot.process, let observer = site.observer else {
+      return remove(node, slot)
+    }
+    observer.willEnd(process) { [weak self] in self?.remove(node, slot) }
+  }
+
+  private func remove(_ node: Principal, _ slot: Slot) {
+    guard slots[node] === slot else { return }
+    slots[node] = nil
+    sorted = nil
     end(slot)
-    cluster.forget(node)
+    site.observer?.forget(node)
   }
 
   func repairDisks() {
@@ -134,7 +148,7 @@ final class SimulatedLauncher {
     simulator.note("\(process.id.text) ends")
     byAddress[process.address] = nil
     process.kill()
-    cluster.stopped(process)
+    site.observer?.stopped(process)
   }
 
   /// Reports in order.

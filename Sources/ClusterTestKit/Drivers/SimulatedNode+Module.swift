@@ -45,7 +45,7 @@ extension SimulatedNode {
 
   private func install(_ module: StoredModule, _ completion: @escaping Acknowledge) {
     let known = max(latestModuleRevision, machine.map?.revision ?? 0)
-    guard module.revision >= known || cluster.plan.mutation == .takeLateModules else {
+    guard module.revision >= known || site.mutation == .takeLateModules else {
       return completion(.failure(ClusterError(.staleEpoch, "the module is late")))
     }
     latestModuleRevision = max(latestModuleRevision, module.revision)
@@ -58,7 +58,7 @@ extension SimulatedNode {
       if case .success = result {
         self.module = module
         simulator.note("\(id.text) has module \(module.digest)")
-        cluster.checkModules()
+        site.observer?.checkModules()
       }
       completion(result)
     }

@@ -20,7 +20,7 @@ final class SimulatedNode {
   var modulesOnTheWay = 0
   var isModuleUncertain = false
 
-  unowned let cluster: SimulatedCluster
+  unowned let site: SimulatedSite
   let simulator: Simulator
   private let committer: SimulatedCommitter
   private var requests: [UInt64: Request] = [:]
@@ -38,24 +38,22 @@ final class SimulatedNode {
     var heldSince: UInt64?
   }
 
-  static let tick: UInt64 = 20_000
-
   init(
     id: Principal, address: String, disk: SimulatedDisk, clock: SimulatedClock,
-    cluster: SimulatedCluster
+    site: SimulatedSite
   ) throws(ClusterError) {
     self.id = id
     self.address = address
     self.disk = disk
-    self.cluster = cluster
-    simulator = cluster.simulator
+    self.site = site
+    simulator = site.simulator
     process = SimulatedProcess(simulator: simulator, clock: clock)
-    machine = try NodeMachine(store: disk, limits: cluster.limits)
+    machine = try NodeMachine(store: disk, limits: site.limits)
     module = StoredModule(stored: try machine.stored(StoredModule.name))
     latestModuleRevision = module?.revision ?? 0
     var outcome: ((CommitOutcome) -> Void)?
     committer = SimulatedCommitter(
-      process: process, disk: disk, promisesEarly: cluster.plan.mutation == .acknowledgeEarly
+      process: process, disk: disk, promisesEarly: site.mutation == .acknowledgeEarly
     ) { outcome?($0) }
     outcome = { [weak self] in self?.committed($0) }
     tick()
@@ -77,7 +75,7 @@ final class SimulatedNode {
     var heldSince: UInt64?
     if case .fenced = machine.route(key) {
       heldSince = moment.monotonic
-      if let mutation = cluster.plan.mutation,
+      if let mutation = site.mutation,
         let reply = mutation.serveFenced(command, key: key, disk: disk, now: moment)
       {
         return completion(reply)
@@ -91,11 +89,10 @@ final class SimulatedNode {
     scheduleTurn()
   }
 
-  /// Every other closure runs on the value where it lies, as plain calls of modules do.
   private func reply(
     _ command: KeyCommand, key: [UInt8], ticket: UInt64, now: Moment
   ) -> KeyReply? {
-    guard ticket % 2 == 0, case .apply(.none, let body) = command else {
+    guard site.habits.changesInPlace, ticket % 2 == 0, case .apply(.none, let body) = command else {
       return machine.execute(command, key: key, ticket: ticket, now: now)
     }
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024, alignment: 1)
@@ -126,7 +123,7 @@ final class SimulatedNode {
   func handle(_ event: CanisterManagerEvent, _ completion: @escaping Acknowledge) {
     var event = event
     var completion = completion
-    if let mutation = cluster.plan.mutation {
+    if let mutation = site.mutation {
       if mutation.answersEarly(event) { completion(.success(())) }
       guard let changed = mutation.incoming(event, at: machine, disk: disk) else {
         return completion(.success(()))
@@ -175,11 +172,12 @@ final class SimulatedNode {
   }
 
   var report: NodeReport {
-    NodeReport(
+    let report = NodeReport(
       identity: machine.identity, status: .ready, keys: machine.statistics.keys,
       bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
       revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
       isPurging: machine.isPurging, moduleDigest: reportedModule)
+    return site.observer?.completed(report, of: self) ?? report
   }
 
   // MARK: - Life
@@ -194,7 +192,7 @@ final class SimulatedNode {
   }
 
   private func tick() {
-    process.after(SimulatedNode.tick) { [weak self] in
+    process.after(site.habits.tick) { [weak self] in
       self?.scheduleTurn()
       self?.tick()
     }
@@ -211,7 +209,7 @@ final class SimulatedNode {
     isTurnScheduled = false
     guard isAlive else { return }
     var moment = process.moment
-    if cluster.plan.mutation == .holdForever,
+    if site.mutation == .holdForever,
       requests.values.contains(where: { $0.heldSince != nil })
     {
       moment.monotonic = 0
@@ -226,7 +224,7 @@ final class SimulatedNode {
     }
     if more { scheduleTurn() }
     checkHeld()
-    cluster.checkServing(self)
+    site.observer?.checkServing(self)
   }
 
   private func perform(_ action: NodeAction) {
@@ -248,7 +246,7 @@ final class SimulatedNode {
     _ event: CanisterManagerEvent, message: UInt64, to node: Principal, address: String
   ) {
     var event = event
-    if let mutation = cluster.plan.mutation, case .migrate(let migration) = event {
+    if let mutation = site.mutation, case .migrate(let migration) = event {
       guard let changed = mutation.outgoing(migration, from: machine) else {
         return process.after(1_000) { [weak self] in
           self?.machine.peerReplied(message, .success(()))
@@ -256,7 +254,7 @@ final class SimulatedNode {
       }
       event = .migrate(changed)
     }
-    cluster.send(event, from: .node(id), process, to: .node(node), address: address) {
+    site.send(event, from: .node(id), process, to: .node(node), address: address) {
       [weak self] result in
       self?.machine.peerReplied(message, result)
       self?.scheduleTurn()
@@ -272,7 +270,7 @@ final class SimulatedNode {
       machine.commitFailed(error)
       committer.resume()
     }
-    cluster.checkServing(self)
+    site.observer?.checkServing(self)
     scheduleTurn()
   }
 
@@ -285,7 +283,7 @@ final class SimulatedNode {
         requests[ticket]?.heldSince = nil
         continue
       }
-      if now - since > cluster.limits.heldMilliseconds {
+      if now - since > site.limits.heldMilliseconds {
         simulator.violated("\(id.text) lets a request wait for a fence without end")
       }
     }

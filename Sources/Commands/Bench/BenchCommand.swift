@@ -13,6 +13,7 @@ struct BenchCommand: ParsableCommand {
       """,
     subcommands: [
       ClusterBenchCommand.self, CandidBenchCommand.self, ModuleBenchCommand.self,
+      ServiceBenchCommand.self,
     ],
     defaultSubcommand: ClusterBenchCommand.self)
 }

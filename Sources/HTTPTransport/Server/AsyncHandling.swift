@@ -5,28 +5,17 @@ public struct AsyncRequest: Sendable {
   public let path: [UInt8]
   public let query: [UInt8]
   public let body: [UInt8]
-  private let fieldBytes: [UInt8]
-  private let fields: [Exchange.FieldRange]
+  private let fields: RequestFields
 
   init(_ exchange: Exchange) {
     method = exchange.method
     (path, query) = exchange.withTarget { (Array($0), Array($1)) }
     body = exchange.body
-    fieldBytes = Array(exchange.requestBytes.bytes)
-    fields = Array(exchange.requestFields.elements)
+    fields = RequestFields(exchange)
   }
 
   /// The first value of a field, nil when it is absent. `name` is lower-case.
-  public func header(_ name: StaticString) -> String? {
-    fieldBytes.withUnsafeBytes { bytes in
-      for field in fields {
-        let fieldName = UnsafeRawBufferPointer(rebasing: bytes[field.nameStart..<field.nameEnd])
-        guard fieldName.equals(name) else { continue }
-        return String(decoding: bytes[field.nameEnd..<field.valueEnd], as: UTF8.self)
-      }
-      return nil
-    }
-  }
+  public func header(_ name: StaticString) -> String? { fields.first("\(name)") }
 }
 
 /// What a handler that may wait answers.

@@ -1,4 +1,4 @@
-import WireProtocol
+package import WireProtocol
 import Candid
 import Cluster
 
@@ -34,14 +34,14 @@ extension ResultForm {
 
 extension KeyedMethod {
   /// 400 for a key of this many bytes.
-  static func badKey(_ count: Int) -> Problem {
+  package static func badKey(_ count: Int) -> Problem {
     Problem(
       400, "bad_key",
       "the key has \(count) bytes; a key has 1 to \(KeyTarget.maximumKeyBytes) bytes")
   }
 
   /// What a handler threw, as its caller is told.
-  static func problem(_ error: any Error) -> Problem {
+  package static func problem(_ error: any Error) -> Problem {
     switch error {
     case let problem as Problem: problem
     case let error as CallError: Problem(error)

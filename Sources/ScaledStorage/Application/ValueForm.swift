@@ -1,15 +1,15 @@
 import Candid
-import Cluster
+package import Cluster
 
 /// How values of a type are stored.
-struct ValueForm<Value: Sendable>: Sendable {
+package struct ValueForm<Value: Sendable>: Sendable {
   let encode: @Sendable (Value) throws(CandidError) -> [UInt8]
   let decode: @Sendable ([UInt8]) throws(CandidError) -> Value
   /// How clients read and write it under `/kv/KEY`.
   let representation: StoredRepresentation
 
   /// - Throws: `CallError` `bad_value` when what is stored is no `Value`.
-  func value(of record: Record?) throws(CallError) -> Value? {
+  package func value(of record: Record?) throws(CallError) -> Value? {
     guard let bytes = record?.value else { return nil }
     do throws(CandidError) {
       return try decode(bytes)
@@ -21,7 +21,7 @@ struct ValueForm<Value: Sendable>: Sendable {
   }
 
   /// - Throws: `CallError` for a value that has no stored form.
-  func bytes(of value: Value) throws(CallError) -> [UInt8] {
+  package func bytes(of value: Value) throws(CallError) -> [UInt8] {
     do throws(CandidError) {
       return try encode(value)
     } catch {

@@ -4,14 +4,10 @@ package import HTTPTransport
 extension CallRequest {
   /// - Parameter method: nil for a request for a value.
   init(_ exchange: Exchange, method: String?, isUpdate: Bool) {
-    var fields: [(name: String, value: String)] = []
-    exchange.forEachHeader { name, value in
-      fields.append((String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
-    }
     self.init(
-      method: method, httpMethod: "\(exchange.method)",
+      method: method, httpMethod: exchange.method.description,
       path: String(decoding: exchange.path, as: UTF8.self), isSecure: exchange.isSecure,
-      isUpdate: isUpdate, fields: fields)
+      isUpdate: isUpdate, fields: RequestFields(exchange))
   }
 }
 
@@ -20,8 +16,7 @@ extension CallSetting {
   package static func passing(_ exchange: Exchange, method: String) -> CallSetting {
     CallSetting(
       request: CallRequest(
-        method: method, httpMethod: "", path: "", isSecure: exchange.isSecure, isUpdate: false,
-        fields: []),
+        method: method, httpMethod: "", path: "", isSecure: exchange.isSecure, isUpdate: false),
       node: .anonymous, now: 0, maximumValueBytes: 0)
   }
 }

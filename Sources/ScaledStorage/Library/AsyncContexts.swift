@@ -22,7 +22,9 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
 
   /// Reads the value under a key.
   ///
-  /// - Parameter body: receives the value, nil when there is none; its result is returned.
+  /// - Parameters:
+  ///   - key: of any value.
+  ///   - body: receives the value, nil when there is none; its result is returned.
   /// - Returns: `.nodeID` with the owner when the key lives at another node.
   /// - Throws: what `body` throws; `CallError` when the node cannot read it.
   public func withData<Result: Sendable>(
@@ -57,6 +59,7 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
   ///   - node: a member of the ring.
   ///   - method: its name there.
   ///   - arguments: of the method's Candid types.
+  ///   - output: the type of the result.
   /// - Returns: its only result.
   /// - Throws: `CallError` with what the node said, or `unreachable` when it did not answer:
   ///   whether an update was carried out is then not known.
@@ -102,6 +105,7 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
   /// The same for reading.
   public let reading: AsyncQueryContext<Value>
 
+  /// What ``reading`` tells of the call: its request, caller, node and time.
   public subscript<Member>(dynamicMember path: KeyPath<AsyncQueryContext<Value>, Member>) -> Member
   {
     reading[keyPath: path]
@@ -131,6 +135,7 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
   /// Changes the value under a key in place, or creates it; durable when this returns.
   ///
   /// - Parameters:
+  ///   - key: of any value.
   ///   - default: the value to begin with when there is none.
   ///   - expiry: when the value expires; by default when it would have before.
   ///   - condition: when to act at all.
@@ -151,8 +156,12 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
 
   /// Changes the value under a key, creates it, or removes it; durable when this returns.
   ///
-  /// - Parameter body: receives the value, nil when there is none, and leaves the one to be; nil
-  ///   removes it. Called once.
+  /// - Parameters:
+  ///   - key: of any value.
+  ///   - expiry: when the value expires; by default when it would have before.
+  ///   - condition: when to act at all.
+  ///   - body: receives the value, nil when there is none, and leaves the one to be; nil removes
+  ///     it. Called once.
   /// - Returns: as ``withUpsertData(_:default:expiry:if:_:)``.
   /// - Throws: as that.
   @discardableResult
@@ -216,15 +225,23 @@ extension KeySpace {
 
 /// A value with what the store knows of it.
 public struct StoredEntry<Value: Sendable>: Sendable {
+  /// The value, decoded.
   public let value: Value
   /// Each change raises it.
   public let version: UInt64
   /// Until when the value lives, in milliseconds since 1970; nil when it does not expire.
   public let expiresAt: UInt64?
+
+  package init(value: Value, version: UInt64, expiresAt: UInt64?) {
+    self.value = value
+    self.version = version
+    self.expiresAt = expiresAt
+  }
 }
 
 /// When a write acts at all (RFC 9110 section 13.1).
 public enum WriteCondition: Hashable, Sendable {
+  /// Always.
   case none
   /// There is a value.
   case exists
@@ -233,7 +250,7 @@ public enum WriteCondition: Hashable, Sendable {
   /// The value is at this version.
   case version(UInt64)
 
-  var ofCommand: KeyCommand.Condition {
+  package var ofCommand: KeyCommand.Condition {
     switch self {
     case .none: .none
     case .exists: .exists

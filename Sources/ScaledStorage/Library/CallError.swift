@@ -19,7 +19,13 @@ public struct CallError: Error, Hashable, Sendable {
   /// Whether the same call may succeed a little later. Clients of this package repeat such calls.
   public var isRetryable: Bool
 
-  /// - Parameter status: other numbers than 400 to 599 become 500.
+  /// An error with a code of the service's own.
+  ///
+  /// - Parameters:
+  ///   - status: of the answer; other numbers than 400 to 599 become 500.
+  ///   - code: a stable word for programs.
+  ///   - message: a sentence for people.
+  ///   - isRetryable: whether the same call may succeed a little later.
   public init(status: Int, code: String, _ message: String, isRetryable: Bool = false) {
     self.status = (400...599).contains(status) ? status : 500
     self.code = code

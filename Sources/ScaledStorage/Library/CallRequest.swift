@@ -1,4 +1,5 @@
 public import Candid
+package import HTTPTransport
 
 /// A request as middleware sees it, before its method runs or its value is read or written.
 public struct CallRequest: Sendable {
@@ -12,14 +13,14 @@ public struct CallRequest: Sendable {
   public let isSecure: Bool
   /// Who calls, as the methods see it: anonymous unless middleware finds out.
   public var caller = Principal.anonymous
-  private let fields: [(name: String, value: String)]
+  private let fields: RequestFields
 
   /// Whether the request writes: a PUT or DELETE of a value, or a call of an update.
   public let isUpdate: Bool
 
   package init(
     method: String?, httpMethod: String, path: String, isSecure: Bool, isUpdate: Bool,
-    fields: [(name: String, value: String)]
+    fields: RequestFields
   ) {
     self.method = method
     self.httpMethod = httpMethod
@@ -29,13 +30,22 @@ public struct CallRequest: Sendable {
     self.fields = fields
   }
 
+  /// - Parameter fields: names in lower case.
+  package init(
+    method: String?, httpMethod: String, path: String, isSecure: Bool, isUpdate: Bool,
+    fields: [(name: String, value: String)] = []
+  ) {
+    self.init(
+      method: method, httpMethod: httpMethod, path: path, isSecure: isSecure, isUpdate: isUpdate,
+      fields: RequestFields(fields))
+  }
+
   /// The first value of a header field, nil when it is absent; case does not matter.
   ///
   /// A gateway that proxies passes on `authorization`, `cookie` and the fields that
   /// ``CanisterManager/use(passing:_:)`` names, besides those of HTTP.
   public func header(_ name: String) -> String? {
-    let name = name.lowercased()
-    return fields.first { $0.name == name }?.value
+    fields.first(name.lowercased())
   }
 
   /// The token of `authorization: Bearer TOKEN` (RFC 6750 section 2.1), nil when there is none.

@@ -14,9 +14,11 @@ extension CanisterManager {
 
   /// Defines a method that may change the value of its key and gives a result.
   ///
-  /// - Parameter body: receives the context, the key and the other arguments. What it changed is
-  ///   durable before its result is answered; when it throws, nothing is changed, and `CallError`
-  ///   says what the caller is told.
+  /// - Parameters:
+  ///   - name: by which clients call it.
+  ///   - body: receives the context, the key and the other arguments. What it changed is durable
+  ///     before its result is answered; when it throws, nothing is changed, and `CallError` says
+  ///     what the caller is told.
   public mutating func update<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
   >(
@@ -101,8 +103,10 @@ extension CanisterManager {
 extension CanisterManager {
   /// Defines a method that may change values and waits for it.
   ///
-  /// - Parameter body: runs on the node's thread between its waits, so it must not block. Each
-  ///   change is durable when its `await` returns; when the body throws later, it stands.
+  /// - Parameters:
+  ///   - name: by which clients call it.
+  ///   - body: runs on the node's thread between its waits, so it must not block. Each change is
+  ///     durable when its `await` returns; when the body throws later, it stands.
   public mutating func update<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
   >(

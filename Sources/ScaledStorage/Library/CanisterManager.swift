@@ -19,7 +19,7 @@ public import Cluster
 /// same definition.
 public struct CanisterManager<Value: Sendable>: Sendable {
   package var application: Application
-  let form: ValueForm<Value>
+  package let form: ValueForm<Value>
 
   init(id: Principal, policy: ScalePolicy, _ form: ValueForm<Value>) {
     self.form = form
@@ -88,7 +88,8 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   // MARK: - Hooks
 
-  /// Runs when a node has become a member of its cluster, once in its life.
+  /// Runs when a node has become a member of its cluster, once in its life; not again when the node
+  /// ends while it runs. What has to be there whenever a node serves belongs into ``onStart(_:)``.
   public mutating func onInit(_ body: @escaping Hook) {
     application.hooks.initialised.append(hook(body))
   }
@@ -112,7 +113,9 @@ public struct CanisterManager<Value: Sendable>: Sendable {
 
   /// Runs at each node again and again.
   ///
-  /// - Parameter interval: the pause after each run, at least a millisecond.
+  /// - Parameters:
+  ///   - interval: the pause after each run, at least a millisecond.
+  ///   - body: what is to run.
   public mutating func heartbeat(every interval: Duration, _ body: @escaping Hook) {
     application.hooks.heartbeats.append((max(interval, .milliseconds(1)), hook(body)))
   }
@@ -131,7 +134,7 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     let form = form
     return { space in
       let request = CallRequest(
-        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true, fields: [])
+        method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true)
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)

@@ -102,11 +102,12 @@ public final class UpdateContext<Value: Sendable>: QueryContext<Value> {
 public enum Expiry: Hashable, Sendable {
   /// When the value before it would have; a new value never does.
   case keep
+  /// The value stays until it is removed.
   case never
   /// This long from now, to the millisecond; at least one.
   case after(Duration)
 
-  var ofCommand: KeyCommand.Expiry {
+  package var ofCommand: KeyCommand.Expiry {
     switch self {
     case .keep: .keep
     case .never: .never
@@ -129,6 +130,6 @@ extension NodeResult {
 }
 
 /// Thrown through a method whose call belongs to another node.
-struct ForwardRequired: Error {
-  let node: Principal
+package struct ForwardRequired: Error {
+  package let node: Principal
 }

@@ -1,7 +1,7 @@
 import Candid
 import Cluster
 
-extension SimulatedCluster {
+extension SimulatedSite {
   var isSettled: Bool { coordinator?.machine.isSettled == true && unsettled.isEmpty }
 
   /// What keeps the cluster from being at rest.

@@ -1,0 +1,5 @@
+import Leaderboard
+import ScaledStorage
+import ScaledStorageService
+
+leaderboard.run()

@@ -1,0 +1,5 @@
+import ScaledStorage
+import ScaledStorageService
+import TextStore
+
+textStore.run()
