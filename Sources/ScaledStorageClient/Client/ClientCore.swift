@@ -27,6 +27,8 @@ final class ClientCore: Sendable {
     } catch {
       throw ClientError(error)
     }
+    // From here on it is used by its own thread only, also before that has begun.
+    engine.loop.mailbox.disown()
     let core = ClientCore(engine)
     // The loop and all that lives on it are the thread's from here on.
     let loop = Handover(engine.loop)

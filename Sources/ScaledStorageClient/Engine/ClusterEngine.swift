@@ -154,8 +154,15 @@ package final class ClusterEngine {
     if let timer = journey.timer { loop.cancel(timer) }
     journey.timer = nil
     journey.sent = nil
-    if case .success(let reply) = result, reply.isSuccess {} else { counters.failures.add() }
-    journey.completion(result)
+    switch result {
+    case .success(let reply):
+      if !reply.isSuccess { counters.failures.add() }
+      journey.completion(result)
+    case .failure(var error):
+      counters.failures.add()
+      error.isOutcomeUnknown = error.isOutcomeUnknown || journey.isUncertain
+      journey.completion(.failure(error))
+    }
   }
 
   // MARK: - Attempts
@@ -232,7 +239,7 @@ package final class ClusterEngine {
     case .again(let pause):
       repeatLater(journey, after: pause, or: .success(reply(response, journey)))
     case .againInDoubt:
-      journey.isUncertain = true
+      journey.isUncertain = !journey.request.isRead
       let pause = response.header("retry-after").flatMap(Int64.init) ?? 0
       repeatLater(
         journey, after: .seconds(min(max(pause, 0), 86_400)),
@@ -255,8 +262,8 @@ package final class ClusterEngine {
     if !error.isRetryable, rule != .stands || !AnswerRule.isCertain(error) {
       journey.isUncertain = !journey.request.isRead
     }
-    failure.isOutcomeUnknown = journey.isUncertain
-    failure.isRetryable = error.isRetryable && !journey.isUncertain
+    let mayHelp = error.isRetryable || journey.request.isRead && rule != .stands
+    failure.isRetryable = mayHelp && !journey.isUncertain
     let isRefused = error.code == .connectFailed || error.code == .refused
     let waited = MonotonicTime.current() - journey.begin
     switch rule {
