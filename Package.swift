@@ -130,6 +130,8 @@ let package = Package(
     tests(
       "ScaledStorageTestingTests", ["Candid", "Cluster", "ScaledStorage", "ScaledStorageTesting"]),
     tests(
+      "GettingStartedTests", ["ScaledStorage", "ScaledStorageService", "ScaledStorageTesting"]),
+    tests(
       "GatewayTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage",

@@ -105,10 +105,11 @@ package final class GatewayServer: RequestHandler {
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:
+      let names = application.methods.keys.sorted().prefix(40) + ["node_info", "nodes", "ring"]
       throw Problem(
         404, "unknown_method",
-        "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, get_data, update_data, "
-          + "node_info, nodes or ring")
+        "there is no \"/\(name.prefix(60))\" here; use /kv/KEY, "
+          + names.joined(separator: ", "))
     }
   }
 

@@ -25,6 +25,8 @@ extension CanisterManager {
       for mistake in application.mistakes { printError("\(name): \(mistake)") }
       exit(EX_USAGE)
     }
+    var application = application
+    application.title = name
     let program = ServedProgram(name: name, application: application)
     ServedProgram.$current.withValue(program) {
       ServiceCommand.main(Array(arguments.dropFirst()))

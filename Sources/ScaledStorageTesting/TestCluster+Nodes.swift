@@ -89,7 +89,7 @@ extension TestCluster {
   /// Changes what the policy hears of a node's load, to see what it makes of it; nil: nothing.
   ///
   /// By itself a node tells its keys, their bytes and its requests of the last second of virtual
-  /// time, and that its core idles.
+  /// time, and that its core idles and it answers at once.
   public var adjustLoad: (_ node: Principal, _ load: inout ScalePolicy.Load) -> Void {
     get { bed.cluster.adjustLoad }
     set { bed.cluster.adjustLoad = newValue }

@@ -19,7 +19,8 @@ import ClusterTestKit
 /// Virtual time passes while a call waits for its answer and when the test asks for it. Which node
 /// is asked, how long messages take, and which keys go where are functions of the seed: the same
 /// test does the same each time. Handlers that wait for something else than the cluster (files,
-/// `Task.sleep`, other services) make real time pass, and what they make of it is theirs.
+/// `Task.sleep`, other services) make real time pass, 10 s at most, and what they make of it is
+/// theirs.
 ///
 /// Not safe to use from several threads at once, as the lack of `Sendable` says.
 public final class TestCluster<Value: Sendable> {

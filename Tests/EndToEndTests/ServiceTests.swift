@@ -76,6 +76,9 @@ extension EndToEnd {
       #expect(printed.status == 0)
       #expect(printed.output.contains("add_score : (text, int64) -> (int64)"))
       #expect(try user.send(.get, "/service.did").text == printed.output)
+      let document = try cluster.run(["interface", "--openapi"], atURL: false)
+      #expect(document.output.contains("\"title\":\"scores\""))
+      #expect(try user.send(.get, "/openapi.json").text == document.output)
       let refused = try user.send(
         .post, "/add_score", body: "(\"ada\", -1)",
         headers: [(name: "content-type", value: "text/candid")])

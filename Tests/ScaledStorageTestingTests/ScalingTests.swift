@@ -64,14 +64,14 @@ struct ScalingTests {
 
   @Test("A policy hears of the load that the test makes up")
   func madeUpLoad() throws {
-    let policy = ScalePolicy(scaleUpAfter: 5_000, isOverloaded: { $0.utilisation > 0.8 }) { _ in
-      false
-    }
+    let policy = ScalePolicy(
+      scaleUpAfter: 5_000, isOverloaded: { $0.latencyP99 > .milliseconds(20) }
+    ) { _ in false }
     let cluster = try TestCluster(leaderboard(policy: policy))
     try cluster.advance(by: .seconds(20))
     #expect(cluster.nodes.count == 1)
     cluster.adjustLoad = { node, load in
-      if node == .canister(number: 1) { load.utilisation = 0.9 }
+      if node == .canister(number: 1) { load.latencyP99 = .milliseconds(50) }
     }
     try cluster.advance(by: .seconds(20))
     #expect(cluster.nodes.count > 1)

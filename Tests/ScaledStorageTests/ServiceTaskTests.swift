@@ -31,6 +31,10 @@ struct ServiceTaskTests {
     app.update("swap") { (context, key: String, expected: UInt64, value: Int) in
       try await context.withUpsertData(key, if: .version(expected)) { $0 = value }.orForward()
     }
+    app.update("give_up") { (context, key: String, changes: Bool) -> Void in
+      if changes { try await context.withUpsertData(key, default: 0) { $0 += 1 } }
+      throw CallError.unavailable("not now")
+    }
     app.query("entry") { (context, key: String) in
       let entry = try await context.entry(key).orForward()
       return entry.map { CandidPair($0.value, $0.version) }
@@ -67,6 +71,21 @@ struct ServiceTaskTests {
     // What may use several keys has no version of its own to compare.
     let refused = try node.send(.post, "/swap", "(\"a\", \(version), 12)", [("if-match", "*")])
     #expect(refused.header("ss-error") == "bad_condition")
+  }
+
+  @Test("Who has changed values does not ask to be called again")
+  func partlyDone() throws {
+    let node = try ServiceNode(Self.accounts)
+    let json = [("accept", "application/json")]
+    let before = try node.send(.post, "/give_up", #"("a", false)"#, json)
+    #expect(before.status == 503)
+    #expect(before.header("retry-after") == "1")
+    #expect(before.text.contains(#""retryable":true"#))
+    let after = try node.send(.post, "/give_up", #"("a", true)"#, json)
+    #expect(after.status == 503)
+    #expect(after.header("retry-after") == nil)
+    #expect(after.text.contains(#""retryable":false"#))
+    #expect(try node.call("sum", #"(vec { "a" })"#) == (200, "(1 : int64)"))
   }
 
   @Test("A query without arguments is asked by GET")
@@ -158,6 +177,7 @@ struct ServiceTaskTests {
         service : {
           deposit : (text, int64) -> (int64);
           entry : (text) -> (opt record { int64; nat64 }) query;
+          give_up : (text, bool) -> ();
           sum : (vec text) -> (int64) query;
           swap : (text, nat64, int64) -> ();
           transfer : (text, text, int64) -> (int64);

@@ -8,8 +8,9 @@ struct ServiceBenchCommand: ParsableCommand {
     discussion: """
       Adds to one of 1,000 records of two numbers: in a plain Dictionary; in a record's stored \
       form, read and written again; as a method of a service at a node whose store is in memory, \
-      64 calls a commit, with its arguments and results as Swift values of Candid messages; and \
-      the same with a Codable record. Figures are medians, of one thread.
+      64 calls a commit, from its arguments as a Candid message to its result as one; and the same \
+      with a Codable record. Bytes that are put at such a node show what of it is the node's. \
+      Figures are medians, of one thread.
 
         scaled-storage bench service
         scaled-storage bench service --rounds 501 --json

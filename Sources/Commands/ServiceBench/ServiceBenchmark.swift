@@ -48,9 +48,10 @@ struct ServiceBenchmark {
         return player.points
       }
     }
-    let (candidNode, codableNode) = (
-      try ServiceAtNode(candid.application), try ServiceAtNode(codable.application)
-    )
+    let plainNode = try ServiceAtNode(.builtIn)
+    let candidNode = try ServiceAtNode(candid.application)
+    let codableNode = try ServiceAtNode(codable.application)
+    let bytes = [UInt8](repeating: 7, count: 20)
     let changes: [(name: String, body: (Int) throws -> Void)] = [
       (
         "dictionary",
@@ -66,6 +67,7 @@ struct ServiceBenchmark {
           stored[number % 1_000] = try CandidArguments.encode(player)
         }
       ),
+      ("bytes at a node", { try plainNode.put(ServiceBenchmark.keys[$0 % 1_000], bytes) }),
       ("method", { try candidNode.call("add", ServiceBenchmark.keys[$0 % 1_000]) }),
       ("method, Codable", { try codableNode.call("add", ServiceBenchmark.keys[$0 % 1_000]) }),
     ]
@@ -101,7 +103,8 @@ private final class ServiceAtNode {
   private let engine = MemoryEngine()
   private var machine: NodeMachine
   private var actions: [NodeAction] = []
-  private var waiting: [KeyedCall] = []
+  /// The calls of this turn; nil for bytes that are put.
+  private var waiting: [KeyedCall?] = []
   private var ticket: UInt64 = 0
   private let request = CallRequest(
     method: "add", httpMethod: "POST", path: "/add", isSecure: false, isUpdate: true)
@@ -124,15 +127,25 @@ private final class ServiceAtNode {
       request: request, node: ServiceAtNode.id, now: ServiceAtNode.now.wall,
       maximumValueBytes: 1 << 20)
     guard let call = try application.methods[method]?.read(body, .candid, setting) else { return }
+    try execute(call.command, call.key, for: call)
+  }
+
+  func put(_ key: String, _ value: [UInt8]) throws {
+    try execute(.put(value: value, ttl: nil, condition: .none), Array(key.utf8), for: nil)
+  }
+
+  private func execute(_ command: KeyCommand, _ key: [UInt8], for call: KeyedCall?) throws {
     ticket += 1
-    let reply = machine.execute(
-      call.command, key: call.key, ticket: ticket, now: ServiceAtNode.now)
-    if let reply { throw CommandFailure("the call was answered at once: \(reply)") }
+    if let reply = machine.execute(command, key: key, ticket: ticket, now: ServiceAtNode.now) {
+      throw CommandFailure("the call was answered at once: \(reply)")
+    }
     waiting.append(call)
     if waiting.count == ServiceAtNode.callsPerCommit { try flush() }
   }
 
   private func flush() throws {
+    var answered = 0
+    defer { waiting.removeAll(keepingCapacity: true) }
     _ = machine.advance(now: ServiceAtNode.now)
     machine.flush()
     machine.swapActions(&actions)
@@ -146,8 +159,8 @@ private final class ServiceAtNode {
           machine.committed(through: sequence)
         case .reply(_, let reply):
           // One after another: answers come in the order of their calls.
-          let call = waiting.removeFirst()
-          _ = try call.conclude(reply, ServiceAtNode.id, .candid)
+          _ = try waiting[answered]?.conclude(reply, ServiceAtNode.id, .candid)
+          answered += 1
         default: break
         }
       }

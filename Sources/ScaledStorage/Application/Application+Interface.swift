@@ -16,9 +16,7 @@ extension Application {
   package var candidText: String { candidInterface.description }
 
   /// The methods, and values by `/kv/KEY`, as an OpenAPI 3.1 document.
-  ///
-  /// - Parameter title: the name of the service.
-  package func openAPI(title: String) -> [UInt8] {
+  package func openAPI() -> [UInt8] {
     var types = CandidTypeBuilder(namesTypes: true)
     var paths: [CandidFieldValue] = []
     for method in methods.values.sorted(by: { $0.name < $1.name }) {

@@ -85,6 +85,8 @@ package struct CallResult: Sendable {
 /// What a service does with its keys: its methods, the form of its values, who may call, when it
 /// grows.
 package struct Application: Sendable {
+  /// What its OpenAPI document is called.
+  package var title = "ScaledStorage"
   package private(set) var methods: [String: KeyedMethod] = [:]
   package var values: StoredRepresentation
   package var policy: ScalePolicy?

@@ -46,6 +46,7 @@ extension KeyedMethod {
     case let problem as Problem: problem
     case let error as CallError: Problem(error)
     case let error as ClusterError: Problem(error)
+    case let error as PartlyDone: error.problem
     default: Problem(500, "handler_failed", "the method failed: \(type(of: error))")
     }
   }
@@ -95,9 +96,10 @@ extension KeyedMethod {
         let rest = arguments.rest
         let key = first.keyBytes
         guard (1...KeyTarget.maximumKeyBytes).contains(key.count) else { throw badKey(key.count) }
-        return waiting(key: key, isQuery: isQuery) { space, representation in
+        return waiting(key: key, isQuery: isQuery) { space, progress, representation in
           let context = AsyncUpdateContext(
-            reading: AsyncQueryContext(setting: setting, space: space, form: form))
+            reading: AsyncQueryContext(
+              setting: setting, space: space, form: form, progress: progress))
           return CallResult(
             body: try result.write(
               try await body(context, first, repeat each rest), representation))
@@ -122,9 +124,10 @@ extension KeyedMethod {
       name: name, isQuery: isQuery, isKeyed: false, takesNothing: count == 0,
       read: { bytes, representation, setting throws(Problem) in
         let arguments = try representation.arguments(bytes, as: repeat (each Argument).self)
-        return waiting(key: [], isQuery: isQuery) { space, representation in
+        return waiting(key: [], isQuery: isQuery) { space, progress, representation in
           let context = AsyncUpdateContext(
-            reading: AsyncQueryContext(setting: setting, space: space, form: form))
+            reading: AsyncQueryContext(
+              setting: setting, space: space, form: form, progress: progress))
           return CallResult(
             body: try result.write(try await body(context, repeat each arguments), representation))
         }
@@ -137,9 +140,19 @@ extension KeyedMethod {
   }
 
   private static func waiting(
-    key: [UInt8], isQuery: Bool, _ task: @escaping KeyedCall.Task
+    key: [UInt8], isQuery: Bool,
+    _ body:
+      @escaping @Sendable (any KeySpace, CallProgress, Representation) async throws -> CallResult
   ) -> KeyedCall {
-    KeyedCall(key: key, command: isQuery ? .get : .apply { _ in .keep }, task: task) {
+    let task: KeyedCall.Task = { space, representation in
+      let progress = CallProgress()
+      do {
+        return try await body(space, progress, representation)
+      } catch {
+        throw progress.hasChanged ? PartlyDone(cause: error) : error
+      }
+    }
+    return KeyedCall(key: key, command: isQuery ? .get : .apply { _ in .keep }, task: task) {
       (_, _, _) throws(Problem) in
       throw Problem(500, "unexpected_reply", "a method that waits has no command")
     }

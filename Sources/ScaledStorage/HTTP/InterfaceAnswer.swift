@@ -19,7 +19,7 @@ package enum InterfaceAnswer {
     try write(
       Answer(
         status: 200, contentType: "application/json",
-        body: application.openAPI(title: "ScaledStorage")), to: exchange)
+        body: application.openAPI()), to: exchange)
   }
 
   private static func write(

@@ -10,6 +10,7 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
   let setting: CallSetting
   let space: any KeySpace
   let form: ValueForm<Value>
+  var progress = CallProgress()
 
   /// The request, as middleware left it.
   public var request: CallRequest { setting.request }
@@ -74,11 +75,14 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
       throw CallError.badArguments(
         "the arguments of \(method) cannot be written: \(error.description)")
     }
-    let answer = try await withCheckedContinuation { continuation in
+    let answer = await withCheckedContinuation { continuation in
       space.call(method, message, at: node, as: request) { continuation.resume(returning: $0) }
-    }.get()
+    }
+    // Only what was refused certainly changed nothing.
+    if case .failure(let error) = answer, error.isRetryable {} else { progress.noteChange() }
+    let results = try answer.get()
     do throws(CandidError) {
-      return try CandidArguments.decode(answer, as: Output.self)
+      return try CandidArguments.decode(results, as: Output.self)
     } catch {
       throw CallError(
         status: 502, code: "bad_result",
@@ -195,13 +199,16 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
     }
     switch await reading.space.run(command, key: key) {
     case .elsewhere(let owner, _): return .nodeID(owner)
-    case .refused(let error): throw CallError(error)
+    case .refused(let error):
+      if error.code == .outcomeUnknown { reading.progress.noteChange() }
+      throw CallError(error)
     case .preconditionFailed:
       throw CallError.preconditionFailed("the value is not as the condition says")
     default:
       guard let result = outcome.result else {
         throw CallError.unavailable("the node gave no answer that a change can have")
       }
+      if case .success = result { reading.progress.noteChange() }
       return .result(try result.get())
     }
   }

@@ -16,7 +16,8 @@ public struct CallError: Error, Hashable, Sendable {
   public var code: String
   /// A sentence for people: what was wrong and how to mend it.
   public var message: String
-  /// Whether the same call may succeed a little later. Clients of this package repeat such calls.
+  /// Whether the same call may succeed a little later. Clients repeat such calls, so that the
+  /// answer never says so of a method that has changed values before it threw.
   public var isRetryable: Bool
 
   /// An error with a code of the service's own.

@@ -16,10 +16,8 @@ package struct InterfaceCommand: ParsableCommand {
 
   /// The document that was asked for.
   var document: [UInt8] {
-    let program = ServedProgram.current
-    return openapi
-      ? program.application.openAPI(title: program.name)
-      : Array(program.application.candidText.utf8)
+    let application = ServedProgram.current.application
+    return openapi ? application.openAPI() : Array(application.candidText.utf8)
   }
 
   package func run() throws {
