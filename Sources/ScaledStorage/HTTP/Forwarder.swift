@@ -79,9 +79,11 @@ package final class Forwarder {
   /// - Throws: `Problem` 508 for a request that was passed on too often.
   package func forward(_ exchange: Exchange, _ keyed: KeyedRequest) throws(Problem) {
     guard keyed.hops < KeyedRequest.maximumHops else {
-      throw Problem(
+      var problem = Problem(
         508, "too_many_hops",
         "the request was passed on \(keyed.hops) times, so nodes disagree about the key's owner")
+      problem.isRetryable = true
+      throw problem
     }
     let relay = begin(exchange, hops: keyed.hops)
     relay.isSafe = exchange.method == .get || exchange.method == .head
