@@ -220,9 +220,8 @@ package final class ClusterEngine {
         request.headers.append(("authorization", credential.headerValue))
       }
     case .gateway:
-      if mustAskForProxy, journey.request.key != nil {
-        request.headers.append(("ss-forward", "proxy"))
-      }
+      journey.asksForProxy = mustAskForProxy
+      if mustAskForProxy { request.headers.append(("ss-forward", "proxy")) }
     case .direct: break
     }
     return request
@@ -312,8 +311,9 @@ package final class ClusterEngine {
   // MARK: - Forward responses
 
   private func follow(_ response: ClientResponse, _ journey: Journey) {
-    if settings.routing == .gateway, journey.request.key != nil, !mustAskForProxy {
-      // Asked to, it passes requests on; from now on it is asked at once.
+    if settings.routing == .gateway, !journey.asksForProxy {
+      // Asked to, it passes requests on; from now on it is asked at once, whatever the request: a
+      // service may find keys where this client sees none.
       mustAskForProxy = true
       return attempt(journey)
     }
@@ -348,7 +348,8 @@ package final class ClusterEngine {
       journey.address = address
       journey.node = owner.map { owner in
         let node = self.owners.node(named: owner)
-        node.address = node.address ?? address
+        // It may have been started again, elsewhere.
+        node.address = address
         return node
       }
       depart(journey)
