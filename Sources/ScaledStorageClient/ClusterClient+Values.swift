@@ -34,7 +34,8 @@ extension ClusterClient {
   ///
   /// - Parameters:
   ///   - key: 1 to 1,024 bytes of UTF-8.
-  ///   - ttl: whole seconds after which the key expires, at least one; nil keeps it.
+  ///   - ttl: how long after which the key expires, more than zero; nil keeps it. Services count
+  ///     whole seconds: a part of one is rounded up, so that nothing expires early.
   ///   - condition: what has to hold; nil writes whatever is there.
   ///   - timeout: how long it may take with all its attempts; nil for the client's usual time.
   /// - Throws: ``ClientError``, with ``ClientError/Code/preconditionFailed`` when the condition
@@ -78,12 +79,7 @@ extension ClusterClient {
     _ timeout: Duration?
   ) async throws(ClientError) -> WriteResult {
     var request = request
-    if let ttl {
-      guard ttl >= .seconds(1) else {
-        throw ClientError(.invalidRequest, "a key lives for at least one second, not \(ttl)")
-      }
-      request.target += "?ttl=\(ttl.components.seconds)"
-    }
+    if let ttl { request.target += "?ttl=\(try ClusterClient.wholeSeconds(ttl))" }
     add(condition, to: &request)
     let reply = try await core.perform(request, timeout: timeout)
     guard reply.isSuccess else { throw ClientError(reply, isRead: false) }
@@ -154,6 +150,15 @@ extension ClusterClient {
       throw ClientError(.invalidRequest, error.detail)
     }
     return bytes
+  }
+
+  /// A time to live in the seconds that services count, rounded up.
+  static func wholeSeconds(_ ttl: Duration) throws(ClientError) -> Int64 {
+    guard ttl > .zero else {
+      throw ClientError(.invalidRequest, "a key lives for more than no time, not \(ttl)")
+    }
+    let (seconds, attoseconds) = ttl.components
+    return attoseconds > 0 && seconds < .max ? seconds + 1 : seconds
   }
 
   static func encode<each Value: CandidConvertible>(
