@@ -8,9 +8,15 @@ extension ClusterClient {
   /// Results come as they arrive, in no order; each key's once. At most `concurrency` keys are read
   /// or wait to be taken by the loop; leaving the loop cancels them. The first failure ends the
   /// sequence.
+  ///
+  /// The next key is asked for on the client's own thread, which serves all its requests: a
+  /// sequence whose `next` blocks, such as one that reads from a file or waits for a lock, keeps
+  /// them all waiting. Turn such a sequence into an array, or into an `AsyncStream` that another
+  /// thread fills.
   /// - Parameters:
   ///   - keys: each 1 to 1,024 bytes of UTF-8.
-  ///   - concurrency: how many keys are read ahead, at least 1.
+  ///   - concurrency: how many keys are read ahead, at least 1; no more than the client's
+  ///     `maximumOutstanding` are.
   /// - Returns: a sequence whose iterations each read all the keys.
   public func get<Keys: Sequence & Sendable>(
     keys: Keys, concurrency: Int = 64
@@ -20,6 +26,8 @@ extension ClusterClient {
 
   /// Reads the values under many keys that arrive one by one; as with keys that are there.
   ///
+  /// `keys` may suspend for as long as it likes, but must not block: it too is advanced on the
+  /// client's thread, unless it is an actor's.
   /// A failure of `keys` ends the sequence with ``ClientError/Code/invalidRequest``.
   public func get<Keys: AsyncSequence & Sendable>(
     keys: Keys, concurrency: Int = 64

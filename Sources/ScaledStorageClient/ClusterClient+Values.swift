@@ -35,7 +35,8 @@ extension ClusterClient {
   /// - Parameters:
   ///   - key: 1 to 1,024 bytes of UTF-8.
   ///   - value: any bytes that the service takes for a value.
-  ///   - ttl: whole seconds after which the key expires, at least one; nil keeps it.
+  ///   - ttl: how long after which the key expires, more than zero; nil keeps it. Services count
+  ///     whole seconds: a part of one is rounded up, so that nothing expires early.
   ///   - condition: what has to hold; nil writes whatever is there.
   ///   - timeout: how long it may take with all its attempts; nil for the client's usual time.
   /// - Throws: ``ClientError``, with ``ClientError/Code/preconditionFailed`` when the condition
@@ -79,16 +80,11 @@ extension ClusterClient {
     _ timeout: Duration?
   ) async throws(ClientError) -> WriteResult {
     var request = request
-    if let ttl {
-      guard ttl >= .seconds(1) else {
-        throw ClientError(.invalidRequest, "a key lives for at least one second, not \(ttl)")
-      }
-      request.target += "?ttl=\(ttl.components.seconds)"
-    }
+    if let ttl { request.target += "?ttl=\(try ClusterClient.wholeSeconds(ttl))" }
     add(condition, to: &request)
     let reply = try await core.perform(request, timeout: timeout)
     guard reply.isSuccess else { throw ClientError(reply, isRead: false) }
-    guard let version = EntryVersion(entityTag: reply.response.header("etag")) else {
+    guard let version = EntryVersion(entityTag: reply.response.headers.firstBytes("etag")) else {
       throw ClientError(.badAnswer, "the answer to a write tells no version")
     }
     return WriteResult(
@@ -136,14 +132,15 @@ extension ClusterClient {
       if tellsMissing(reply) { return nil }
       throw ClientError(reply, isRead: true)
     }
-    guard let version = EntryVersion(entityTag: reply.response.header("etag")) else {
+    guard let version = EntryVersion(entityTag: reply.response.headers.firstBytes("etag")) else {
       throw ClientError(.badAnswer, "the answer to a read tells no version; is this a cluster?")
     }
     return Entry(value: reply.body, version: version)
   }
 
   private static func tellsMissing(_ reply: ClusterReply) -> Bool {
-    reply.status == 404 && reply.response.header("ss-error") == "not_found"
+    reply.status == 404
+      && reply.response.headers.firstBytes("ss-error")?.elementsEqual("not_found".utf8) == true
   }
 
   static func bytes(of key: String) throws(ClientError) -> [UInt8] {
@@ -154,6 +151,15 @@ extension ClusterClient {
       throw ClientError(.invalidRequest, error.detail)
     }
     return bytes
+  }
+
+  /// A time to live in the seconds that services count, rounded up.
+  static func wholeSeconds(_ ttl: Duration) throws(ClientError) -> Int64 {
+    guard ttl > .zero else {
+      throw ClientError(.invalidRequest, "a key lives for more than no time, not \(ttl)")
+    }
+    let (seconds, attoseconds) = ttl.components
+    return attoseconds > 0 && seconds < .max ? seconds + 1 : seconds
   }
 
   static func encode<each Value: CandidConvertible>(

@@ -65,7 +65,8 @@ public final class ClusterClient: Sendable {
   /// - Parameters:
   ///   - url: the gateway, `http://HOST:PORT` or `https://HOST:PORT`; any node serves too.
   ///   - credential: the cluster's credential (the text in its file), which lets the client see
-  ///     where keys live. It is sent to the server of `url` only.
+  ///     where keys live. It is sent to the server of `url` only. Over `https` the cluster wants a
+  ///     certificate of its authority with it: `tls` names one.
   ///   - routing: where requests go.
   ///   - tls: the files for `https`.
   ///   - headers: fields that every request carries, such as `authorization` for the service's own

@@ -17,9 +17,13 @@ public struct EntryVersion: Hashable, Sendable, CustomStringConvertible {
   /// As an entity tag (RFC 9110 section 8.8.3).
   var entityTag: String { EntityTag.text(Version(number)) }
 
-  init?(entityTag: String?) {
-    guard let version = entityTag.flatMap(EntityTag.version) else { return nil }
-    number = version.rawValue
+  /// Reads what an answer's `etag` says: digits in quotes.
+  init?(entityTag: ArraySlice<UInt8>?) {
+    let quote = UInt8(ascii: "\"")
+    guard let entityTag, entityTag.count > 2, entityTag.first == quote, entityTag.last == quote,
+      let number = UInt64(digits: entityTag.dropFirst().dropLast())
+    else { return nil }
+    self.number = number
   }
 }
 

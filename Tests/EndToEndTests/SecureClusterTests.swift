@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTransport
+import ScaledStorageClient
 import Testing
 
 /// Certificates as `deploy/dev-ca` makes them, in a directory of their own.
@@ -79,6 +80,47 @@ extension EndToEnd {
       }
       try control(HTTPEndpoint(location).resolve(), cluster, certificates)
       #expect(cluster.stop() == 0)
+    }
+
+    @Test(
+      "The client library speaks TLS with the gateway and with nodes that it finds itself",
+      arguments: [ClusterClient.Routing.direct, .gateway])
+    func client(routing: ClusterClient.Routing) async throws {
+      let certificates = try Certificates()
+      let cluster = try RunningCluster(
+        certificates.identity + certificates.authority + [
+          "--scale-up-at", "50", "--max-nodes", "2",
+        ])
+      defer { cluster.remove() }
+      let secret = try String(
+        contentsOfFile: cluster.directory.path + "/credential", encoding: .utf8)
+      let credential = secret.filter { !$0.isNewline }
+      var files = ClusterClient.TLS(authorities: certificates.path("ca.crt"))
+      let anonymous = try ClusterClient(cluster.url, credential: credential, tls: files)
+      let refusal = await #expect(throws: ClientError.self) { try await anonymous.get("1") }
+      #expect(refusal?.serviceCode == "certificate_missing")
+
+      if routing == .direct {
+        files.certificate = certificates.path("server.crt")
+        files.key = certificates.path("server.key")
+      }
+      let client = try ClusterClient(
+        cluster.url, credential: routing == .direct ? credential : nil, routing: routing, tls: files
+      )
+      for number in 0..<100 { try await client.put("\(number)", "\(number)") }
+      let user = try HTTPUser(cluster.address, tls: certificates.files(withIdentity: false))
+      _ = try user.settledRing(members: 2)
+      for number in 0..<100 {
+        #expect(try await client.get("\(number)")?.text == "\(number)")
+      }
+      #expect(client.statistics.failures == 0)
+      let statistics = client.statistics
+      if routing == .direct { #expect(statistics.extraHops < statistics.requests / 2) }
+
+      let stranger = try ClusterClient(cluster.url)
+      let error = await #expect(throws: ClientError.self) { try await stranger.get("1") }
+      #expect(error?.code == .insecure)
+      #expect(error?.message.contains("authority") == true)
     }
 
     /// A node's control methods, by who has the credential and who has a certificate as well.

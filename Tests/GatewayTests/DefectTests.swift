@@ -37,6 +37,9 @@ struct DefectTests {
       let response = try cluster.send(.get, "/kv/key", headers: headers, to: address)
       #expect(response.status == 508)
       #expect(response.header("ss-error") == "too_many_hops")
+      let problem = ServerProblem(
+        status: 508, contentType: response.header("content-type"), body: response.body)
+      #expect(problem.isRetryable)
     }
   }
 

@@ -96,11 +96,61 @@ struct EngineTests {
   @Test("When the time is up, the last answer stands")
   func timeUp() throws {
     let loop = try EventLoop()
-    let server = try FakeServer(loop) { $0.refuse(503, "busy", retryAfter: 30) }
+    let server = try FakeServer(loop) {
+      $0.refuse(503, "busy", isRetryable: true, retryAfter: 30)
+    }
     let engine = try connect(loop, server, timeout: .seconds(5))
     let reply = try engine.ask(.get([0x61]))
     #expect(reply.status == 503)
     #expect(reply.problem.sentence == "it says busy (status 503, busy)")
+  }
+
+  @Test(
+    "Who routed by a ring that has passed looks again, unless something may have been done",
+    arguments: [(409, "stale_epoch"), (508, "too_many_hops")], [true, false])
+  func disagreement(problem: (status: Int, code: String), isRetryable: Bool) throws {
+    let loop = try EventLoop()
+    var isSettled = false
+    let server = try FakeServer(loop) { exchange in
+      if !isSettled { exchange.refuse(problem.status, problem.code, isRetryable: isRetryable) }
+      isSettled = true
+    }
+    var request = ClusterRequest.put([0x61], [])
+    request.isRepeatable = false
+    let reply = try connect(loop, server).ask(request)
+    #expect(reply.status == (isRetryable ? 200 : problem.status))
+    #expect(server.requests == (isRetryable ? 2 : 1))
+  }
+
+  @Test(
+    "What a service refuses for good stands, also for reads",
+    arguments: [(502, "bad_answer"), (503, "not_today"), (504, "too_slow")])
+  func refusedForGood(status: Int, code: String) throws {
+    let loop = try EventLoop()
+    let server = try FakeServer(loop) { $0.refuse(status, code, retryAfter: 0) }
+    let reply = try connect(loop, server).ask(.get([0x61]))
+    #expect(reply.status == status && reply.problem.code == code)
+    #expect(server.requests == 1)
+  }
+
+  @Test(
+    "Trouble on the way is overcome by what may be done twice",
+    arguments: [(502, "node_unreachable"), (504, "outcome_unknown"), (502, nil), (503, nil)])
+  func troubleOnTheWay(status: Int, code: String?) throws {
+    let loop = try EventLoop()
+    var troubles = 2
+    let server = try FakeServer(loop) { exchange in
+      guard troubles > 0 else { return }
+      troubles -= 1
+      guard let code else {
+        exchange.status = status
+        return exchange.setHeader("retry-after", "0")
+      }
+      exchange.refuse(status, code)
+    }
+    let reply = try connect(loop, server).ask(.put([0x61], []))
+    #expect(reply.status == 200 && reply.isUncertain)
+    #expect(server.requests == 3)
   }
 
   @Test("An answer of 503 that does not say when is final")
@@ -122,6 +172,27 @@ struct EngineTests {
     let engine = try connect(loop, gateway) { $0.routing = .gateway }
     for _ in 0..<3 { #expect(try engine.ask(.get([0x61])).status == 200) }
     #expect(asked == [false, true, true, true])
+  }
+
+  @Test("A gateway is asked so for what has no key that is known, and by all that were under way")
+  func gatewayRoutingWithoutKeys() throws {
+    let loop = try EventLoop()
+    var asked: [Bool] = []
+    let gateway = try FakeServer(loop) { exchange in
+      asked.append(exchange.header("ss-forward") == "proxy")
+      if asked.last == false { exchange.forward(to: .loopback(port: 1)) }
+    }
+    let engine = try connect(loop, gateway) { $0.routing = .gateway }
+    var statuses: [Int?] = []
+    for _ in 0..<2 {
+      engine.send(ClusterRequest(method: .post, target: "/version", isRepeatable: false)) {
+        statuses.append((try? $0.get())?.status)
+        if statuses.count == 2 { loop.stop() }
+      }
+    }
+    loop.run()
+    #expect(statuses == [200, 200])
+    #expect(asked == [false, false, true, true])
   }
 
   @Test("More requests than may be under way fail at once")

@@ -70,6 +70,46 @@ struct LifetimeTests {
     while gone != nil { await Task.yield() }
   }
 
+  @Test("A request that comes when the loop has just ended is told so")
+  func endedLoop() async throws {
+    let loop = try EventLoop()
+    let settings = ClusterEngine.Settings(endpoint: try HTTPEndpoint("http://127.0.0.1:1"))
+    let core = ClientCore(try ClusterEngine(loop: loop, settings))
+    loop.mailbox.disown()
+    #expect(loop.mailbox.end().isEmpty)
+    let error = await #expect(throws: ClientError.self) {
+      try await core.perform(.get([0x61]), timeout: nil)
+    }
+    #expect(error?.code == .cancelled)
+    withExtendedLifetime(loop) {}
+  }
+
+  @Test("The engine goes on its loop, before the loop ends, whoever still knows the client")
+  func engineGoes() throws {
+    let loop = try EventLoop()
+    let settings = ClusterEngine.Settings(endpoint: try HTTPEndpoint("http://127.0.0.1:1"))
+    var engine: ClusterEngine? = try ClusterEngine(loop: loop, settings)
+    weak let gone = engine
+    let core = ClientCore(try #require(engine))
+    engine = nil
+    #expect(gone != nil)
+    core.shutDown(endsLoop: true)
+    loop.run()
+    #expect(gone == nil)
+    withExtendedLifetime(core) {}
+  }
+
+  @Test(
+    "Parts of seconds let a value live longer, never shorter",
+    arguments: [
+      (Duration.seconds(1), Int64(1)), (.milliseconds(1), 1), (.milliseconds(1_900), 2),
+      (.seconds(60) + .nanoseconds(1), 61), (.seconds(Int64.max) + .milliseconds(1), .max),
+    ])
+  func wholeSeconds(ttl: Duration, seconds: Int64) throws {
+    #expect(try ClusterClient.wholeSeconds(ttl) == seconds)
+    #expect(throws: ClientError.self) { try ClusterClient.wholeSeconds(.zero - ttl) }
+  }
+
   @Test(
     "What cannot be used is told at once",
     arguments: [

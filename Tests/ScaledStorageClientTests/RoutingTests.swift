@@ -120,6 +120,60 @@ struct RoutingTests {
     #expect(rings == 2)
   }
 
+  @Test("A server without a ring is asked for it again, after a while")
+  func absence() throws {
+    let loop = try EventLoop()
+    var address = SocketAddress.loopback()
+    var rings = 0
+    let server = try FakeServer(loop) { exchange in
+      guard exchange.path.elementsEqual("/ring".utf8) else {
+        return exchange.give("v", by: RoutingTests.first, epoch: 1)
+      }
+      rings += 1
+      guard rings > 1, let map = try? RoutingTests.map(1, address: "\(address)") else {
+        return exchange.refuse(404, "unknown_method")
+      }
+      exchange.setHeader("content-type", "application/candid")
+      exchange.setBody((try? CandidArguments.encode(RoutingTests.ring(map))) ?? [])
+    }
+    address = server.address
+    var settings = ClusterEngine.Settings(endpoint: try server.endpoint)
+    settings.routing = .direct
+    settings.credential = .random()
+    let engine = try ClusterEngine(loop: loop, settings)
+    for _ in 0..<10 { #expect(try engine.ask(.get([0x61])).status == 200) }
+    #expect(rings == 1 && engine.ring.absentUntil > loop.now)
+    engine.ring.absentUntil = loop.now
+    while !engine.owners.hasPlacement { _ = try engine.ask(.get([0x61])) }
+    #expect(rings == 2)
+  }
+
+  @Test("A node that was started again at another address is found there from then on")
+  func anotherAddress() throws {
+    let loop = try EventLoop()
+    func node() throws -> FakeServer {
+      try FakeServer(loop) { $0.give("v", by: RoutingTests.first, epoch: 1) }
+    }
+    let first = try node()
+    var address = first.address
+    var forwards = 0
+    let gateway = try FakeServer(loop) { exchange in
+      guard !exchange.path.elementsEqual("/ring".utf8) else { return exchange.status = 404 }
+      forwards += 1
+      exchange.forward(to: address, RoutingTests.first, epoch: 1)
+    }
+    var settings = ClusterEngine.Settings(endpoint: try gateway.endpoint)
+    settings.routing = .direct
+    let engine = try ClusterEngine(loop: loop, settings)
+    for _ in 0..<3 { #expect(try engine.ask(.get([0x61])).status == 200) }
+    #expect(forwards == 1 && first.requests == 3)
+    first.close()
+    let second = try node()
+    address = second.address
+    for _ in 0..<3 { #expect(try engine.ask(.get([0x61])).status == 200) }
+    #expect(forwards == 2 && second.requests == 3)
+  }
+
   @Test("Calls are routed by their first argument, as services see it")
   func callKeys() {
     #expect(CallKey.bytes(of: "k") == [0x6b])

@@ -42,6 +42,11 @@ public final class Mailbox: Sendable {
 
   package var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+  /// Says that the loop will be run by a thread that is not there yet.
+  package func disown() {
+    owner.store(0, ordering: .relaxed)
+  }
+
   func adopt() {
     owner.store(UInt(pthread_self()), ordering: .relaxed)
   }

@@ -85,9 +85,11 @@ package final class Forwarder {
     _ exchange: Exchange, _ keyed: KeyedRequest, to node: Principal? = nil
   ) throws(Problem) {
     guard keyed.hops < KeyedRequest.maximumHops else {
-      throw Problem(
+      var problem = Problem(
         508, "too_many_hops",
         "the request was passed on \(keyed.hops) times, so nodes disagree about the key's owner")
+      problem.isRetryable = true
+      throw problem
     }
     let relay = begin(exchange, hops: keyed.hops)
     relay.isSafe = exchange.method == .get || exchange.method == .head

@@ -106,9 +106,11 @@ package struct KeyedRequest {
       throw Problem(400, "bad_header", "ss-hops is a count of hops, not \"\(text.prefix(40))\"")
     }
     guard count <= UInt64(KeyedRequest.maximumHops) else {
-      throw Problem(
+      var problem = Problem(
         508, "too_many_hops",
         "the request was passed on \(count) times, so nodes disagree about the owner of the key")
+      problem.isRetryable = true
+      throw problem
     }
     hops = Int(count)
   }

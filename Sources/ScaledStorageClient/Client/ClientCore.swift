@@ -6,15 +6,28 @@ final class ClientCore: Sendable {
   let executor: ClientExecutor
   let counters: ClientCounters
   private let mailbox: Mailbox
-  private let engine: LoopBound<ClusterEngine>
+  /// How many requests may be under way at a time.
+  let maximumOutstanding: Int
+  private let engine: LoopBound<EngineBox>
   private let isClosed = Atomic(false)
 
   /// Begins on a loop that someone else runs.
   init(_ engine: ClusterEngine) {
     mailbox = engine.loop.mailbox
     counters = engine.counters
+    maximumOutstanding = engine.settings.maximumOutstanding
     executor = ClientExecutor(mailbox)
-    self.engine = LoopBound(engine, loop: engine.loop)
+    self.engine = LoopBound(EngineBox(engine), loop: engine.loop)
+  }
+
+  /// Holds the engine until it is shut down: it has to go on its loop, and not where the last
+  /// reference to this client goes while the loop still runs.
+  private final class EngineBox {
+    var engine: ClusterEngine?
+
+    init(_ engine: ClusterEngine) {
+      self.engine = engine
+    }
   }
 
   /// Begins on a thread of its own.
@@ -27,6 +40,8 @@ final class ClientCore: Sendable {
     } catch {
       throw ClientError(error)
     }
+    // From here on it is used by its own thread only, also before that has begun.
+    engine.loop.mailbox.disown()
     let core = ClientCore(engine)
     // The loop and all that lives on it are the thread's from here on.
     let loop = Handover(engine.loop)
@@ -61,7 +76,7 @@ final class ClientCore: Sendable {
         begin(call)
       }
     } onCancel: {
-      mailbox.post { [engine] in call.cancel(at: engine.value) }
+      cancel(call)
     }
     return try result.get()
   }
@@ -69,26 +84,28 @@ final class ClientCore: Sendable {
   /// Starts a call; on the loop at once, since its tasks need not wait for its next turn.
   func begin(_ call: PendingCall) {
     guard !isClosed.load(ordering: .acquiring) else { return call.finish(.failure(.shutDown)) }
-    if mailbox.isCurrent { return call.start(at: engine.value) }
-    // A letter that is not taken is dropped, and its call with it, which then tells so.
-    mailbox.post { [engine] in call.start(at: engine.value) }
+    if mailbox.isCurrent { return call.start(at: engine.value.engine) }
+    let isTaken = mailbox.post { [engine] in call.start(at: engine.value.engine) }
+    // The loop may have ended since the look above; then nobody else knows of the call.
+    if !isTaken { call.finish(.failure(.shutDown)) }
   }
 
   func cancel(_ call: PendingCall) {
-    mailbox.post { [engine] in call.cancel(at: engine.value) }
+    mailbox.post { [engine] in call.cancel(at: engine.value.engine) }
   }
 
   /// Fails what is under way, and everything later.
   /// - Parameter endsLoop: whether the loop is this client's own.
   func shutDown(endsLoop: Bool) {
     guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    mailbox.post { [engine] in
-      let engine = engine.value
+    mailbox.post { [box = engine] in
+      guard let engine = box.value.engine else { return }
+      box.value.engine = nil
       engine.shutdown()
       guard endsLoop else { return }
       // In a later turn: what the transport has to tell first is told in the next one.
-      engine.loop.schedule(after: .zero) { [loop = engine.loop] in
-        loop.schedule(after: .zero) { loop.stop() }
+      engine.loop.schedule(after: .zero) {
+        engine.loop.schedule(after: .zero) { engine.loop.stop() }
       }
     }
   }
@@ -118,18 +135,19 @@ final class PendingCall: @unchecked Sendable {
 
   deinit { finish(.failure(.shutDown)) }
 
-  func start(at engine: ClusterEngine) {
+  /// - Parameter engine: nil when it has been shut down.
+  func start(at engine: ClusterEngine?) {
     guard !isCancelled else {
       return finish(.failure(ClientError(.cancelled, "the request was cancelled")))
     }
     // Its loop may have ended.
-    guard !engine.isShutDown else { return finish(.failure(.shutDown)) }
+    guard let engine, !engine.isShutDown else { return finish(.failure(.shutDown)) }
     journey = engine.send(request, timeout: timeout) { [self] in finish($0) }
   }
 
-  func cancel(at engine: ClusterEngine) {
+  func cancel(at engine: ClusterEngine?) {
     isCancelled = true
-    if let journey { engine.cancel(journey) }
+    if let journey { engine?.cancel(journey) }
   }
 
   func finish(_ result: Result<ClusterReply, ClientError>) {

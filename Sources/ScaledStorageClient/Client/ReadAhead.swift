@@ -18,8 +18,7 @@ final class ReadAhead: Sendable {
     var taker: UnsafeContinuation<Outcome, Never>?
     /// Who begins reads waits here for room.
     var starter: UnsafeContinuation<Void, Never>?
-    var calls: [UInt64: PendingCall] = [:]
-    var lastCall: UInt64 = 0
+    var calls: [Int: PendingCall] = [:]
     var task: Task<Void, Never>?
     var isStopped = false
   }
@@ -31,12 +30,15 @@ final class ReadAhead: Sendable {
   init<Keys: AsyncSequence & Sendable>(client: ClusterClient, keys: Keys, concurrency: Int)
   where Keys.Element == String {
     self.client = client
-    self.concurrency = concurrency
+    // One more would be refused.
+    self.concurrency = min(concurrency, client.core.maximumOutstanding)
     let task = Task(executorPreference: client.executor) { [self] in
       do {
+        var count = 0
         for try await key in keys {
           guard await room() else { return }
-          begin(key)
+          begin(key, count)
+          count += 1
         }
         finish()
       } catch {
@@ -67,23 +69,24 @@ final class ReadAhead: Sendable {
     return state.withLock { !$0.isStopped }
   }
 
-  private func begin(_ key: String) {
+  private func begin(_ key: String, _ number: Int) {
     let request: ClusterRequest
     do throws(ClientError) {
       request = .get(try ClusterClient.bytes(of: key))
     } catch {
       return fail(error)
     }
-    let number = state.withLock { state in
-      state.held += 1
-      state.lastCall += 1
-      return state.lastCall
-    }
     let call = PendingCall(request, timeout: nil) { [self] result in
       take(result, of: key, number)
     }
-    state.withLock { state in state.calls[number] = call }
-    client.core.begin(call)
+    let isWanted = state.withLock { state in
+      guard !state.isStopped else { return false }
+      state.held += 1
+      state.calls[number] = call
+      return true
+    }
+    // Whoever stops from here on finds the call, and cancels it.
+    if isWanted { client.core.begin(call) }
   }
 
   private func finish() {
@@ -97,7 +100,7 @@ final class ReadAhead: Sendable {
   // MARK: - Results
 
   private func take(
-    _ result: Result<ClusterReply, ClientError>, of key: String, _ number: UInt64
+    _ result: Result<ClusterReply, ClientError>, of key: String, _ number: Int
   ) {
     do throws(ClientError) {
       let entry = try ClusterClient.entry(in: try result.get())

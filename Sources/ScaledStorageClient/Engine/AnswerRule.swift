@@ -27,16 +27,24 @@ enum AnswerRule: Equatable {
     let pause = response.header("retry-after").flatMap(Int64.init)
       .map { Duration.seconds(min(max($0, 0), 86_400)) }
     switch (response.status, problem.code) {
-    // Whoever routed by a ring that has passed is to look again; nothing was done.
-    case (409, "stale_epoch"), (508, "too_many_hops"): return .again(after: pause)
+    // Whoever routed by a ring that has passed is to look again. Without the server's word for it
+    // something may have been done: a method's own steps fail with these codes too.
+    case (409, "stale_epoch"), (508, "too_many_hops"): break
     case (409, _), (508, _): return .stands
     // Who is overloaded and does not say for how long has more than a moment's trouble.
-    case (429, _), (503, _):
-      guard let pause, problem.isRetryable || isRepeatable else { return .stands }
-      return problem.isRetryable ? .again(after: pause) : .againInDoubt
-    default:
-      if problem.isRetryable { return .again(after: pause) }
-      return isRepeatable ? .againInDoubt : .stands
+    case (429, _), (503, _): if pause == nil { return .stands }
+    default: break
+    }
+    if problem.isRetryable { return .again(after: pause) }
+    return isRepeatable && mayHavePassed(problem) ? .againInDoubt : .stands
+  }
+
+  /// Whether trouble between the servers, or before them, may be all that was wrong; what a server
+  /// refuses of its own is refused again.
+  private static func mayHavePassed(_ problem: ServerProblem) -> Bool {
+    switch problem.code {
+    case "", "outcome_unknown", "node_unreachable": true
+    default: false
     }
   }
 

@@ -18,8 +18,9 @@ struct RingWatch {
   var waiting: [Journey] = []
   /// Why the credential is of no use, until a ring comes.
   var refusal: ClientError?
-  /// Whether the server is no gateway, so that only forward responses tell of owners.
-  var isAbsent = false
+  /// The server has no ring to tell: it is no gateway, so that only forward responses tell of
+  /// owners, or something before it answered. It is not asked again before this.
+  var absentUntil = MonotonicTime(nanoseconds: 0)
 
   init(isNeeded: Bool) {
     self.isNeeded = isNeeded
@@ -27,6 +28,7 @@ struct RingWatch {
 
   static let usualPause = Backoff(from: .milliseconds(50), to: .seconds(2))
   static let patience = Duration.seconds(2)
+  static let absence = Duration.seconds(60)
 }
 
 /// The ring: asked for when the client begins, and when an answer tells of a newer epoch; by one
@@ -53,7 +55,8 @@ extension ClusterEngine {
 
   /// Asks for the ring, now or after the pause.
   func refresh() {
-    guard ring.isNeeded, !ring.isAsking, ring.timer == nil, !ring.isAbsent else { return }
+    guard ring.isNeeded, !ring.isAsking, ring.timer == nil, ring.absentUntil <= loop.now
+    else { return }
     let pause = ring.nextAt - MonotonicTime.current()
     guard pause > .zero else { return ask() }
     ring.timer = loop.schedule(after: pause) { [weak self] in
@@ -108,7 +111,7 @@ extension ClusterEngine {
       ring.refusal = ClientError(
         ClusterReply(response: response, isUncertain: false), isRead: true)
     case 404, 405, 501:
-      ring.isAbsent = true
+      ring.absentUntil = loop.now + RingWatch.absence
     default: return
     }
   }

@@ -51,9 +51,9 @@ package final class ClusterEngine {
   var ring: RingWatch
   /// Whether the gateway forwards unless it is asked to pass requests on.
   private var mustAskForProxy = false
-  private var journeys: [Journey?] = []
-  private var freeSlots: [Int32] = []
-  private var underWay = 0
+  @exclusivity(unchecked) private var journeys: [Journey?] = []
+  @exclusivity(unchecked) private var freeSlots: [Int32] = []
+  @exclusivity(unchecked) private var underWay = 0
   private(set) var isShutDown = false
 
   package static let maximumForwards = 8
@@ -154,8 +154,15 @@ package final class ClusterEngine {
     if let timer = journey.timer { loop.cancel(timer) }
     journey.timer = nil
     journey.sent = nil
-    if case .success(let reply) = result, reply.isSuccess {} else { counters.failures.add() }
-    journey.completion(result)
+    switch result {
+    case .success(let reply):
+      if !reply.isSuccess { counters.failures.add() }
+      journey.completion(result)
+    case .failure(var error):
+      counters.failures.add()
+      error.isOutcomeUnknown = error.isOutcomeUnknown || journey.isUncertain
+      journey.completion(.failure(error))
+    }
   }
 
   // MARK: - Attempts
@@ -213,9 +220,8 @@ package final class ClusterEngine {
         request.headers.append(("authorization", credential.headerValue))
       }
     case .gateway:
-      if mustAskForProxy, journey.request.key != nil {
-        request.headers.append(("ss-forward", "proxy"))
-      }
+      journey.asksForProxy = mustAskForProxy
+      if mustAskForProxy { request.headers.append(("ss-forward", "proxy")) }
     case .direct: break
     }
     return request
@@ -232,7 +238,7 @@ package final class ClusterEngine {
     case .again(let pause):
       repeatLater(journey, after: pause, or: .success(reply(response, journey)))
     case .againInDoubt:
-      journey.isUncertain = true
+      journey.isUncertain = !journey.request.isRead
       let pause = response.header("retry-after").flatMap(Int64.init) ?? 0
       repeatLater(
         journey, after: .seconds(min(max(pause, 0), 86_400)),
@@ -255,8 +261,8 @@ package final class ClusterEngine {
     if !error.isRetryable, rule != .stands || !AnswerRule.isCertain(error) {
       journey.isUncertain = !journey.request.isRead
     }
-    failure.isOutcomeUnknown = journey.isUncertain
-    failure.isRetryable = error.isRetryable && !journey.isUncertain
+    let mayHelp = error.isRetryable || journey.request.isRead && rule != .stands
+    failure.isRetryable = mayHelp && !journey.isUncertain
     let isRefused = error.code == .connectFailed || error.code == .refused
     let waited = MonotonicTime.current() - journey.begin
     switch rule {
@@ -305,8 +311,9 @@ package final class ClusterEngine {
   // MARK: - Forward responses
 
   private func follow(_ response: ClientResponse, _ journey: Journey) {
-    if settings.routing == .gateway, journey.request.key != nil, !mustAskForProxy {
-      // Asked to, it passes requests on; from now on it is asked at once.
+    if settings.routing == .gateway, !journey.asksForProxy {
+      // Asked to, it passes requests on; from now on it is asked at once, whatever the request: a
+      // service may find keys where this client sees none.
       mustAskForProxy = true
       return attempt(journey)
     }
@@ -341,7 +348,8 @@ package final class ClusterEngine {
       journey.address = address
       journey.node = owner.map { owner in
         let node = self.owners.node(named: owner)
-        node.address = node.address ?? address
+        // It may have been started again, elsewhere.
+        node.address = address
         return node
       }
       depart(journey)

@@ -25,6 +25,8 @@ package final class Journey {
   /// Whether the owner could not be reached, so that the gateway is asked instead.
   var asksGateway = false
   var hasBeenGoneFrom = false
+  /// Whether the last attempt asked to be passed on.
+  var asksForProxy = false
 
   init(
     _ request: ClusterRequest, from start: SocketAddress?, origin: SocketAddress,
