@@ -54,7 +54,7 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
     }
   }
 
-  /// Calls a query at the node that a ``NodeResult`` named, as the caller of this method.
+  /// Calls a query at the node that a `NodeResult` named, as the caller of this method.
   ///
   /// - Parameters:
   ///   - node: a member of the ring.
@@ -149,7 +149,7 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
     try await reading.entry(key)
   }
 
-  /// Calls a method at the node that a ``NodeResult`` named, as the caller of this method.
+  /// Calls a method at the node that a `NodeResult` named, as the caller of this method.
   ///
   /// - Parameters:
   ///   - node: a member of the ring.

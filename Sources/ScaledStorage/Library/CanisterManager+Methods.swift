@@ -29,7 +29,7 @@ extension CanisterManager {
     addUpdate(name, .one, body)
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: callers get what is in it.
+  /// The same for a body that returns the `NodeResult` of an access: callers get what is in it.
   public mutating func update<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
   >(
@@ -74,7 +74,7 @@ extension CanisterManager {
     addQuery(name, .one, body)
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: callers get what is in it.
+  /// The same for a body that returns the `NodeResult` of an access: callers get what is in it.
   public mutating func query<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
   >(
@@ -118,7 +118,7 @@ extension CanisterManager {
     application.add(.asynchronous(name, isQuery: false, form, .one, body))
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: a call whose key has moved
+  /// The same for a body that returns the `NodeResult` of an access: a call whose key has moved
   /// is forwarded.
   public mutating func update<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
@@ -158,7 +158,7 @@ extension CanisterManager {
       })
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: a call whose key has moved
+  /// The same for a body that returns the `NodeResult` of an access: a call whose key has moved
   /// is forwarded.
   public mutating func query<
     Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
@@ -185,7 +185,7 @@ extension CanisterManager {
     application.add(.anywhere(name, isQuery: false, form, .one, body))
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: a call whose value is at
+  /// The same for a body that returns the `NodeResult` of an access: a call whose value is at
   /// another node is forwarded there.
   public mutating func update<each Argument: CandidConvertible, Output: CandidConvertible>(
     anywhere name: String,
@@ -219,7 +219,7 @@ extension CanisterManager {
       })
   }
 
-  /// The same for a body that returns the ``NodeResult`` of an access: a call whose value is at
+  /// The same for a body that returns the `NodeResult` of an access: a call whose value is at
   /// another node is forwarded there.
   public mutating func query<each Argument: CandidConvertible, Output: CandidConvertible>(
     anywhere name: String,
