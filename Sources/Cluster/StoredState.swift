@@ -44,14 +44,13 @@ public struct CoordinatorState: Hashable, Sendable {
   public static func fresh(
     hashKey: HashKey, capacity: Int, firstNode: UInt64 = 1
   ) throws(ClusterError) -> CoordinatorState {
-    let (nextNumber, isLast) = firstNode.addingReportingOverflow(1)
-    guard !isLast else {
+    guard firstNode <= UInt64(UInt32.max) else {
       throw ClusterError(.malformed, "\(firstNode) is too high a number for the first node")
     }
     let map = try ClusterMap.founding(
       .canister(number: firstNode), address: nil, hashKey: hashKey, capacity: capacity)
     return CoordinatorState(
-      map: map, nextNumber: nextNumber, nextEpoch: 2, isBootstrapped: false, moduleDigest: nil,
+      map: map, nextNumber: firstNode + 1, nextEpoch: 2, isBootstrapped: false, moduleDigest: nil,
       change: nil)
   }
 }

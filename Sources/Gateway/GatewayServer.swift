@@ -11,6 +11,7 @@ package final class GatewayServer: RequestHandler {
   let credential: Credential
   private let forward: ForwardMode
   private let application: Application
+  private let documents: InterfaceDocuments
   private let routes: Routes
   private let forwarder: Forwarder
   // Set at the end of init, since the server calls this handler.
@@ -25,6 +26,7 @@ package final class GatewayServer: RequestHandler {
     self.credential = credential
     self.forward = forward
     self.application = application
+    documents = InterfaceDocuments(application)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
@@ -95,9 +97,8 @@ package final class GatewayServer: RequestHandler {
     case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
     case "service.did":
-      let text = coordinator.interface?.candidText ?? application.candidText
-      return try InterfaceAnswer.candid(text, to: exchange)
-    case "openapi.json": return try InterfaceAnswer.openAPI(application, to: exchange)
+      return try documents.candid(ofModule: coordinator.interface?.candidText, to: exchange)
+    case "openapi.json": return try documents.openAPI(to: exchange)
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
@@ -115,11 +116,12 @@ package final class GatewayServer: RequestHandler {
 
   /// Answers where the key lives, or with what its owner answers.
   private func pass(_ request: KeyedRequest, _ exchange: Exchange) throws(Problem) -> Disposition {
+    let map = coordinator.map
+    // A service's method without a key runs anywhere; a module's has its memory at one node.
+    let chosen = request.runsAnywhere ? map.members.randomElement() : nil
     switch request.forward ?? forward {
     case .return:
-      let map = coordinator.map
-      // A call without a key has its memory at one node.
-      let home = request.key.isEmpty ? map.members.first : map.owner(of: request.key)
+      let home = request.key.isEmpty ? chosen ?? map.members.first : map.owner(of: request.key)
       guard let owner = home, let address = map.addresses[owner] else {
         throw Problem(503, "no_owner", "the owner of the key is not running yet; try again")
       }
@@ -130,7 +132,7 @@ package final class GatewayServer: RequestHandler {
       answer.write(to: exchange)
       return .done
     case .proxy:
-      try forwarder.forward(exchange, request)
+      try forwarder.forward(exchange, request, to: chosen)
       return .later
     }
   }

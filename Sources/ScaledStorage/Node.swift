@@ -211,6 +211,10 @@ package final class Node {
     flush()
     committer.close()
     peers.shutdown()
+    for case .closure(let completion) in waiters.takeAll() {
+      completion(
+        .refused(ClusterError(.outcomeUnknown, "the node ended before it could answer")))
+    }
   }
 
   // MARK: - The machine's driver

@@ -9,21 +9,23 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
   private let loop: EventLoop
   private let live: Node
   private let client: HTTPClient
-  private let passedFields: [StaticString]
+  private let application: Application
   let maximumValueBytes: Int
 
   /// How long another node may take for an answer.
   private static let patience = Duration.seconds(10)
 
   init(
-    _ node: Node, client: HTTPClient, passedFields: [StaticString], maximumValueBytes: Int
+    _ node: Node, client: HTTPClient, application: Application, maximumValueBytes: Int
   ) {
     loop = node.loop
     live = node
     self.client = client
-    self.passedFields = passedFields
+    self.application = application
     self.maximumValueBytes = maximumValueBytes
   }
+
+  func isQuery(_ method: String) -> Bool { application.methods[method]?.isQuery ?? false }
 
   var now: UInt64 { live.now.wall }
   var node: Principal { live.id ?? .anonymous }
@@ -42,11 +44,12 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
 
   func call(
     _ method: String, _ arguments: [UInt8], at node: Principal, as request: CallRequest,
+    headers: [(name: String, value: String)],
     _ completion: @escaping @Sendable (Result<[UInt8], CallError>) -> Void
   ) {
     guard loop.isCurrent else {
       loop.mailbox.post { [self] in
-        call(method, arguments, at: node, as: request, completion)
+        call(method, arguments, at: node, as: request, headers: headers, completion)
       }
       return
     }
@@ -54,19 +57,44 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
       return completion(
         .failure(CallError.unavailable("\(node.text) is no member of the ring, or not running")))
     }
-    var headers = [
-      ("content-type", "application/candid"), ("accept", "application/candid"),
-      ("ss-forward", "proxy"), ("ss-hops", "1"),
-    ]
-    for field in passedFields {
-      let name = "\(field)"
-      if let value = request.header(name) { headers.append((name, value)) }
+    let hops = request.header("ss-hops").flatMap { UInt64(decimal: $0) } ?? 0
+    guard hops < UInt64(KeyedRequest.maximumHops) else {
+      return completion(
+        .failure(
+          CallError(
+            status: 508, code: "too_many_hops", "the call was passed on \(hops) times already")))
+    }
+    let remaining = request.deadline.map { $0 - MonotonicTime.current() }
+    guard remaining ?? .seconds(1) > .zero else {
+      return completion(
+        .failure(CallError(ClusterError(.deadlineExceeded, "the caller's time is up"))))
     }
     let message = ClientRequest(
-      method: .post, target: "/" + method, headers: headers, body: arguments)
-    client.send(message, to: address, deadline: NodeKeySpace.patience) { result in
+      method: .post, target: "/" + method, headers: fields(request, headers, hops: hops + 1),
+      body: arguments)
+    let patience = min(remaining ?? NodeKeySpace.patience, NodeKeySpace.patience)
+    client.send(message, to: address, deadline: patience) { result in
       completion(NodeKeySpace.outcome(result, node, method))
     }
+  }
+
+  private func fields(
+    _ request: CallRequest, _ further: [(name: String, value: String)], hops: UInt64
+  ) -> [(name: String, value: String)] {
+    var fields = [
+      ("content-type", "application/candid"), ("accept", "application/candid"),
+      ("ss-forward", "proxy"), ("ss-hops", String(hops)),
+    ]
+    for (name, value) in further where !fields.contains(where: { $0.0 == name }) {
+      fields.append((name, value))
+    }
+    for field in application.passedFields {
+      let name = "\(field)"
+      if let value = request.header(name), !fields.contains(where: { $0.0 == name }) {
+        fields.append((name, value))
+      }
+    }
+    return fields
   }
 
   private static func outcome(

@@ -193,7 +193,7 @@ package final class NodeRuntime {
   /// Lets methods and hooks of the service reach the keys, through this client to other nodes.
   func serve(by client: HTTPClient) {
     let space = NodeKeySpace(
-      node, client: client, passedFields: application.passedFields,
+      node, client: client, application: application,
       maximumValueBytes: settings.maximumValueBytes)
     keySpace = space
     hooks = HookRunner(application.hooks, space, loop: node.loop) { [me] sentence in

@@ -44,6 +44,8 @@ extension NodeServer {
     return problem
   }
 
+  private static let maximumTasks = 4_096
+
   /// Runs a method that waits, unless its key lives elsewhere.
   func run(
     _ task: @escaping KeyedCall.Task, _ request: KeyedRequest, _ exchange: Exchange
@@ -68,6 +70,12 @@ extension NodeServer {
     guard let space = runtime.keySpace else {
       throw Problem(503, "shutting_down", "the node is shutting down")
     }
+    // Their clients may have gone, so that the server's own bounds do not count them.
+    guard runningTasks < NodeServer.maximumTasks else {
+      throw Problem(
+        503, "overloaded", "\(runningTasks) methods that wait are under way already; try again")
+    }
+    runningTasks += 1
     let representation = request.representation
     let reply = TaskReply(pending, request, self)
     Task.immediate(executorPreference: runtime.node.loop.executor) {
@@ -84,6 +92,7 @@ extension NodeServer {
   fileprivate func conclude(
     _ result: Result<CallResult, any Error>, _ request: KeyedRequest, _ pending: PendingExchange
   ) {
+    runningTasks -= 1
     var answer: Answer
     do throws(Problem) {
       switch result {

@@ -12,6 +12,9 @@ package final class NodeServer: RequestHandler {
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
   let application: Application
+  private let documents: InterfaceDocuments
+  /// Methods that wait and have not ended.
+  var runningTasks = 0
   /// Whether values go in and out as they are, and nobody looks at requests before.
   private let servesPlainly: Bool
   let keyScanner = KeyScanner()
@@ -24,6 +27,7 @@ package final class NodeServer: RequestHandler {
   package init(runtime: NodeRuntime, loop: EventLoop, limits: ServerLimits) {
     self.runtime = runtime
     application = runtime.application
+    documents = InterfaceDocuments(application)
     servesPlainly = runtime.application.servesPlainly
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
@@ -59,8 +63,9 @@ package final class NodeServer: RequestHandler {
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     runtime.beginShutdown()
     guard let server else { return done() }
+    let end = MonotonicTime.current() + limit
     runtime.stopHooks(within: limit) { [self] in
-      server.shutdown(within: limit) { [self] in
+      server.shutdown(within: max(end - .current(), .zero)) { [self] in
         runtime.node.stop()
         routes.client.shutdown()
         self.server = nil
@@ -130,10 +135,10 @@ package final class NodeServer: RequestHandler {
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if name == "service.did" {
-      let text = runtime.modules.interface?.candidText ?? application.candidText
-      return try InterfaceAnswer.candid(text, to: exchange)
+      return try documents.candid(
+        ofModule: runtime.modules.interface?.candidText, to: exchange)
     }
-    if name == "openapi.json" { return try InterfaceAnswer.openAPI(application, to: exchange) }
+    if name == "openapi.json" { return try documents.openAPI(to: exchange) }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
     if exchange.method == .post, let problem = runtime.missingModule { throw problem }
     throw Problem(
@@ -225,7 +230,7 @@ package final class NodeServer: RequestHandler {
   ) throws(Problem) {
     switch request.forward ?? runtime.settings.forward {
     case .proxy:
-      try forwarder.forward(exchange, request)
+      try forwarder.forward(exchange, request, to: request.key.isEmpty ? owner : nil)
     case .return:
       var answer = ForwardResponse.answer(
         owner: owner, address: address, isSecure: exchange.isSecure, target: exchange.target,

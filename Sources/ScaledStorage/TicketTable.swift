@@ -24,6 +24,17 @@ struct TicketTable<Waiter> {
     places[Int(index)].waiter = waiter
   }
 
+  /// Ends all waiting.
+  mutating func takeAll() -> [Waiter] {
+    let waiters = places.compactMap(\.waiter)
+    for index in places.indices where places[index].waiter != nil {
+      places[index].waiter = nil
+      places[index].generation &+= 1
+      free.append(UInt32(index))
+    }
+    return waiters
+  }
+
   /// Ends the waiting; nil when the ticket was taken before.
   mutating func take(_ ticket: UInt64) -> Waiter? {
     let index = Int(ticket & 0xffff_ffff)

@@ -34,7 +34,8 @@ extension ClusterClient {
   ///
   /// - Parameters:
   ///   - key: 1 to 1,024 bytes of UTF-8.
-  ///   - ttl: how long after which the key expires, more than zero; nil keeps it. Services count
+  ///   - value: any bytes that the service takes for a value.
+  ///   - ttl: the time after which the key expires, more than zero; nil keeps it. Services count
   ///     whole seconds: a part of one is rounded up, so that nothing expires early.
   ///   - condition: what has to hold; nil writes whatever is there.
   ///   - timeout: how long it may take with all its attempts; nil for the client's usual time.
@@ -50,7 +51,7 @@ extension ClusterClient {
     return try await put(request, ttl, condition, timeout)
   }
 
-  /// Stores text under a key; as ``put(_:_:ttl:if:timeout:)-([UInt8])`` does with bytes.
+  /// Stores text under a key as UTF-8, durably before it returns.
   @discardableResult
   public func put(
     _ key: String, _ text: String, ttl: Duration? = nil, if condition: WriteCondition? = nil,

@@ -24,6 +24,10 @@ final class SimulatedKeySpace: KeySpace, @unchecked Sendable {
   var members: [Principal] { service.node.map?.members ?? [] }
   var maximumValueBytes: Int { TestBed.maximumValueBytes }
 
+  func isQuery(_ method: String) -> Bool {
+    service.application.methods[method]?.isQuery ?? false
+  }
+
   func execute(
     _ command: @escaping @Sendable () -> KeyCommand, key: [UInt8],
     _ completion: @escaping @Sendable (KeyReply) -> Void
@@ -39,15 +43,16 @@ final class SimulatedKeySpace: KeySpace, @unchecked Sendable {
 
   func call(
     _ method: String, _ arguments: [UInt8], at node: Principal, as request: CallRequest,
+    headers: [(name: String, value: String)],
     _ completion: @escaping @Sendable (Result<[UInt8], CallError>) -> Void
   ) {
     tally.operationBegan()
     executor.run { [self] in
-      let headers = service.application.passedFields.compactMap { field in
+      let passed = service.application.passedFields.compactMap { field in
         request.header("\(field)").map { (name: "\(field)", value: $0) }
       }
       let call = ServiceCall(
-        method: method, arguments: arguments, headers: headers, isSecure: request.isSecure)
+        method: method, arguments: arguments, headers: headers + passed, isSecure: request.isSecure)
       guard service.node.isRunning, let bed else {
         tally.operationEnded()
         return completion(.failure(.unavailable("the node has ended")))

@@ -32,7 +32,7 @@ extension TestCluster {
   @discardableResult
   public func setValue(
     _ value: Value, for key: some StorageKey, ttl: Duration? = nil,
-    if condition: WriteCondition = .none
+    if condition: UpsertCondition = .none
   ) throws(CallError) -> UInt64 {
     try setStoredBytes(
       try form.bytes(of: value), for: key, ttl: ttl, if: condition)
@@ -69,7 +69,7 @@ extension TestCluster {
   @discardableResult
   public func setStoredBytes(
     _ bytes: [UInt8], for key: some StorageKey, ttl: Duration? = nil,
-    if condition: WriteCondition = .none
+    if condition: UpsertCondition = .none
   ) throws(CallError) -> UInt64 {
     let command = KeyCommand.put(value: bytes, ttl: ttl, condition: condition.ofCommand)
     switch try bed.execute(command, key: key.keyBytes) {

@@ -22,7 +22,7 @@ struct ServiceTaskTests {
           throw CallError.conflict("\(from) has less than \(amount)")
         }
         balance = before - amount
-      }
+      }.orForward()
       return try await context.withUpsertData(to, default: 0) { balance in
         balance += amount
         return balance
@@ -32,12 +32,23 @@ struct ServiceTaskTests {
       try await context.withUpsertData(key, if: .version(expected)) { $0 = value }.orForward()
     }
     app.update("give_up") { (context, key: String, changes: Bool) -> Void in
-      if changes { try await context.withUpsertData(key, default: 0) { $0 += 1 } }
+      if changes { try await context.withUpsertData(key, default: 0) { $0 += 1 }.orForward() }
       throw CallError.unavailable("not now")
     }
     app.query("entry") { (context, key: String) in
       let entry = try await context.entry(key).orForward()
       return entry.map { CandidPair($0.value, $0.version) }
+    }
+    app.query("balance") { (context, key: String) in
+      try await context.withData(key) { $0 ?? 0 }
+    }
+    app.query("sneak") { (context, key: String) in
+      try await context.forwardRequest(
+        to: context.node, method: "deposit", arguments: key, 1, as: Int.self)
+    }
+    app.update(anywhere: "around") { (context, hops: Int) in
+      try await context.forwardRequest(
+        to: context.node, method: "around", arguments: hops + 1, as: Int.self)
     }
     app.query(anywhere: "whoami") { context in context.caller }
     app.query(anywhere: "sum") { (context, keys: [String]) in
@@ -86,6 +97,24 @@ struct ServiceTaskTests {
     #expect(after.header("retry-after") == nil)
     #expect(after.text.contains(#""retryable":false"#))
     #expect(try node.call("sum", #"(vec { "a" })"#) == (200, "(1 : int64)"))
+  }
+
+  @Test("A query that waits gives what is in its result, and cannot call an update")
+  func queries() throws {
+    let node = try ServiceNode(Self.accounts)
+    _ = try node.call("deposit", #"("a", 10)"#)
+    #expect(try node.call("balance", #"("a")"#) == (200, "(10 : int64)"))
+    let refused = try node.send(.post, "/sneak", #"("a")"#)
+    #expect(refused.header("ss-error") == "not_a_query")
+    #expect(try node.call("balance", #"("a")"#) == (200, "(10 : int64)"))
+  }
+
+  @Test("A method that calls itself ends after four hops")
+  func hops() throws {
+    let node = try ServiceNode(Self.accounts)
+    let answer = try node.send(.post, "/around", "(0)", [("accept", "application/json")])
+    #expect(answer.status == 508)
+    #expect(answer.text.contains(#""retryable":false"#))
   }
 
   @Test("A query without arguments is asked by GET")
@@ -175,9 +204,12 @@ struct ServiceTaskTests {
     #expect(
       did.text == """
         service : {
+          around : (int64) -> (int64);
+          balance : (text) -> (int64) query;
           deposit : (text, int64) -> (int64);
           entry : (text) -> (opt record { int64; nat64 }) query;
           give_up : (text, bool) -> ();
+          sneak : (text) -> (int64) query;
           sum : (vec text) -> (int64) query;
           swap : (text, nat64, int64) -> ();
           transfer : (text, text, int64) -> (int64);
@@ -198,10 +230,10 @@ struct ServiceTaskTests {
     app.query(anywhere: "a b") { _ in 1 }
     app.query(anywhere: "twice") { _ in 1 }
     app.query(anywhere: "twice") { _ in 1 }
-    app.use(passing: ["X-Tenant"]) { _ in }
+    app.use(passing: ["X-Tenant", "ss-hops"]) { _ in }
     let mistakes = app.application.mistakes
-    #expect(mistakes.count == 5)
-    for word in ["2vxsx-fae", "node_info", "a b", "twice", "X-Tenant"] {
+    #expect(mistakes.count == 6)
+    for word in ["2vxsx-fae", "node_info", "a b", "twice", "X-Tenant", "ss-hops"] {
       #expect(mistakes.contains { $0.contains(word) })
     }
     #expect(Self.accounts.application.mistakes.isEmpty)

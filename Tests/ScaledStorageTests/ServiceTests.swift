@@ -176,6 +176,43 @@ struct ServiceTests {
     #expect(refused.header("ss-error") == "bad_value")
   }
 
+  @Test("A type that was Codable first, or is from now on, reads what was stored before")
+  func changedForm() throws {
+    struct Pair: CandidRecord, Codable, Equatable {
+      var left = 0
+      var right: String?
+      static let candidFields = CandidFields(
+        Pair.init(left:right:), CandidMember("left", \.left), CandidMember("right", \.right))
+    }
+    struct CodablePair: Codable {
+      var left = 0
+      var right: String?
+    }
+    var candid = CanisterManager<Pair>(shouldScaleUp: { _ in false })
+    candid.update("add") { (context, key: String) in
+      try context.withUpsertData(key, default: Pair(left: 1)) { pair in
+        pair.left += 1
+        return pair.left
+      }
+    }
+    var codable = CanisterManager<CodablePair>(shouldScaleUp: { _ in false })
+    codable.update("add") { (context, key: String) in
+      try context.withUpsertData(key, default: CodablePair(left: 1)) { pair in
+        pair.left += 1
+        return pair.left
+      }
+    }
+    let store = MemoryEngine()
+    for (number, isCodable) in [true, false, true, false].enumerated() {
+      let node =
+        isCodable ? try ServiceNode(codable, store: store) : try ServiceNode(candid, store: store)
+      let shown = try? node.send(.get, "/kv/a", "", [("accept", "application/json")]).text
+      if number > 0 { #expect(shown?.contains("\"left\":\(number + 1)") == true) }
+      #expect(try node.call("add", #"("a")"#) == (200, "(\(number + 2) : int64)"))
+      node.stop()
+    }
+  }
+
   enum Shape: Codable, Equatable, Sendable {
     case circle(Double)
     case point

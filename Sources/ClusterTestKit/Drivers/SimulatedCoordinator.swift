@@ -107,7 +107,7 @@ final class SimulatedCoordinator {
   }
 
   private func tick() {
-    process.after(site.habits.tick) { [weak self] in
+    process.after(machine.isSettled ? site.habits.idleTick : site.habits.tick) { [weak self] in
       self?.poll()
       self?.scheduleAdvance()
       self?.tick()

@@ -192,7 +192,8 @@ final class SimulatedNode {
   }
 
   private func tick() {
-    process.after(site.habits.tick) { [weak self] in
+    let isIdle = machine.handoverStatus == nil && !machine.isPurging
+    process.after(isIdle ? site.habits.idleTick : site.habits.tick) { [weak self] in
       self?.scheduleTurn()
       self?.tick()
     }

@@ -26,6 +26,8 @@ final class SimulatedSite {
   struct Habits {
     /// Between two looks at what has become due, in microseconds.
     var tick: UInt64 = 20_000
+    /// The same where nothing is under way.
+    var idleTick: UInt64 = 20_000
     /// With which probability the coordinator asks a node for its health at a tick.
     var pollChance = 0.5
     /// Whether every other closure runs on the value where it lies, as plain calls of modules do.

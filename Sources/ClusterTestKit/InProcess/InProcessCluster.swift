@@ -56,6 +56,7 @@ package final class InProcessCluster {
       simulator: simulator, limits: settings.limits, settings: CoordinatorMachine.Settings())
     site.policy = settings.policy
     site.habits.tick = InProcessCluster.tick
+    site.habits.idleTick = InProcessCluster.tick
     site.habits.pollChance = 1
     site.habits.changesInPlace = false
     firstNode = settings.firstNode
@@ -83,9 +84,10 @@ package final class InProcessCluster {
   /// Lets virtual time pass.
   /// - Throws: `ClusterError` when the cluster broke a promise of its own.
   package func advance(by duration: Duration) throws(ClusterError) {
-    // Over a long time the programs look less often whether something has become due.
-    site.habits.tick = max(InProcessCluster.tick, min(100_000, duration.wholeMicroseconds / 100))
-    defer { site.habits.tick = InProcessCluster.tick }
+    // Over a long time idle programs look less often whether something has become due.
+    site.habits.idleTick = max(
+      InProcessCluster.tick, min(5_000_000, duration.wholeMicroseconds / 100))
+    defer { site.habits.idleTick = InProcessCluster.tick }
     try run(within: duration) { false }
   }
 

@@ -39,7 +39,7 @@ extension Application {
       (
         "components",
         OpenAPI.object([
-          ("schemas", .record(schemas + [CandidFieldValue("Problem", OpenAPI.problem)]))
+          ("schemas", .record(schemas + [CandidFieldValue("problem-details", OpenAPI.problem)]))
         ])
       ),
     ])
@@ -71,7 +71,7 @@ private enum OpenAPI {
     object([
       (
         "application/problem+json",
-        object([("schema", object([("$ref", .text("#/components/schemas/Problem"))]))])
+        object([("schema", object([("$ref", .text("#/components/schemas/problem-details"))]))])
       )
     ]))
 

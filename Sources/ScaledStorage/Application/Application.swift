@@ -119,11 +119,19 @@ package struct Application: Sendable {
     return true
   }
 
+  /// Fields that belong to one connection or to the body (RFC 9110 section 7.6.1).
+  private static let transportFields: Set<String> = [
+    "connection", "content-encoding", "content-length", "host", "keep-alive", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+  ]
+
   mutating func addPassedFields(_ fields: [StaticString]) {
     for field in (["authorization", "cookie"] as [StaticString]) + fields {
       let name = "\(field)"
-      if name != name.lowercased() || name.utf8.count > 63 {
-        mistakes.append("the header field \"\(name)\" is not written in lower case")
+      if name != name.lowercased() || !(1...63).contains(name.utf8.count) {
+        mistakes.append("the header field \"\(name)\" is not 1 to 63 characters in lower case")
+      } else if name.hasPrefix("ss-") || Application.transportFields.contains(name) {
+        mistakes.append("the header field \"\(name)\" is the protocol's own")
       }
       if !passedFields.contains(where: { "\($0)" == name }) { passedFields.append(field) }
     }

@@ -17,6 +17,9 @@ final class CallProgress: Sendable {
 struct PartlyDone: Error {
   let cause: any Error
 
+  /// These codes tell that nothing was done: programs of the cluster may ask again.
+  static let repeatedCodes = ["stale_epoch", "too_many_hops"]
+
   var problem: Problem {
     if cause is ForwardRequired {
       return Problem(
@@ -25,6 +28,10 @@ struct PartlyDone: Error {
           + "for its caller to decide")
     }
     var problem = KeyedMethod.problem(cause)
+    if PartlyDone.repeatedCodes.contains(problem.code) {
+      problem.detail = "after the method had changed values: \(problem.detail)"
+      (problem.status, problem.code) = (500, "partly_done")
+    }
     problem.isRetryable = false
     problem.retryAfter = nil
     return problem

@@ -14,7 +14,11 @@ package protocol KeySpace: AnyObject, Sendable {
   /// every thread.
   func call(
     _ method: String, _ arguments: [UInt8], at node: Principal, as request: CallRequest,
+    headers: [(name: String, value: String)],
     _ completion: @escaping @Sendable (Result<[UInt8], CallError>) -> Void)
+
+  /// Whether a method of the service changes nothing. Safe on every thread.
+  func isQuery(_ method: String) -> Bool
 
   /// The node's clock: milliseconds since 1970. On the node's loop only.
   var now: UInt64 { get }

@@ -37,6 +37,10 @@ package enum StoredRepresentation: Sendable {
         throw Problem(
           415, "unsupported_content_type", "values here are written as text/candid only")
       }
+      let body = Array(body.drop { $0 == 0x20 || $0 == 0x0a || $0 == 0x0d || $0 == 0x09 })
+      guard StoredText.isText(body) else {
+        throw Problem(400, "bad_value", "a value is written in parentheses: (record { … })")
+      }
       do throws(CandidError) {
         try text.check(body)
       } catch {
@@ -57,13 +61,12 @@ package enum StoredRepresentation: Sendable {
     case .candid(let type):
       let representation = try Representation.ofAnswer(accept: accept, fallback: .json)
       return Answer(status: 200, representation, body: try type.write(stored, representation))
-    case .text:
+    case .text(let text):
       let representation = try Representation.ofAnswer(accept: accept, fallback: .json)
-      guard representation != .text else {
-        return Answer(status: 200, representation, body: stored)
-      }
       do throws(CandidError) {
-        let values = try CandidText.parseArguments(String(decoding: stored, as: UTF8.self))
+        let source = StoredText.isText(stored) ? stored : try text.text(stored)
+        if representation == .text { return Answer(status: 200, representation, body: source) }
+        let values = try CandidText.parseArguments(String(decoding: source, as: UTF8.self))
         let body =
           representation == .json
           ? CandidJSON.writeResults(values) + [0x0a] : try CandidBinary.encode(values)
@@ -77,8 +80,14 @@ package enum StoredRepresentation: Sendable {
 
 /// Values that are stored as text.
 package struct StoredText: Sendable {
+  /// Texts are told from binary messages, which begin with `DIDL`, by their first byte.
+  static func isText(_ stored: [UInt8]) -> Bool { stored.first == UInt8(ascii: "(") }
+
   /// - Throws: when the bytes are no value.
   let check: @Sendable ([UInt8]) throws(CandidError) -> Void
+  /// What was stored as a binary message, which has no names, as text.
+  /// - Throws: when the bytes are no value.
+  let text: @Sendable ([UInt8]) throws(CandidError) -> [UInt8]
 }
 
 /// A Candid type of stored values, whose Swift type is forgotten.
@@ -97,10 +106,11 @@ package struct StoredType: Sendable {
       }
     }
     write = { stored, representation throws(Problem) in
-      guard representation != .candid else { return stored }
+      let isText = StoredText.isText(stored)
+      if representation == (isText ? .text : .candid) { return stored }
       let value: Value
       do throws(CandidError) {
-        value = try CandidArguments.decode(stored, as: Value.self)
+        value = try ValueForm<Value>.candid.decode(stored)
       } catch {
         throw StoredType.damaged(error)
       }

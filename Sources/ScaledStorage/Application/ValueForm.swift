@@ -40,7 +40,15 @@ extension ValueForm where Value: CandidConvertible {
     if let text = RawForms.text as? ValueForm { return text }
     return ValueForm(
       encode: { value throws(CandidError) in try CandidArguments.encode(value) },
-      decode: { bytes throws(CandidError) in try CandidArguments.decode(bytes, as: Value.self) },
+      decode: { bytes throws(CandidError) in
+        guard StoredText.isText(bytes) else {
+          return try CandidArguments.decode(bytes, as: Value.self)
+        }
+        // It was stored while the type was Codable only.
+        let values = try CandidText.parseArguments(
+          bytes, as: CandidArguments.signature(of: Value.self))
+        return try CandidArguments.convert(values, to: Value.self)
+      },
       representation: .candid(StoredType(Value.self)))
   }
 }
@@ -49,18 +57,26 @@ extension ValueForm where Value: Codable {
   /// Candid text, which keeps the names that enumerations are read by.
   static var codable: ValueForm {
     ValueForm(
-      encode: { value throws(CandidError) in
-        CandidText.printCompact([try CandidCoder.value(of: value)])
-      },
+      encode: { value throws(CandidError) in try text(of: value) },
       decode: { bytes throws(CandidError) in try read(bytes) },
       representation: .text(
-        StoredText { (bytes) throws(CandidError) in _ = try read(bytes) }))
+        StoredText(
+          check: { (bytes) throws(CandidError) in _ = try read(bytes) },
+          text: { (bytes) throws(CandidError) in try text(of: try read(bytes)) })))
   }
 }
 
 extension ValueForm where Value: Codable {
+  private static func text(of value: Value) throws(CandidError) -> [UInt8] {
+    CandidText.printCompact([try CandidCoder.value(of: value)])
+  }
+
   private static func read(_ text: [UInt8]) throws(CandidError) -> Value {
-    let values = try CandidText.parseArguments(String(decoding: text, as: UTF8.self))
+    let values =
+      StoredText.isText(text)
+      ? try CandidText.parseArguments(String(decoding: text, as: UTF8.self))
+      // It was stored while the type was CandidConvertible.
+      : try CandidBinary.decode(text)
     guard let value = values.first, values.count == 1 else {
       throw CandidError(.malformed, "the text is not one value")
     }

@@ -8,6 +8,7 @@ extension CallRequest {
       method: method, httpMethod: exchange.method.description,
       path: String(decoding: exchange.path, as: UTF8.self), isSecure: exchange.isSecure,
       isUpdate: isUpdate, fields: RequestFields(exchange))
+    deadline = exchange.deadline
   }
 }
 

@@ -35,9 +35,12 @@ package final class Forwarder {
   /// What a relay routes by when that is not in its request's target.
   private final class RelayedKey {
     let bytes: [UInt8]
+    /// The node that was chosen for a call without a key.
+    let node: Principal?
 
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], node: Principal?) {
       self.bytes = bytes
+      self.node = node
     }
   }
 
@@ -76,8 +79,11 @@ package final class Forwarder {
 
   /// Sends the exchange's request, which was read, to the key's owner. The exchange's handler
   /// returns `.later`, or has done so.
+  /// - Parameter node: where a call without a key goes; nil for the first member.
   /// - Throws: `Problem` 508 for a request that was passed on too often.
-  package func forward(_ exchange: Exchange, _ keyed: KeyedRequest) throws(Problem) {
+  package func forward(
+    _ exchange: Exchange, _ keyed: KeyedRequest, to node: Principal? = nil
+  ) throws(Problem) {
     guard keyed.hops < KeyedRequest.maximumHops else {
       var problem = Problem(
         508, "too_many_hops",
@@ -88,7 +94,7 @@ package final class Forwarder {
     let relay = begin(exchange, hops: keyed.hops)
     relay.isSafe = exchange.method == .get || exchange.method == .head
     if case .call(let call) = keyed.kind, case .get = call.command { relay.isSafe = true }
-    relay.context = RelayedKey(keyed.key)
+    relay.context = RelayedKey(keyed.key, node: node)
     attempt(relay)
   }
 
@@ -121,6 +127,7 @@ package final class Forwarder {
     guard let exchange = relay.exchange else { return }
     let owner = routes.flatMap { routes -> RouteTable.Owner? in
       if let key = relay.context as? RelayedKey {
+        if let node = key.node { return routes.owner(named: node) }
         return key.bytes.isEmpty
           ? routes.first : key.bytes.withUnsafeBytes { routes.owner(of: $0) }
       }

@@ -16,6 +16,12 @@ package struct KeyedRequest {
   package let forward: ForwardMode?
   package let hops: Int
 
+  /// Whether it calls a method of the service that has no key.
+  package var runsAnywhere: Bool {
+    guard case .call(let call) = kind else { return false }
+    return call.key.isEmpty && call.task != nil
+  }
+
   package static let maximumHops = 4
   static let keyPrefix: StaticString = "/kv/"
 

@@ -45,6 +45,11 @@ package final class RouteTable {
     first = owners.lazy.compactMap { $0 }.first { $0.id == map.members.first }
   }
 
+  /// The member with this id; nil when it has no address yet. Linear in the ring's slots.
+  func owner(named id: Principal) -> Owner? {
+    owners.lazy.compactMap { $0 }.first { $0.id == id }
+  }
+
   /// Who owns a key; nil when that is not known yet. Allocates nothing.
   func owner(of key: UnsafeRawBufferPointer) -> Owner? {
     guard let slot = ring.ownerIndex(of: key), slot < owners.count else { return nil }

@@ -54,19 +54,33 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
     }
   }
 
-  /// Calls a method at the node that a ``NodeResult`` named, as the caller of this method.
+  /// Calls a query at the node that a ``NodeResult`` named, as the caller of this method.
   ///
   /// - Parameters:
   ///   - node: a member of the ring.
   ///   - method: its name there.
   ///   - arguments: of the method's Candid types.
+  ///   - headers: header fields for the middleware there, names in lower case, besides those of the
+  ///     request that middleware reads.
   ///   - output: the type of the result.
   /// - Returns: its only result.
-  /// - Throws: `CallError` with what the node said, or `unreachable` when it did not answer:
-  ///   whether an update was carried out is then not known.
+  /// - Throws: `CallError` with what the node said; `not_a_query` for an update; `unreachable` when
+  ///   it did not answer; `too_many_hops` when nodes pass a call on more than four times.
   public func forwardRequest<each Argument: CandidConvertible, Output: CandidConvertible>(
     to node: Principal, method: String, arguments: repeat each Argument,
-    as output: Output.Type = Output.self
+    headers: [(name: String, value: String)] = [], as output: Output.Type = Output.self
+  ) async throws -> Output {
+    guard space.isQuery(method) else {
+      // Whoever asks a query may ask it again: it must not lead to a change.
+      throw CallError(
+        status: 500, code: "not_a_query", "a query called \(method), which is no query")
+    }
+    return try await call(method, at: node, headers, repeat each arguments)
+  }
+
+  func call<each Argument: CandidConvertible, Output: CandidConvertible>(
+    _ method: String, at node: Principal, _ headers: [(name: String, value: String)],
+    _ arguments: repeat each Argument
   ) async throws -> Output {
     let message: [UInt8]
     do throws(CandidError) {
@@ -76,10 +90,18 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
         "the arguments of \(method) cannot be written: \(error.description)")
     }
     let answer = await withCheckedContinuation { continuation in
-      space.call(method, message, at: node, as: request) { continuation.resume(returning: $0) }
+      space.call(method, message, at: node, as: request, headers: headers) {
+        continuation.resume(returning: $0)
+      }
     }
-    // Only what was refused certainly changed nothing.
-    if case .failure(let error) = answer, error.isRetryable {} else { progress.noteChange() }
+    // Only what is certain to have been refused changed nothing.
+    if case .failure(let error) = answer,
+      error.isRetryable || PartlyDone.repeatedCodes.contains(error.code)
+    {
+      // It may be tried again.
+    } else if !space.isQuery(method) {
+      progress.noteChange()
+    }
     let results = try answer.get()
     do throws(CandidError) {
       return try CandidArguments.decode(results, as: Output.self)
@@ -127,13 +149,24 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
     try await reading.entry(key)
   }
 
-  /// Calls a method at another node: ``AsyncQueryContext/forwardRequest(to:method:arguments:as:)``.
+  /// Calls a method at the node that a ``NodeResult`` named, as the caller of this method.
+  ///
+  /// - Parameters:
+  ///   - node: a member of the ring.
+  ///   - method: its name there.
+  ///   - arguments: of the method's Candid types.
+  ///   - headers: header fields for the middleware there, names in lower case, besides those of the
+  ///     request that middleware reads. A hook has no request, and so none but these.
+  ///   - output: the type of the result.
+  /// - Returns: its only result.
+  /// - Throws: `CallError` with what the node said; `unreachable` when it did not answer: whether
+  ///   an update was carried out is then not known; `too_many_hops` when nodes pass a call on more
+  ///   than four times.
   public func forwardRequest<each Argument: CandidConvertible, Output: CandidConvertible>(
     to node: Principal, method: String, arguments: repeat each Argument,
-    as output: Output.Type = Output.self
+    headers: [(name: String, value: String)] = [], as output: Output.Type = Output.self
   ) async throws -> Output {
-    try await reading.forwardRequest(
-      to: node, method: method, arguments: repeat each arguments, as: output)
+    try await reading.call(method, at: node, headers, repeat each arguments)
   }
 
   /// Changes the value under a key in place, or creates it; durable when this returns.
@@ -144,13 +177,13 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
   ///   - expiry: when the value expires; by default when it would have before.
   ///   - condition: when to act at all.
   ///   - body: receives the value to change, once; its result is returned.
-  /// - Returns: `.nodeID` with the owner when the key lives at another node; nothing was done then.
+  /// - Returns: `.nodeID` with the owner when the key lives at another node: nothing was done then.
+  ///   Use `orForward()` for the method's own key, which may have moved meanwhile.
   /// - Throws: what `body` throws, and then the value stays as it was; `CallError`
   ///   `precondition_failed`, or why the node cannot store it.
-  @discardableResult
   public func withUpsertData<Result: Sendable>(
     _ key: some StorageKey, default: @autoclosure @escaping @Sendable () -> Value,
-    expiry: Expiry = .keep, if condition: WriteCondition = .none,
+    expiry: Expiry = .keep, if condition: UpsertCondition = .none,
     _ body: @escaping @Sendable (inout Value) throws -> Result
   ) async throws -> NodeResult<Result> {
     try await change(key, condition) { slot in
@@ -168,16 +201,15 @@ public struct AsyncUpdateContext<Value: Sendable>: Sendable {
   ///     it. Called once.
   /// - Returns: as ``withUpsertData(_:default:expiry:if:_:)``.
   /// - Throws: as that.
-  @discardableResult
   public func withUpsertData<Result: Sendable>(
-    _ key: some StorageKey, expiry: Expiry = .keep, if condition: WriteCondition = .none,
+    _ key: some StorageKey, expiry: Expiry = .keep, if condition: UpsertCondition = .none,
     _ body: @escaping @Sendable (inout Value?) throws -> Result
   ) async throws -> NodeResult<Result> {
     try await change(key, condition) { slot in try slot.change(expiry, body) }
   }
 
   private func change<Result: Sendable>(
-    _ key: some StorageKey, _ condition: WriteCondition,
+    _ key: some StorageKey, _ condition: UpsertCondition,
     _ body: @escaping @Sendable (ValueSlot<Value>) throws -> Result
   ) async throws -> NodeResult<Result> {
     let key = try reading.validKey(key)
@@ -247,7 +279,7 @@ public struct StoredEntry<Value: Sendable>: Sendable {
 }
 
 /// When a write acts at all (RFC 9110 section 13.1).
-public enum WriteCondition: Hashable, Sendable {
+public enum UpsertCondition: Hashable, Sendable {
   /// Always.
   case none
   /// There is a value.

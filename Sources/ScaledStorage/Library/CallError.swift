@@ -11,7 +11,9 @@ package import Cluster
 /// What a synchronous method has changed before it throws is not stored.
 public struct CallError: Error, Hashable, Sendable {
   /// The status of the answer, 400 to 599 (RFC 9110 sections 15.5 and 15.6).
-  public var status: Int
+  public var status: Int {
+    didSet { status = CallError.valid(status) }
+  }
   /// A stable word for programs, in lower case with underscores.
   public var code: String
   /// A sentence for people: what was wrong and how to mend it.
@@ -28,10 +30,14 @@ public struct CallError: Error, Hashable, Sendable {
   ///   - message: a sentence for people.
   ///   - isRetryable: whether the same call may succeed a little later.
   public init(status: Int, code: String, _ message: String, isRetryable: Bool = false) {
-    self.status = (400...599).contains(status) ? status : 500
+    self.status = CallError.valid(status)
     self.code = code
     self.message = message
     self.isRetryable = isRetryable
+  }
+
+  private static func valid(_ status: Int) -> Int {
+    (400...599).contains(status) ? status : 500
   }
 
   /// 400, `bad_arguments`.

@@ -14,6 +14,8 @@ public struct CallRequest: Sendable {
   /// Who calls, as the methods see it: anonymous unless middleware finds out.
   public var caller = Principal.anonymous
   private let fields: RequestFields
+  /// When the caller stops waiting; nil when it did not tell.
+  package var deadline: MonotonicTime?
 
   /// Whether the request writes: a PUT or DELETE of a value, or a call of an update.
   public let isUpdate: Bool

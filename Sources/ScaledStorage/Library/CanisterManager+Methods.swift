@@ -131,7 +131,8 @@ extension CanisterManager {
     application.add(.asynchronous(name, isQuery: false, form, .forwarding(), body))
   }
 
-  /// The same without a result.
+  /// The same without a result. End an access to the method's own key by `orForward()`, so that a
+  /// call whose key has moved is forwarded.
   public mutating func update<Key: StorageKey, each Argument: CandidConvertible>(
     _ name: String,
     _ body:
@@ -157,13 +158,42 @@ extension CanisterManager {
       })
   }
 
-  /// Defines a method that has no key and may change values: it runs at the node that is asked.
+  /// The same for a body that returns the ``NodeResult`` of an access: a call whose key has moved
+  /// is forwarded.
+  public mutating func query<
+    Key: StorageKey, each Argument: CandidConvertible, Output: CandidConvertible
+  >(
+    _ name: String,
+    _ body:
+      @escaping @Sendable (AsyncQueryContext<Value>, Key, repeat each Argument) async throws ->
+      NodeResult<Output>
+  ) {
+    application.add(
+      .asynchronous(name, isQuery: true, form, .forwarding()) {
+        (context: AsyncUpdateContext<Value>, key: Key, rest: repeat each Argument) in
+        try await body(context.reading, key, repeat each rest)
+      })
+  }
+
+  /// Defines a method that has no key and may change values: it runs at the node that is asked; a
+  /// gateway asks any.
   public mutating func update<each Argument: CandidConvertible, Output: CandidConvertible>(
     anywhere name: String,
     _ body:
       @escaping @Sendable (AsyncUpdateContext<Value>, repeat each Argument) async throws -> Output
   ) {
     application.add(.anywhere(name, isQuery: false, form, .one, body))
+  }
+
+  /// The same for a body that returns the ``NodeResult`` of an access: a call whose value is at
+  /// another node is forwarded there.
+  public mutating func update<each Argument: CandidConvertible, Output: CandidConvertible>(
+    anywhere name: String,
+    _ body:
+      @escaping @Sendable (AsyncUpdateContext<Value>, repeat each Argument) async throws ->
+      NodeResult<Output>
+  ) {
+    application.add(.anywhere(name, isQuery: false, form, .forwarding(), body))
   }
 
   /// The same without a result.
@@ -184,6 +214,21 @@ extension CanisterManager {
   ) {
     application.add(
       .anywhere(name, isQuery: true, form, .one) {
+        (context: AsyncUpdateContext<Value>, rest: repeat each Argument) in
+        try await body(context.reading, repeat each rest)
+      })
+  }
+
+  /// The same for a body that returns the ``NodeResult`` of an access: a call whose value is at
+  /// another node is forwarded there.
+  public mutating func query<each Argument: CandidConvertible, Output: CandidConvertible>(
+    anywhere name: String,
+    _ body:
+      @escaping @Sendable (AsyncQueryContext<Value>, repeat each Argument) async throws ->
+      NodeResult<Output>
+  ) {
+    application.add(
+      .anywhere(name, isQuery: true, form, .forwarding()) {
         (context: AsyncUpdateContext<Value>, rest: repeat each Argument) in
         try await body(context.reading, repeat each rest)
       })

@@ -25,9 +25,11 @@ public struct CanisterManager<Value: Sendable>: Sendable {
     self.form = form
     application = Application(values: form.representation)
     application.policy = policy
-    guard let number = id.canisterNumber, number > 0 else {
+    // The numbers of the nodes that follow must not end.
+    guard let number = id.canisterNumber, (1...UInt64(UInt32.max)).contains(number) else {
       application.addMistake(
-        "the first node's id, \(id.text), is none of a canister; use Principal.canister(number: 1)")
+        "the first node's id, \(id.text), is none of a canister numbered 1 to \(UInt32.max); use "
+          + "Principal.canister(number: 1)")
       return
     }
     application.firstNode = number
