@@ -83,7 +83,7 @@ extension EndToEnd {
         .post, "/add_score", body: "(\"ada\", -1)",
         headers: [(name: "content-type", value: "text/candid")])
       #expect(refused.status == 400)
-      #expect(refused.text.contains("points are 0 or more"))
+      #expect(refused.text.contains("points are 0 to 1000"))
       #expect(try user.send(.get, "/kv/ada").status == 404)
       #expect(try cluster.run(["up", "--scale-up-at", "0"], atURL: false).status == 64)
     }

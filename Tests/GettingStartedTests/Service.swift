@@ -13,7 +13,9 @@ func scoreboard() -> CanisterManager<Player> {
   var app = CanisterManager<Player>(shouldScaleUp: { size in size > 50 })
 
   app.update("add_score") { (context, name: String, points: Int) in
-    guard points > 0 else { throw CallError.badArguments("points must be more than 0") }
+    guard (1...1_000).contains(points) else {
+      throw CallError.badArguments("points are 1 to 1000")
+    }
     return try context.withUpsertData(name, default: Player(points: 0, games: 0)) { player in
       player.points += points
       player.games += 1

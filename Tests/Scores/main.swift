@@ -11,7 +11,7 @@ struct Player: Codable {
 var app = CanisterManager<Player>(shouldScaleUp: { size in size > 50 })
 
 app.update("add_score") { (context, name: String, points: Int) in
-  guard points >= 0 else { throw CallError.badArguments("points are 0 or more") }
+  guard (0...1_000).contains(points) else { throw CallError.badArguments("points are 0 to 1000") }
   return try context.withUpsertData(name, default: Player()) { player in
     player.points += points
     player.games += 1
