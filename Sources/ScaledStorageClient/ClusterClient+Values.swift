@@ -35,7 +35,7 @@ extension ClusterClient {
   /// - Parameters:
   ///   - key: 1 to 1,024 bytes of UTF-8.
   ///   - value: any bytes that the service takes for a value.
-  ///   - ttl: how long after which the key expires, more than zero; nil keeps it. Services count
+  ///   - ttl: the time after which the key expires, more than zero; nil keeps it. Services count
   ///     whole seconds: a part of one is rounded up, so that nothing expires early.
   ///   - condition: what has to hold; nil writes whatever is there.
   ///   - timeout: how long it may take with all its attempts; nil for the client's usual time.

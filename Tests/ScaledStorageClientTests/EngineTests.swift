@@ -193,6 +193,7 @@ struct EngineTests {
     loop.run()
     #expect(statuses == [200, 200])
     #expect(asked == [false, false, true, true])
+    #expect(engine.counters.extraHops.current == 0)
   }
 
   @Test("More requests than may be under way fail at once")
