@@ -5,7 +5,7 @@ import WireProtocol
 
 /// The keys of the cluster as the methods and hooks of a node reach them.
 final class NodeKeySpace: KeySpace, @unchecked Sendable {
-  // Unchecked: all but `loop` and the limit is used on the loop's thread only.
+  // Unchecked: what is not constant is used on the loop's thread only.
   private let loop: EventLoop
   private let live: Node
   private let client: HTTPClient

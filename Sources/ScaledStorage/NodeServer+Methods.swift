@@ -30,18 +30,19 @@ extension NodeServer {
       do {
         try middleware(&request)
       } catch {
-        throw refusal(error, by: "middleware")
+        throw KeyedMethod.problem(error)
       }
     }
     return request
   }
 
-  /// What the service's code threw, as the client is told; what it did not mean for clients goes
-  /// to the log.
-  func refusal(_ error: any Error, by place: String) -> Problem {
-    let problem = KeyedMethod.problem(error)
-    if problem.code == "handler_failed" { runtime.logFailure("\(place) threw \(error)") }
-    return problem
+  /// A problem as its client is told; what the service's code did not mean for clients goes to the
+  /// log.
+  func refusal(
+    _ problem: Problem, of name: @autoclosure () -> String, as representation: Representation
+  ) -> Answer {
+    if let cause = problem.cause { runtime.logFailure("/\(name()) failed: \(cause)") }
+    return Answer(problem, as: representation)
   }
 
   private static let maximumTasks = 4_096
@@ -77,7 +78,7 @@ extension NodeServer {
     }
     runningTasks += 1
     let representation = request.representation
-    let reply = TaskReply(pending, request, self)
+    let reply = TaskReply(pending, request, self, name: exchange.methodName)
     Task.immediate(executorPreference: runtime.node.loop.executor) {
       do {
         reply.deliver(.success(try await task(space, representation)))
@@ -90,7 +91,8 @@ extension NodeServer {
 
   /// Ends a method that waited.
   fileprivate func conclude(
-    _ result: Result<CallResult, any Error>, _ request: KeyedRequest, _ pending: PendingExchange
+    _ result: Result<CallResult, any Error>, of name: String, _ request: KeyedRequest,
+    _ pending: PendingExchange
   ) {
     runningTasks -= 1
     var answer: Answer
@@ -102,10 +104,10 @@ extension NodeServer {
         guard let exchange = pending.current else { return }
         return try forwardLate(error.node, request, exchange, pending)
       case .failure(let error):
-        throw refusal(error, by: "a method")
+        throw KeyedMethod.problem(error)
       }
     } catch {
-      answer = Answer(error, as: request.representation)
+      answer = refusal(error, of: name, as: request.representation)
     }
     stamp(&answer)
     pending.answer(answer)
@@ -133,12 +135,16 @@ private final class TaskReply: @unchecked Sendable {
   private let pending: PendingExchange
   private let request: KeyedRequest
   private let server: NodeServer
+  private let name: String
   private let loop: EventLoop
 
-  init(_ pending: PendingExchange, _ request: KeyedRequest, _ server: NodeServer) {
+  init(
+    _ pending: PendingExchange, _ request: KeyedRequest, _ server: NodeServer, name: String
+  ) {
     self.pending = pending
     self.request = request
     self.server = server
+    self.name = name
     loop = server.runtime.node.loop
   }
 
@@ -147,6 +153,6 @@ private final class TaskReply: @unchecked Sendable {
       loop.mailbox.post { [self] in deliver(result) }
       return
     }
-    server.conclude(result, request, pending)
+    server.conclude(result, of: name, request, pending)
   }
 }

@@ -88,7 +88,7 @@ package final class NodeServer: RequestHandler {
     do throws(Problem) {
       return try route(exchange, isKey: isKey)
     } catch {
-      var answer = Answer(error, as: .ofProblem(for: exchange))
+      var answer = refusal(error, of: exchange.methodName, as: .ofProblem(for: exchange))
       stamp(&answer)
       answer.write(to: exchange)
       return .done
@@ -205,7 +205,7 @@ package final class NodeServer: RequestHandler {
         answer = Answer(result, as: representation)
       }
     } catch {
-      answer = Answer(error, as: request.representation)
+      answer = refusal(error, of: exchange.methodName, as: request.representation)
     }
     stamp(&answer)
     pending.answer(answer)

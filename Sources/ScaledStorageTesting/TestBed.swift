@@ -150,8 +150,10 @@ final class TestBed {
 
   /// Runs a command on a key at its owner, past the service.
   func execute(_ command: KeyCommand, key: [UInt8]) throws(CallError) -> KeyReply {
-    guard (1...KeyTarget.maximumKeyBytes).contains(key.count) else {
-      throw CallError(KeyedMethod.badKey(key.count))
+    do throws(Problem) {
+      _ = try KeyedMethod.validKey(key)
+    } catch {
+      throw CallError(error)
     }
     let request = ClientRequest<KeyReply>(cluster, at: nil, followsForwards: true) {
       (node, answer: @escaping (NodeAnswer<KeyReply>) -> Void) in
@@ -175,7 +177,7 @@ final class TestBed {
   /// What a caller is told of an error. What the service did not mean for callers is in the log.
   func told(_ error: any Error) -> CallError {
     let problem = KeyedMethod.problem(error)
-    if problem.code == "handler_failed" { log("a method threw \(error)") }
+    if let cause = problem.cause { log("a method threw \(cause)") }
     return CallError(problem)
   }
 

@@ -18,6 +18,8 @@ package struct Problem: Error, Hashable, Sendable {
   package var entityTag: String?
   /// The content codings that are taken, where another one was used.
   package var acceptEncoding: String?
+  /// What the log is to have and clients are not.
+  package var cause: String?
 
   package init(_ status: Int, _ code: String, _ detail: String) {
     self.status = status

@@ -17,14 +17,14 @@ final class ServiceNode {
   let address: SocketAddress
 
   init<Value>(
-    _ service: CanisterManager<Value>, store: MemoryEngine = MemoryEngine()
+    _ service: CanisterManager<Value>, store: MemoryEngine = MemoryEngine(),
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
     loop = try EventLoop()
     client = HTTPClient(loop: loop)
     runtime = try NodeRuntime(
       service.application, loop: loop, store: store, credential: .random(),
-      settings: NodeRuntime.Settings(),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      settings: NodeRuntime.Settings(), logger: logger)
     server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     address = try server.listen(on: .loopback())
     runtime.address = address.description

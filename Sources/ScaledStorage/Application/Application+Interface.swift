@@ -23,9 +23,18 @@ extension Application {
       let function = method.types(&types)
       paths.append(CandidFieldValue("/" + method.name, OpenAPI.path(of: method, function)))
     }
-    var value: CandidType?
-    if case .candid(let type) = values { value = type.type(&types) }
-    paths.append(CandidFieldValue("/kv/{key}", OpenAPI.valuePath(value)))
+    let value: CandidValue
+    var written: CandidValue?
+    switch values {
+    case .bytes: value = OpenAPI.body("application/octet-stream")
+    case .utf8: value = OpenAPI.body("text/plain")
+    case .candid(let type): value = OpenAPI.content(JSONSchema(of: type.type(&types)).value)
+    case .text:
+      value = OpenAPI.content(OpenAPI.object([]))
+      written = OpenAPI.body("text/candid")
+    }
+    paths.append(
+      CandidFieldValue("/kv/{key}", OpenAPI.valuePath(read: value, written: written ?? value)))
     let schemas = types.environment.definitions.sorted { $0.key < $1.key }.map { name, type in
       CandidFieldValue(name, JSONSchema(of: type).value)
     }
@@ -53,7 +62,7 @@ private enum OpenAPI {
     .record(fields.map { CandidFieldValue($0.0, $0.1) })
   }
 
-  private static func content(_ schema: CandidValue) -> CandidValue {
+  static func content(_ schema: CandidValue) -> CandidValue {
     object([
       ("application/json", object([("schema", schema)])),
       ("text/candid", object([("schema", object([("type", .text("string"))]))])),
@@ -144,9 +153,11 @@ private enum OpenAPI {
     }
   }
 
-  static func valuePath(_ type: CandidType?) -> CandidValue {
-    let bytes = object([("application/octet-stream", object([("schema", object([]))]))])
-    let value = type.map { content(JSONSchema(of: $0).value) } ?? bytes
+  static func body(_ mediaType: String) -> CandidValue {
+    object([(mediaType, object([("schema", object([]))]))])
+  }
+
+  static func valuePath(read: CandidValue, written: CandidValue) -> CandidValue {
     let key = object([
       ("name", .text("key")), ("in", .text("path")), ("required", .bool(true)),
       ("schema", object([("type", .text("string"))])),
@@ -161,7 +172,7 @@ private enum OpenAPI {
           (
             "responses",
             object([
-              ("200", response("The value.", value)), ("307", forward), ("default", refusal),
+              ("200", response("The value.", read)), ("307", forward), ("default", refusal),
             ])
           ),
         ])
@@ -170,7 +181,7 @@ private enum OpenAPI {
         "put",
         object([
           ("operationId", .text("write_value")),
-          ("requestBody", object([("required", .bool(true)), ("content", value)])),
+          ("requestBody", object([("required", .bool(true)), ("content", written)])),
           (
             "responses",
             object([("200", done), ("201", done), ("307", forward), ("default", refusal)])

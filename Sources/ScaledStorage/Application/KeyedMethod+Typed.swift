@@ -33,11 +33,15 @@ extension ResultForm {
 }
 
 extension KeyedMethod {
-  /// 400 for a key of this many bytes.
-  package static func badKey(_ count: Int) -> Problem {
-    Problem(
-      400, "bad_key",
-      "the key has \(count) bytes; a key has 1 to \(KeyTarget.maximumKeyBytes) bytes")
+  /// - Throws: `Problem` 400 for a key that is empty or too long.
+  package static func validKey(_ key: some StorageKey) throws(Problem) -> [UInt8] {
+    let bytes = key.keyBytes
+    guard (1...KeyTarget.maximumKeyBytes).contains(bytes.count) else {
+      throw Problem(
+        400, "bad_key",
+        "the key has \(bytes.count) bytes; a key has 1 to \(KeyTarget.maximumKeyBytes) bytes")
+    }
+    return bytes
   }
 
   /// What a handler threw, as its caller is told.
@@ -47,8 +51,26 @@ extension KeyedMethod {
     case let error as CallError: Problem(error)
     case let error as ClusterError: Problem(error)
     case let error as PartlyDone: error.problem
-    default: Problem(500, "handler_failed", "the method failed: \(type(of: error))")
+    default: unforeseen(error)
     }
+  }
+
+  /// An error that the service's author did not mean for callers.
+  private static func unforeseen(_ error: any Error) -> Problem {
+    var problem = Problem(
+      500, "handler_failed", "the service failed (\(type(of: error))); the node's log tells more")
+    problem.cause = "\(error)"
+    return problem
+  }
+
+  /// The types of a method.
+  private static func function<each Argument: CandidConvertible, Output>(
+    _ types: inout CandidTypeBuilder, _ isQuery: Bool, _ result: ResultForm<Output>,
+    _: repeat (each Argument).Type
+  ) -> CandidFunction {
+    var parameters: [CandidType] = []
+    repeat parameters.append(types.type(of: (each Argument).self))
+    return CandidFunction(parameters, result.types(&types), isQuery ? [.query] : [])
   }
 
   /// A method with a key that is done in one turn, with its key's value only.
@@ -63,10 +85,8 @@ extension KeyedMethod {
       read: { bytes, representation, setting throws(Problem) in
         let arguments = try representation.arguments(
           bytes, first: Key.self, rest: repeat (each Argument).self)
-        let first = arguments.first
-        let rest = arguments.rest
-        let key = first.keyBytes
-        guard (1...KeyTarget.maximumKeyBytes).contains(key.count) else { throw badKey(key.count) }
+        let (first, rest) = (arguments.first, arguments.rest)
+        let key = try validKey(first)
         let run = SynchronousCall(key, isQuery: isQuery, form, setting.maximumValueBytes) {
           slot, representation in
           try result.write(try body(setting, slot, first, repeat each rest), representation)
@@ -74,9 +94,7 @@ extension KeyedMethod {
         return run.call(answeredIn: setting.answer ?? representation)
       },
       types: { types in
-        var parameters = [types.type(of: Key.self)]
-        repeat parameters.append(types.type(of: (each Argument).self))
-        return CandidFunction(parameters, result.types(&types), isQuery ? [.query] : [])
+        function(&types, isQuery, result, Key.self, repeat (each Argument).self)
       })
   }
 
@@ -92,10 +110,8 @@ extension KeyedMethod {
       read: { bytes, representation, setting throws(Problem) in
         let arguments = try representation.arguments(
           bytes, first: Key.self, rest: repeat (each Argument).self)
-        let first = arguments.first
-        let rest = arguments.rest
-        let key = first.keyBytes
-        guard (1...KeyTarget.maximumKeyBytes).contains(key.count) else { throw badKey(key.count) }
+        let (first, rest) = (arguments.first, arguments.rest)
+        let key = try validKey(first)
         return waiting(key: key, isQuery: isQuery) { space, progress, representation in
           let context = AsyncUpdateContext(
             reading: AsyncQueryContext(
@@ -106,9 +122,7 @@ extension KeyedMethod {
         }
       },
       types: { types in
-        var parameters = [types.type(of: Key.self)]
-        repeat parameters.append(types.type(of: (each Argument).self))
-        return CandidFunction(parameters, result.types(&types), isQuery ? [.query] : [])
+        function(&types, isQuery, result, Key.self, repeat (each Argument).self)
       })
   }
 
@@ -132,11 +146,7 @@ extension KeyedMethod {
             body: try result.write(try await body(context, repeat each arguments), representation))
         }
       },
-      types: { types in
-        var parameters: [CandidType] = []
-        repeat parameters.append(types.type(of: (each Argument).self))
-        return CandidFunction(parameters, result.types(&types), isQuery ? [.query] : [])
-      })
+      types: { types in function(&types, isQuery, result, repeat (each Argument).self) })
   }
 
   private static func waiting(

@@ -12,14 +12,6 @@ package enum StoredRepresentation: Sendable {
   /// Candid text of a type that only its values tell.
   case text(StoredText)
 
-  /// Whether values go in and out as they are stored.
-  package var isPlain: Bool {
-    switch self {
-    case .bytes, .utf8: true
-    case .candid, .text: false
-    }
-  }
-
   /// What is stored for the body of a PUT.
   /// - Throws: `Problem` 400 `bad_value` for what is no value, 415 for other content types.
   func stored(_ body: [UInt8], contentType: String?) throws(Problem) -> [UInt8] {

@@ -113,11 +113,11 @@ public struct AsyncQueryContext<Value: Sendable>: Sendable {
   }
 
   func validKey(_ key: some StorageKey) throws(CallError) -> [UInt8] {
-    let bytes = key.keyBytes
-    guard (1...KeyTarget.maximumKeyBytes).contains(bytes.count) else {
-      throw CallError(KeyedMethod.badKey(bytes.count))
+    do throws(Problem) {
+      return try KeyedMethod.validKey(key)
+    } catch {
+      throw CallError(error)
     }
-    return bytes
   }
 }
 

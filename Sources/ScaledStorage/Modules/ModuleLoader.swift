@@ -60,7 +60,7 @@ package final class ModuleLoader {
         answer.give(result)
       }, loop: loop)
     let mailbox = loop.mailbox
-    let hasStarted = ModuleLoader.startThread {
+    let hasStarted = DetachedThread.start {
       let result = Result { () throws(Problem) in try ModuleLoader.make(module, engine) }
       mailbox.post { target.value(result) }
     }
@@ -119,29 +119,6 @@ package final class ModuleLoader {
     } catch {
       throw Problem(error, isLoading: true)
     }
-  }
-
-  /// A detached thread that runs `body` once; false when the system gives none.
-  private static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Work: Sendable {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    let work = Unmanaged.passRetained(Work(body))
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-        return nil
-      }, work.toOpaque())
-    guard status == 0 else {
-      work.release()
-      return false
-    }
-    pthread_detach(thread)
-    return true
   }
 }
 

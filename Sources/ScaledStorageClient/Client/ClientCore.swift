@@ -45,7 +45,7 @@ final class ClientCore: Sendable {
     let core = ClientCore(engine)
     // The loop and all that lives on it are the thread's from here on.
     let loop = Handover(engine.loop)
-    let hasStarted = ClientThread.start {
+    let hasStarted = DetachedThread.start {
       loop.value.run()
       // Whoever is left learns that the client has gone; nobody comes after them.
       for letter in loop.value.mailbox.end() { letter() }

@@ -32,7 +32,7 @@ final class AddressBook {
     asked[authority] = [completion]
     let bound = LoopBound(self, loop: loop)
     let mailbox = loop.mailbox
-    let hasStarted = ClientThread.start {
+    let hasStarted = DetachedThread.start {
       let address = try? SocketAddress(resolving: authority)
       mailbox.post { bound.value.found(authority, address) }
     }
