@@ -25,6 +25,7 @@ package final class Node {
   let stamp = AnswerStamp()
   private let logger: Logger
 
+  private(set) var commitTimes = CommitTimes()
   @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
@@ -196,6 +197,7 @@ package final class Node {
   var status: NodeStatus { machine.status }
   var statistics: NodeMachine.Statistics { machine.statistics }
   var handoverStatus: HandoverStatus? { machine.handoverStatus }
+  var cacheFigures: CacheFigures { machine.cacheFigures }
   var isPurging: Bool { machine.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
@@ -272,6 +274,7 @@ package final class Node {
     case .commit(let sequence, let batch):
       do throws(StorageError) {
         try committer.submit(batch, sequence: sequence)
+        commitTimes.begin(sequence, at: loop.now)
       } catch {
         // A suspended committer has reported the failed commit, or is about to.
         guard error.code != .suspended else { return }
@@ -300,6 +303,7 @@ package final class Node {
   }
 
   private func committed(_ outcome: CommitOutcome) {
+    commitTimes.end(through: outcome.sequences.upperBound, at: loop.now)
     switch outcome.result {
     case .success:
       runningCommands { $0.committed(through: outcome.sequences.upperBound) }
@@ -312,6 +316,7 @@ package final class Node {
 
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
+    commitTimes.failures &+= 1
     machine.commitFailed(error)
     if error.code != .noSpace {
       // Only a full disk heals while the store is open. What is stored is sound: start again from
