@@ -25,6 +25,7 @@ package final class Node {
   let stamp = AnswerStamp()
   private let logger: Logger
 
+  private(set) var commitTimes = CommitTimes()
   @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
@@ -210,6 +211,7 @@ package final class Node {
   var status: NodeStatus { machine.status }
   var statistics: NodeMachine.Statistics { machine.statistics }
   var handoverStatus: HandoverStatus? { machine.handoverStatus }
+  var cacheFigures: CacheFigures { machine.cacheFigures }
   var isPurging: Bool { machine.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
@@ -286,6 +288,7 @@ package final class Node {
     case .commit(let sequence, let batch):
       do throws(StorageError) {
         try committer.submit(batch, sequence: sequence)
+        commitTimes.begin(sequence, at: loop.now)
       } catch {
         // A suspended committer has reported the failed commit, or is about to.
         guard error.code != .suspended else { return }
@@ -318,6 +321,7 @@ package final class Node {
   }
 
   private func committed(_ outcome: CommitOutcome) {
+    commitTimes.end(through: outcome.sequences.upperBound, at: loop.now)
     switch outcome.result {
     case .success:
       runningCommands { $0.committed(through: outcome.sequences.upperBound) }
@@ -330,6 +334,7 @@ package final class Node {
 
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
+    commitTimes.failures &+= 1
     machine.commitFailed(error)
     if error.code != .noSpace {
       // Only a full disk heals while the store is open. What is stored is sound: start again from

@@ -29,7 +29,12 @@ package final class NodeRuntime {
   /// runs.
   var installs: UInt64 = 0
   var isStoredModuleUncertain = false
-  private let meter: WorkMeter
+  let meter: WorkMeter
+  /// What requests are counted as.
+  let kinds: RequestKinds
+  let slowFigures: SlowFigureReader
+  /// Seconds since 1970.
+  let startedAt = Double(WallClock.milliseconds) / 1_000
   let me = BackReference<NodeRuntime>()
   private let incarnation: UInt64
   private var isShuttingDown = false
@@ -86,10 +91,13 @@ package final class NodeRuntime {
       loop: loop, store: store, durability: settings.durability, credential: credential,
       tls: tls, limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
     meter = WorkMeter(loop: loop)
+    kinds = RequestKinds(NodeServer.ownMethods + application.methods.keys.sorted())
+    slowFigures = SlowFigureReader(loop: loop, store: store)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
     modules = ModuleHost(
-      budget: FuelBudget(perSecond: settings.fuelBudget, loop: loop), logger: logger)
+      budget: FuelBudget(perSecond: settings.fuelBudget, loop: loop), kinds: kinds,
+      logger: logger)
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
