@@ -46,6 +46,7 @@ extension Exchange {
     keepAlive = true
     submittedEpoch = 0
     announcedLength = nil
+    if outflow != nil { outflow = nil }
     carriesCredential = false
     if deadline != nil { deadline = nil }
   }
