@@ -14,6 +14,8 @@ package final class GatewayServer: RequestHandler {
   private let documents: InterfaceDocuments
   private let routes: Routes
   private let forwarder: Forwarder
+  let board: StatusBoard
+  private let page = StatusPage()
   // Set at the end of init, since the server calls this handler.
   private var server: HTTPServer?
   var upload: ModuleUpload
@@ -27,6 +29,7 @@ package final class GatewayServer: RequestHandler {
     self.forward = forward
     self.application = application
     documents = InterfaceDocuments(application)
+    board = StatusBoard(coordinator, loop: loop)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
@@ -50,6 +53,7 @@ package final class GatewayServer: RequestHandler {
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
+    board.stop()
     server.shutdown(within: limit) { [self] in
       routes.client.shutdown()
       self.server = nil
@@ -90,7 +94,11 @@ package final class GatewayServer: RequestHandler {
       return try pass(
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
+    if name.hasPrefix("locate/") { return try locate(exchange) }
     switch name {
+    case "": return try page.write(to: exchange)
+    case "status": return try status(exchange)
+    case "status/events": return try statusEvents(exchange)
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)
