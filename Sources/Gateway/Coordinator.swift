@@ -25,6 +25,11 @@ package final class Coordinator {
   var polledAt: [Principal: MonotonicTime] = [:]
   var reports: [Principal: NodeInfo] = [:]
   var lastDecision: Scaler.Decision?
+  package internal(set) var decisions = DecisionLog()
+  /// The change that the last entry of ``decisions`` is about, until it is over.
+  var epochUnderWay: UInt64?
+  /// The change that was given up because somebody said so.
+  var cancelledEpoch: UInt64?
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   var isStopped = false
@@ -123,6 +128,7 @@ package final class Coordinator {
   /// Begins to work, for a gateway that answers at `address`.
   package func start(gatewayAddress address: String) {
     machine.gatewayListens(at: address)
+    noteBeginning(by: .earlier, reason: "it was under way when the gateway started")
     scheduleTick()
     scheduleAdvance()
   }
@@ -153,7 +159,9 @@ package final class Coordinator {
   package func detach(within limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped, !isDetaching else { return done() }
     isDetaching = true
+    cancelledEpoch = machine.state.change?.epoch
     machine.cancelChange(reason: "the gateway stops", now: now)
+    noteEnd()
     scheduleAdvance()
     detachWhenQuiet(until: loop.now + limit, done)
   }
@@ -197,6 +205,7 @@ package final class Coordinator {
       guard !isStopped else { return }
       scale()
       machine.advance(now: now)
+      noteEnd()
       if !machine.state.isModuleRolling { rollingModule = nil }
       for action in machine.takeActions() { perform(action) }
     }
