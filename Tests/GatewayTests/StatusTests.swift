@@ -35,6 +35,8 @@ struct StatusTests {
       #expect(status.contains("{\"id\":\"\(node.text)\",\"number\":\(number),\"address\":\""))
     }
     #expect(status.contains("\"change\":null"))
+    #expect(status.contains("\"action\":\"grow\",\"count\":2"))
+    #expect(status.contains("\"reason\":\"test\",\"epoch\":3,\"outcome\":\"done\""))
   }
 
   @Test("A node that is gone makes the cluster degraded, and the reason says what it means")

@@ -429,12 +429,12 @@ function drawDecisions() {
     if (!list.children[index]) list.append(el("li", {}, el("time"), el("span", {}, el("span", { class: "pill" })), el("span", { class: "what" }), el("span", { class: "why" })));
     const [when, pill, what, why] = list.children[index].children;
     const [tone, text] = outcomes[entry.outcome] ?? ["calm", entry.outcome];
-    say(when, clock(entry.time));
-    when.title = new Date(entry.time).toLocaleString("en-GB");
+    say(when, clock(entry.time_ms));
+    when.title = new Date(entry.time_ms).toLocaleString("en-GB") + (entry.ended_ms > entry.time_ms ? ", took " + ago(entry.ended_ms - entry.time_ms) : "");
     pill.firstChild.className = "pill " + tone;
     say(pill.firstChild, text);
     const verb = entry.action === "grow" ? "grow by " : "shrink by ";
-    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : "") + (entry.origin === "scaler" ? "" : ", by hand"));
+    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : "") + (entry.origin === "operator" ? ", by hand" : ""));
     say(why, entry.reason + (entry.detail ? "; " + entry.detail : ""));
   });
 }

@@ -13,7 +13,8 @@ final class StatusPage {
   init() {
     let style = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_style))
     let script = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_script))
-    document = StatusPage.bytes(scaled_storage_page_head) + Array("<style>".utf8) + style
+    document =
+      StatusPage.bytes(scaled_storage_page_head) + Array("<style>".utf8) + style
       + Array("</style>".utf8) + StatusPage.bytes(scaled_storage_page_body)
       + Array("<script>".utf8) + script + Array("</script></body></html>\n".utf8)
     compressed = Deflate.compressed(document, format: .gzip)

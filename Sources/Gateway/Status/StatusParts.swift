@@ -40,7 +40,7 @@ struct StatusParts {
       (node, StatusParts.node(node, coordinator, lastKnown[node]))
     }
     change = StatusParts.change(coordinator)
-    decisions = Array("[]".utf8)
+    decisions = StatusParts.decisions(coordinator.decisions)
   }
 
   private static func hexadecimal(_ digest: [UInt8]) -> String {
@@ -123,6 +123,29 @@ struct StatusParts {
       json.field("sent_bytes", change.copy.sentBytes)
       json.field("expected_bytes", change.copy.expectedBytes)
       json.field("bytes_per_second", change.copy.bytesPerSecond)
+    }
+    return json.bytes
+  }
+
+  // MARK: - Decisions
+
+  /// The latest, the oldest first.
+  private static func decisions(_ log: DecisionLog) -> [UInt8] {
+    var json = JSONText()
+    json.array(log.entries.suffix(shownDecisions)) { json, entry in
+      json.object { json in
+        json.field("number", entry.number)
+        json.field("time_ms", entry.time)
+        json.field("ended_ms", entry.endedAt)
+        json.field("origin", entry.origin.rawValue)
+        json.field("action", entry.action.rawValue)
+        json.field("count", entry.count)
+        json.field("nodes", nodes: entry.nodes)
+        json.field("reason", entry.reason)
+        json.field("epoch", entry.epoch)
+        json.field("outcome", entry.outcome.rawValue)
+        json.field("detail", entry.detail)
+      }
     }
     return json.bytes
   }
