@@ -14,6 +14,8 @@ package final class GatewayServer: RequestHandler {
   private let documents: InterfaceDocuments
   private let routes: Routes
   let forwarder: Forwarder
+  let board: StatusBoard
+  private let page = StatusPage()
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
   /// What requests are counted as.
@@ -36,6 +38,7 @@ package final class GatewayServer: RequestHandler {
     kinds = RequestKinds(GatewayServer.ownMethods + application.methods.keys.sorted())
     meter = WorkMeter(loop: loop)
     slowFigures = SlowFigureReader(loop: loop, store: coordinator.store)
+    board = StatusBoard(coordinator, loop: loop)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
@@ -61,6 +64,7 @@ package final class GatewayServer: RequestHandler {
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
+    board.stop()
     server.shutdown(within: limit) { [self] in
       routes.client.shutdown()
       self.server = nil
@@ -112,8 +116,12 @@ package final class GatewayServer: RequestHandler {
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     exchange.leaveUntimed()
+    if name.hasPrefix("locate/") { return try locate(exchange) }
     switch name {
     case "metrics": return try metrics(exchange)
+    case "": return try page.write(to: exchange)
+    case "status": return try status(exchange)
+    case "status/events": return try statusEvents(exchange)
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)

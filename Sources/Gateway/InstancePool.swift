@@ -11,7 +11,7 @@ package protocol InstancePoolCluster: AnyObject {
   func isOurs(_ info: NodeInfo) -> Bool
   /// Whether the cluster has the node, or is about to.
   func knows(_ node: Principal) -> Bool
-  /// Asks the instance at an address, which holds a node that the cluster has no more, to forget it.
+  /// Asks the instance at an address, whose node the cluster has no more, to forget it.
   func retire(
     _ node: Principal, at address: String,
     _ completion: @escaping (Result<Void, ClusterError>) -> Void)

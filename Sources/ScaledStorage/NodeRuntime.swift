@@ -283,6 +283,11 @@ package final class NodeRuntime {
     meter.countRequest()
   }
 
+  /// The request that was counted last is none of a user.
+  package func discountRequest() {
+    meter.discountRequest()
+  }
+
   /// Announces the end; `stop()` of the node follows when its requests are answered.
   package func beginShutdown() {
     isShuttingDown = true

@@ -1,8 +1,8 @@
 import Foundation
 import HTTPTransport
 
-/// Processes `node` that the test runs, as a service manager does, and a gateway that makes nodes of
-/// them.
+/// Processes `node` that the test runs, as a service manager does, and a gateway that makes members
+/// of them.
 final class RunningPool {
   private let directory: URL
   private let program = RunningCluster.program("scaled-storage")
