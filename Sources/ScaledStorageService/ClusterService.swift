@@ -50,19 +50,20 @@ final class ClusterService {
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
     let launcherSettings = try ClusterService.launcherSettings(settings)
-    let credential = try settings.credential()
+    let access = try process.access(settings)
     let tls = try process.secure(settings.tls)
     store = try settings.openStore("coordinator")
     let launcher = ProcessLauncher(
       loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
-      loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
+      loop: process.loop, store: store, launcher: launcher,
+      credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
       logger: process.logger)
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
-      application, coordinator: coordinator, credential: credential, forward: settings.forward,
+      application, coordinator: coordinator, access: access, forward: settings.forward,
       loop: process.loop, limits: settings.serverLimits)
   }
 
@@ -87,6 +88,7 @@ final class ClusterService {
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
     launcher.environment = ProcessInfo.processInfo.environment

@@ -9,6 +9,8 @@ package import WireProtocol
 package final class Forwarder {
   private let loop: EventLoop
   private let client: HTTPClient
+  /// Tells for whom a request is passed on.
+  private let access: AccessControl
   private let scanner = KeyScanner()
   /// Where keys live at this moment; nil while nobody knows.
   private let look: () -> RouteTable?
@@ -46,14 +48,15 @@ package final class Forwarder {
 
   /// - Parameter fields: further header fields that are passed on.
   package init(
-    loop: EventLoop, client: HTTPClient, passing fields: [StaticString] = [],
-    routes: @escaping () -> RouteTable?
+    loop: EventLoop, client: HTTPClient, access: AccessControl,
+    passing fields: [StaticString] = [], routes: @escaping () -> RouteTable?
   ) {
     rules = RelayRules(
       passedOn: FieldNames(Forwarder.passedOn + fields),
       passedBack: FieldNames(Forwarder.passedBack))
     self.loop = loop
     self.client = client
+    self.access = access
     look = routes
   }
 
@@ -172,6 +175,9 @@ extension Forwarder: RelayOwner {
       try request.append("ss-hops", value: "1")
     } else {
       try request.append("ss-hops", decimal: relay.hops + 1)
+    }
+    if let exchange = relay.exchange {
+      try access.addFields(access.passing(exchange), to: request)
     }
     // Reads are answered by whoever has the key, whatever the ring.
     guard !relay.isSafe, let routes else { return }
