@@ -5,8 +5,8 @@ import Glibc
 /// of after.
 package enum SecretFile {
   /// The text of a file; nil when there is none.
-  /// - Throws: `ServiceFailure` when there is one that cannot be read, or that has more than `limit`
-  ///   bytes.
+  /// - Throws: `ServiceFailure` when there is one that cannot be read, or that has more than
+  ///   `limit` bytes.
   package static func text(at path: String, limit: Int) throws(ServiceFailure) -> String? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {

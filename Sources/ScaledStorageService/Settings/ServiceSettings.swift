@@ -173,8 +173,8 @@ struct ServiceSettings {
   }
 
   /// Those of the credential's file; nil when there is none.
-  /// - Throws: `ConfigurationError` when it holds something else, `ServiceFailure` when it cannot be
-  ///   read.
+  /// - Throws: `ConfigurationError` when it holds something else, `ServiceFailure` when it cannot
+  ///   be read.
   private func existingCredentials() throws -> [Credential]? {
     do {
       return try CredentialFile(path: credentialFile).credentials()
