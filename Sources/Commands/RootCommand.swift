@@ -38,7 +38,8 @@ struct RootCommand: ParsableCommand {
       CommandGroup(
         name: "Services",
         subcommands: [
-          UpCommand.self, NodeCommand.self, GatewayCommand.self, InterfaceCommand.self,
+          UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
+          InterfaceCommand.self,
         ]),
       CommandGroup(
         name: "Keys and methods",

@@ -9,6 +9,7 @@ extension CanisterManager {
   /// - `up`: a whole cluster on this machine: a gateway, its first node, and the scaler, which
   ///   starts this same program for further nodes;
   /// - `node` and `gateway`: the parts of a cluster of several machines;
+  /// - `config check`: prints the settings in force and where each comes from;
   /// - `interface`: prints the service's `.did` file or, with `--openapi`, its OpenAPI document.
   ///
   /// Every command explains its settings with `--help`; they also come from `SCALED_STORAGE_…`
@@ -57,7 +58,8 @@ struct ServiceCommand: ParsableCommand {
         """,
       version: "ScaledStorage \(scaledStorageVersion)",
       subcommands: [
-        UpCommand.self, NodeCommand.self, GatewayCommand.self, InterfaceCommand.self,
+        UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
+        InterfaceCommand.self,
       ])
   }
 }

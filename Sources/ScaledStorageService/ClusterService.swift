@@ -20,13 +20,14 @@ final class ClusterService {
 
   private static let drainTime = Duration.seconds(5)
   private static let nodeTime = Duration.seconds(15)
+  static let usualListen = "127.0.0.1:8080"
 
   static func run(_ options: ServiceOptions, _ scaling: ScalingOptions, stopsNodes: Bool) throws {
-    let configuration = try Configuration(
-      file: options.config, known: ServiceOptions.names + ScalingOptions.names)
-    let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8080")
+    let configuration = try Configuration(file: options.config)
+    var settings = try ServiceSettings(options, configuration, listen: usualListen)
     let scaling = try ScalingSettings(
       scaling, configuration, policy: ServedProgram.current.application.policy)
+    try settings.makeDirectory()
     let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
     var service: ClusterService?
     try process.onStop({ service?.stop() }, hurry: { service?.hurry() })

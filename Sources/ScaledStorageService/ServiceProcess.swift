@@ -80,27 +80,6 @@ package final class ServiceProcess {
     loop.stop()
   }
 
-  /// The address to listen on.
-  /// - Throws: `ConfigurationError` when other machines could reach it in plain text and that was
-  ///   not allowed.
-  static func address(
-    _ text: String, isSecure: Bool = false, allowsPlaintext: Bool
-  ) throws -> SocketAddress {
-    let address: SocketAddress
-    do throws(TransportError) {
-      address = try SocketAddress(resolving: text)
-    } catch {
-      throw ConfigurationError(message: error.message)
-    }
-    guard address.isLoopback || isSecure || allowsPlaintext else {
-      throw ConfigurationError(
-        message: "\(text) is reached from other machines, in plain text; encrypt it with "
-          + "--tls-certificate, --tls-key and --tls-ca, listen on a loopback address, or say "
-          + "--allow-plaintext")
-    }
-    return address
-  }
-
   /// Bounds of a server whose values have at most this many bytes.
   static func limits(maxValueBytes: Int) -> ServerLimits {
     var limits = ServerLimits()

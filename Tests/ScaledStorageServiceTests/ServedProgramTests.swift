@@ -25,7 +25,7 @@ struct ServedProgramTests {
   }()
 
   private func policy(_ arguments: [String]) throws -> ScalePolicy {
-    let configuration = try Configuration(file: nil, known: [], environment: [:])
+    let configuration = try Configuration(file: nil, environment: [:])
     return try ScalingSettings(
       try ScalingOptions.parse(arguments), configuration,
       policy: ServedProgramTests.service.application.policy

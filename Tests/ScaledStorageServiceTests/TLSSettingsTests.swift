@@ -9,7 +9,7 @@ struct TLSSettingsTests {
     _ arguments: [String], _ environment: [String: String] = [:]
   ) throws -> TLSSettings? {
     let configuration = try Configuration(
-      file: nil, known: ServiceOptions.names, environment: environment)
+      file: nil, environment: environment)
     return try TLSSettings(try TLSOptions.parse(arguments), configuration)
   }
 
@@ -47,20 +47,28 @@ struct TLSSettingsTests {
     #expect(error?.message.contains("/no/") == true)
   }
 
+  private func listening(_ arguments: [String]) throws -> SocketAddress {
+    let configuration = try Configuration(file: nil, environment: [:])
+    return try ServiceSettings(
+      try ServiceOptions.parse(arguments), configuration, listen: "127.0.0.1:0"
+    ).listenAddress()
+  }
+
   @Test(arguments: ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"])
   func `plain text beyond loopback is refused, with both ways out`(address: String) throws {
     let error = #expect(throws: ConfigurationError.self) {
-      try ServiceProcess.address(address, allowsPlaintext: false)
+      try listening(["--listen", address])
     }
-    #expect(error?.message.contains("--tls-certificate") == true)
-    #expect(error?.message.contains("--allow-plaintext") == true)
-    #expect(try ServiceProcess.address(address, allowsPlaintext: true).port == 1)
-    #expect(
-      try ServiceProcess.address(address, isSecure: true, allowsPlaintext: false).port == 1)
+    #expect(error?.message.hasPrefix("--listen: listen is \(address)") == true)
+    #expect(error?.message.contains("tls-certificate") == true)
+    #expect(error?.message.contains("allow-plaintext") == true)
+    #expect(try listening(["--listen", address, "--allow-plaintext"]).port == 1)
+    let files = ["--tls-certificate", "a", "--tls-key", "b", "--tls-ca", "c"]
+    #expect(try listening(["--listen", address] + files).port == 1)
   }
 
   @Test(arguments: ["127.0.0.1:1", "[::1]:1", "127.8.8.8:1", "localhost:1"])
   func `loopback may be plain text`(address: String) throws {
-    #expect(try ServiceProcess.address(address, allowsPlaintext: false).isLoopback)
+    #expect(try listening(["--listen", address]).isLoopback)
   }
 }

@@ -27,18 +27,23 @@ package struct NodeCommand: ParsableCommand {
 
   package init() {}
 
+  static let names = ["advertise"]
+  static let usualListen = "127.0.0.1:8081"
+
   package func run() throws {
     try ConfigurationError.asWrongUsage { try serve() }
   }
 
   private func serve() throws {
-    let configuration = try Configuration(
-      file: options.config, known: ServiceOptions.names + ["advertise"])
-    let settings = try ServiceSettings(options, configuration, listen: "127.0.0.1:8081")
+    let configuration = try Configuration(file: options.config)
+    var settings = try ServiceSettings(options, configuration, listen: NodeCommand.usualListen)
+    let advertise = try configuration.optional(
+      "advertise", flag: advertise, usual: "the address that is bound")
+    try settings.makeDirectory()
     let process = try ServiceProcess(label: "node", level: settings.logLevel)
     let service = try NodeService(
       settings, process: process,
-      advertise: try configuration.optional("advertise", flag: advertise),
+      advertise: advertise,
       portFallback: portFallback)
     try process.onStop { service.stop() }
     try service.start()

@@ -13,8 +13,10 @@ struct LimitOptions: ParsableArguments {
 
   /// Sets the limits that `text` names.
   /// - Throws: `ConfigurationError` that says what cannot be read and what can.
-  static func apply(_ text: String, to limits: inout ServerLimits) throws {
-    try NamedLimit.apply(text, to: &limits, of: all, setting: "limits")
+  static func apply(
+    _ text: String, to limits: inout ServerLimits, _ configuration: Configuration
+  ) throws {
+    try NamedLimit.apply(text, to: &limits, of: all, setting: "limits", configuration)
   }
 
   static var all: [NamedLimit<ServerLimits>] {

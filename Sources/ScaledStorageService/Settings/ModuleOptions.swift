@@ -59,18 +59,21 @@ struct ModuleSettings {
   var fuelBudget: UInt64
 
   init(_ options: ModuleOptions, _ configuration: Configuration) throws {
-    wasmtime = try configuration.optional("wasmtime", flag: options.wasmtime)
-    limitsText = try configuration.optional("module-limits", flag: options.moduleLimits)
+    wasmtime = try configuration.optional(
+      "wasmtime", flag: options.wasmtime, usual: "where deploy/wasmtime puts it")
+    limitsText = try configuration.optional(
+      "module-limits", flag: options.moduleLimits, usual: "the usual ones")
     if let limitsText {
       try NamedLimit.apply(
-        limitsText, to: &limits, of: ModuleOptions.limits, setting: "module-limits")
+        limitsText, to: &limits, of: ModuleOptions.limits, setting: "module-limits",
+        configuration)
     }
     fuelBudget = try configuration.value(
       "fuel-budget", flag: options.fuelBudget,
       default: NodeRuntime.Settings().fuelBudget)
     guard fuelBudget >= 1 else {
-      throw ConfigurationError(
-        message: "fuel-budget is 0; it is a number from 1 on, as 2000000000")
+      throw configuration.wrong(
+        "fuel-budget", "is 0; it can be a number from 1 on, as 2000000000")
     }
   }
 

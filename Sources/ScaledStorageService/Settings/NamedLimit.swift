@@ -6,24 +6,25 @@ struct NamedLimit<Limits> {
   let set: (inout Limits, String) -> Bool
 
   /// Sets the limits that `text` names.
-  /// - Parameter setting: the name of the setting that the list is of.
+  /// - Parameter setting: the name of the setting that the list is of, as it was looked up.
   /// - Throws: `ConfigurationError` that says what cannot be read and what can.
   static func apply(
-    _ text: String, to limits: inout Limits, of all: [NamedLimit<Limits>], setting: String
+    _ text: String, to limits: inout Limits, of all: [NamedLimit<Limits>], setting: String,
+    _ configuration: Configuration
   ) throws {
     for part in text.split(separator: ",") {
       let pair = part.split(separator: "=", maxSplits: 1).map {
         String($0.trimmingPrefix(while: { $0 == " " }))
       }
       guard pair.count == 2, let limit = all.first(where: { $0.name == pair[0] }) else {
-        throw ConfigurationError(
-          message: "\(setting): \"\(part)\" is no limit; write NAME=VALUE with one of "
+        throw configuration.wrong(
+          setting,
+          "has \"\(part)\", which is no limit; write NAME=VALUE with one of "
             + all.map(\.name).joined(separator: ", "))
       }
       guard limit.set(&limits, pair[1]) else {
-        throw ConfigurationError(
-          message: "\(setting): \"\(pair[1])\" is no value for \(limit.name); write "
-            + limit.example)
+        throw configuration.wrong(
+          setting, "has \(limit.name)=\(pair[1]); write \(limit.name)= with \(limit.example)")
       }
     }
   }

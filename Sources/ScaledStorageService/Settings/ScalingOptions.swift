@@ -98,12 +98,15 @@ struct ScalingSettings {
     policy.cooldown = try configuration.value(
       "cooldown", flag: options.cooldown, default: policy.cooldown)
     let most = ScalingSettings.mostNodes
-    guard policy.minimumNodes >= 1, policy.minimumNodes <= policy.maximumNodes,
-      policy.maximumNodes <= most
-    else {
-      throw ConfigurationError(
-        message: "min-nodes is \(policy.minimumNodes) and max-nodes \(policy.maximumNodes); "
-          + "it must be 1 <= min-nodes <= max-nodes <= \(most)")
+    guard (1...most).contains(policy.maximumNodes) else {
+      throw configuration.wrong(
+        "max-nodes", "is \(policy.maximumNodes); it can be 1 to \(most)")
+    }
+    guard (1...policy.maximumNodes).contains(policy.minimumNodes) else {
+      throw configuration.wrong(
+        "min-nodes",
+        "is \(policy.minimumNodes); it can be 1 to max-nodes, which is "
+          + "\(policy.maximumNodes)")
     }
     self.policy = policy
     isDryRun = try configuration.value(
@@ -115,10 +118,17 @@ struct ScalingSettings {
     _ policy: inout ScalePolicy, _ options: ScalingOptions, _ configuration: Configuration,
     isOwn: Bool
   ) throws {
-    let keys = try configuration.optional("scale-up-at", flag: options.scaleUpAt)
-    let bytes = try configuration.optional("scale-up-at-bytes", flag: options.scaleUpAtBytes)?.count
-    guard keys != 0, bytes != 0 else {
-      throw ConfigurationError(message: "scale-up-at and scale-up-at-bytes are 1 or more")
+    let keys = try configuration.optional(
+      "scale-up-at", flag: options.scaleUpAt,
+      usual: isOwn ? "the service's own rule" : String(usualKeys))
+    let bytes = try configuration.optional(
+      "scale-up-at-bytes", flag: options.scaleUpAtBytes,
+      usual: isOwn ? "the service's own rule" : String(usualBytes))?.count
+    guard keys != 0 else {
+      throw configuration.wrong("scale-up-at", "is 0; it can be 1 key or more, as 1000000")
+    }
+    guard bytes != 0 else {
+      throw configuration.wrong("scale-up-at-bytes", "is 0; it can be 1 byte or more, as 8G")
     }
     guard keys != nil || bytes != nil else { return }
     policy.shouldScaleUp =
@@ -137,10 +147,9 @@ struct ScalingSettings {
     var isGiven = false
     var thresholds: [Double] = []
     for ((name, flag), most) in zip(zip(names, flags), mosts) {
-      let text: String? = try configuration.optional(name, flag: flag)
-      if text != nil { isGiven = true }
-      thresholds.append(
-        try threshold(name, flag, configuration, most: most, default: nil) ?? .infinity)
+      let value = try threshold(name, flag, configuration, most: most, default: nil)
+      if configuration.isGiven(name) { isGiven = true }
+      thresholds.append(value ?? .infinity)
     }
     guard isGiven else { return }
     let (rate, utilisation, latency) = (thresholds[0], thresholds[1], thresholds[2])
@@ -155,11 +164,15 @@ struct ScalingSettings {
     _ name: String, _ flag: String?, _ configuration: Configuration, most: Double,
     default fallback: Double?
   ) throws -> Double? {
-    guard let text: String = try configuration.optional(name, flag: flag) else { return fallback }
+    let usual = fallback.map { "\($0)" } ?? "off"
+    guard let text: String = try configuration.optional(name, flag: flag, usual: usual) else {
+      return fallback
+    }
     if text == "off" { return nil }
     guard let number = Double(text), number > 0, number <= most else {
-      throw ConfigurationError(
-        message: "\(name) is \"\(text)\"; it can be off, or a number above 0 and up to "
+      throw configuration.wrong(
+        name,
+        "is \"\(text)\"; it can be off, or a number above 0 and up to "
           + (most < 1 ? "\(most)" : "\(UInt64(most))"))
     }
     return number
@@ -168,10 +181,12 @@ struct ScalingSettings {
   private static func milliseconds(
     _ name: String, _ flag: Double?, _ configuration: Configuration, default fallback: UInt64
   ) throws -> UInt64 {
-    guard let seconds = try configuration.optional(name, flag: flag) else { return fallback }
+    let usual = "\(Double(fallback) / 1_000)"
+    guard let seconds = try configuration.optional(name, flag: flag, usual: usual) else {
+      return fallback
+    }
     guard seconds >= 0, seconds <= longestWait else {
-      throw ConfigurationError(
-        message: "\(name) is \(seconds); it can be 0 to 86400 seconds")
+      throw configuration.wrong(name, "is \(seconds); it can be 0 to 86400 seconds")
     }
     return UInt64(seconds * 1_000)
   }

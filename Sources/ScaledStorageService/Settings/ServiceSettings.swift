@@ -11,7 +11,7 @@ import WireProtocol
 struct ServiceSettings {
   var data: String
   var listen: String
-  var credentialFile: String
+  private let namedCredentialFile: String?
   var forward: ForwardMode
   var durability: Durability
   var maxValueBytes: Int
@@ -26,6 +26,7 @@ struct ServiceSettings {
   var modules: ModuleSettings
   /// Nil for plain text.
   var tls: TLSSettings?
+  private let configuration: Configuration
 
   static let largestValue = 16 << 20
   static let largestCache: UInt64 = 16 << 30
@@ -44,15 +45,17 @@ struct ServiceSettings {
     handoverRate = try configuration.value(
       "handover-rate", flag: options.handoverRate, default: ByteCount(count: 0))
     guard handoverRate.count == 0 || handoverRate.count >= ServiceSettings.slowestHandover else {
-      throw ConfigurationError(
-        message: "handover-rate is \(handoverRate); it can be 0, without bound, or "
+      throw configuration.wrong(
+        "handover-rate",
+        "is \(handoverRate); it can be 0, without bound, or "
           + "\(ServiceSettings.slowestHandover) and more bytes a second, as 16K or 50M")
     }
     cacheBytes = try configuration.value(
       "cache-bytes", flag: options.cacheBytes, default: ByteCount(count: 64 << 20))
     guard cacheBytes.count <= ServiceSettings.largestCache else {
-      throw ConfigurationError(
-        message: "cache-bytes is \(cacheBytes); it can be 0, without a cache, to "
+      throw configuration.wrong(
+        "cache-bytes",
+        "is \(cacheBytes); it can be 0, without a cache, to "
           + "\(ServiceSettings.largestCache) (16G)")
     }
     handoverCompression = try ServiceSettings.choice(
@@ -62,23 +65,68 @@ struct ServiceSettings {
     modules = try ModuleSettings(options.modules, configuration)
     tls = try TLSSettings(options.tls, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
-      throw ConfigurationError(
-        message: "max-value-bytes is \(maxValueBytes); it can be 1 to "
+      throw configuration.wrong(
+        "max-value-bytes",
+        "is \(maxValueBytes); it can be 1 to "
           + "\(ServiceSettings.largestValue)")
     }
     serverLimits = ServiceProcess.limits(maxValueBytes: maxValueBytes)
-    limits = try configuration.optional("limits", flag: options.limits.limits)
-    if let limits { try LimitOptions.apply(limits, to: &serverLimits) }
-    // Last, so that wrong settings leave nothing behind.
-    let path = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
-    let credential = try configuration.optional("credential-file", flag: options.credentialFile)
-    data = try ServiceSettings.existingDirectory(path)
-    credentialFile = credential ?? data + "/credential"
+    limits = try configuration.optional(
+      "limits", flag: options.limits.limits, usual: "the usual ones")
+    if let limits { try LimitOptions.apply(limits, to: &serverLimits, configuration) }
+    data = try configuration.value("data", flag: options.data, default: "scaled-storage-data")
+    namedCredentialFile = try configuration.optional(
+      "credential-file", flag: options.credentialFile, usual: "credential in data")
+    // Addresses and files that cannot be used are told before anything is made.
+    self.configuration = configuration
+    _ = try listenAddress()
   }
+
+  /// Makes the data directory if it is missing.
+  /// - Throws: `ServiceFailure` when it is not to be had.
+  mutating func makeDirectory() throws {
+    data = try ServiceSettings.existingDirectory(data)
+  }
+
+  /// Whether the files that the settings name can be used, without making any.
+  /// - Throws: `ConfigurationError` that names the first that cannot.
+  func checkFiles() throws {
+    _ = try tls?.context()
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: data, isDirectory: &isDirectory) {
+      guard isDirectory.boolValue else {
+        throw configuration.wrong("data", "is \(data), which is no directory; name another")
+      }
+      guard access(data, R_OK | W_OK | X_OK) == 0 else {
+        throw configuration.wrong(
+          "data",
+          "is \(data), which cannot be used: \(String(cString: strerror(errno))); give it "
+            + "to the user that runs the service")
+      }
+    }
+    if try existingCredential() != nil { _ = try credential() }
+  }
+
+  /// The file with the cluster's credential.
+  var credentialFile: String { namedCredentialFile ?? data + "/credential" }
 
   /// - Throws: `ConfigurationError` when it is none, or plain text would be read by others.
   func listenAddress() throws -> SocketAddress {
-    try ServiceProcess.address(listen, isSecure: tls != nil, allowsPlaintext: allowPlaintext)
+    let address: SocketAddress
+    do throws(TransportError) {
+      address = try SocketAddress(resolving: listen)
+    } catch {
+      throw configuration.wrong(
+        "listen", "is no address to listen on: \(error.message)")
+    }
+    guard address.isLoopback || tls != nil || allowPlaintext else {
+      throw configuration.wrong(
+        "listen",
+        "is \(listen), which other machines reach, in plain text; encrypt it with "
+          + "tls-certificate, tls-key and tls-ca, listen on a loopback address, or say "
+          + "allow-plaintext")
+    }
+    return address
   }
 
   private static func choice<Value: RawRepresentable & CaseIterable>(
@@ -87,7 +135,7 @@ struct ServiceSettings {
     let text = try configuration.value(name, flag: flag, default: fallback.rawValue)
     guard let value = Value(rawValue: text) else {
       let choices = Value.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ConfigurationError(message: "\(name) is \"\(text)\"; it can be \(choices)")
+      throw configuration.wrong(name, "is \"\(text)\"; it can be \(choices)")
     }
     return value
   }
@@ -109,7 +157,10 @@ struct ServiceSettings {
       do throws(CredentialError) {
         return try Credential(text.trimmingCharacters(in: .whitespacesAndNewlines))
       } catch {
-        throw ConfigurationError(message: "\(credentialFile): \(error.message)")
+        throw configuration.wrong(
+          "credential-file",
+          "is \(credentialFile), which holds no credential: \(error.message); "
+            + "put the cluster's there, or remove the file to have one made")
       }
     }
     let credential = Credential.random()

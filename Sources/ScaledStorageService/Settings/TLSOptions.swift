@@ -36,19 +36,23 @@ struct TLSSettings: Hashable {
   /// - Throws: `ConfigurationError` unless all files are named, or none.
   init?(_ options: TLSOptions, _ configuration: Configuration) throws {
     let paths = [
-      try configuration.optional("tls-certificate", flag: options.tlsCertificate),
-      try configuration.optional("tls-key", flag: options.tlsKey),
-      try configuration.optional("tls-ca", flag: options.tlsCa),
+      try configuration.optional("tls-certificate", flag: options.tlsCertificate, usual: "none"),
+      try configuration.optional("tls-key", flag: options.tlsKey, usual: "none"),
+      try configuration.optional("tls-ca", flag: options.tlsCa, usual: "none"),
     ]
     demandsClientCertificate = try configuration.value(
       "tls-require-client-certificate", flag: options.tlsRequireClientCertificate ? true : nil,
       default: false)
     guard paths.contains(where: { $0 != nil }) || demandsClientCertificate else { return nil }
     guard let certificate = paths[0], let key = paths[1], let authorities = paths[2] else {
-      throw ConfigurationError(
-        message: "TLS needs tls-certificate, tls-key and tls-ca: the program's certificate, its "
-          + "key, and the authority by which the cluster's programs know each other; "
-          + "deploy/dev-ca makes all three for development")
+      let names = ["tls-certificate", "tls-key", "tls-ca"]
+      let missing = zip(names, paths).first { $0.1 == nil }?.0 ?? ""
+      let given = zip(names, paths).first { $0.1 != nil }?.0 ?? "tls-require-client-certificate"
+      throw configuration.wrong(
+        given,
+        "is given without \(missing); TLS needs tls-certificate, tls-key and tls-ca: the "
+          + "program's certificate, its key, and the authority by which the cluster's programs "
+          + "know each other; deploy/dev-ca makes all three for development")
     }
     files = TLSFiles(certificate: certificate, key: key, authorities: authorities)
   }
@@ -58,7 +62,8 @@ struct TLSSettings: Hashable {
     do throws(TransportError) {
       return try TLSContext(files, demandsClientCertificate: demandsClientCertificate)
     } catch {
-      throw ConfigurationError(message: error.message)
+      throw ConfigurationError(
+        message: "tls-certificate, tls-key or tls-ca: \(error.message)")
     }
   }
 
