@@ -49,6 +49,7 @@ let package = Package(
     system("CZlib", package: "zlib1g-dev"),
 
     .target(name: "CWasmtime"),
+    .target(name: "COpenAPI"),
     .target(name: "CStatusPage", exclude: ["page"]),
 
     layer("Candid"),
@@ -65,7 +66,8 @@ let package = Package(
     layer(
       "ScaledStorage",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime", "WireProtocol",
+        "COpenAPI", "Candid", "Cluster", "HTTPTransport", "Placement", "Storage", "WasmRuntime",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(

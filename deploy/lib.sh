@@ -62,3 +62,25 @@ require_swift() {
     fail "Swift $major.$minor is too old; this needs $wanted or newer" \
       "(https://www.swift.org/install)"
 }
+
+# Python packages that check what the project describes: the HTTP interface and the manifests.
+readonly check_packages=(
+  openapi-spec-validator==0.9.0 schemathesis==4.32.5 kubernetes-validate==1.37.0
+)
+
+# Prints the folder of the programs of a Python environment with them, below .build, made when it
+# is missing. Run in the top folder.
+checks_folder() {
+  local folder=$PWD/.build/checks wanted="${check_packages[*]}"
+  if [ "$(cat "$folder/packages" 2>/dev/null)" != "$wanted" ]; then
+    install_missing python3 python3-venv >&2
+    say "fetching $wanted" >&2
+    rm -rf -- "$folder"
+    # Debian's own: another python3 of the PATH may be without venv.
+    /usr/bin/python3 -m venv "$folder" >&2 || fail "cannot make $folder"
+    "$folder/bin/pip" --quiet --disable-pip-version-check install "${check_packages[@]}" >&2 ||
+      fail "pip could not fetch $wanted; mend what it says above, then run this again"
+    printf '%s\n' "$wanted" >"$folder/packages"
+  fi
+  printf '%s\n' "$folder/bin"
+}

@@ -34,7 +34,7 @@ package final class GatewayServer: RequestHandler {
     self.access = access
     self.forward = forward
     self.application = application
-    documents = InterfaceDocuments(application)
+    documents = InterfaceDocuments(application, of: .gateway)
     kinds = RequestKinds(GatewayServer.ownMethods + application.methods.keys.sorted())
     meter = WorkMeter(loop: loop)
     slowFigures = SlowFigureReader(loop: loop, store: coordinator.store)
@@ -155,7 +155,10 @@ package final class GatewayServer: RequestHandler {
     case "init_wasm": return try initWasm(exchange)
     case "service.did":
       return try documents.candid(ofModule: coordinator.interface?.candidText, to: exchange)
-    case "openapi.json": return try documents.openAPI(to: exchange)
+    case "openapi.json":
+      return try documents.openAPI(
+        ofModule: coordinator.interface, digest: coordinator.machine.state.moduleDigest,
+        to: exchange)
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)

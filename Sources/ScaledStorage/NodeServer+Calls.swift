@@ -150,10 +150,8 @@ extension NodeServer {
   ) throws(Problem) -> Disposition {
     if let refusal = runtime.moduleRefusal { throw refusal }
     let isGet = exchange.method == .get || exchange.method == .head
-    guard !isGet || (method.isQuery && method.takesNothing) else {
-      throw .methodNotAllowed(
-        allow: "POST", "call \(method.name) by POST, with its arguments in the body")
-    }
+    try KeyedRequest.checkMethod(
+      of: exchange, calling: method.name, byGet: method.isQuery && method.takesNothing)
     if method.isKeyless { return try callKeyless(method, exchange, isGet: isGet) }
     let given = try Representation.ofRequest(contentType: exchange.header("content-type"))
     let arguments = try method.read(exchange.body, given)

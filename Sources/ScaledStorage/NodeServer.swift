@@ -29,7 +29,7 @@ package final class NodeServer: RequestHandler {
     self.runtime = runtime
     access = runtime.access
     application = runtime.application
-    documents = InterfaceDocuments(application)
+    documents = InterfaceDocuments(application, of: .node)
     servesPlainly = runtime.application.servesPlainly
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
@@ -153,7 +153,10 @@ package final class NodeServer: RequestHandler {
       return try documents.candid(
         ofModule: runtime.modules.interface?.candidText, to: exchange)
     }
-    if name == "openapi.json" { return try documents.openAPI(to: exchange) }
+    if name == "openapi.json" {
+      return try documents.openAPI(
+        ofModule: runtime.modules.interface, digest: runtime.modules.digest, to: exchange)
+    }
     if let method = ControlMethod(rawValue: name) { return try control(method, exchange) }
     if exchange.method == .post, let problem = runtime.missingModule { throw problem }
     throw Problem(
@@ -191,10 +194,7 @@ package final class NodeServer: RequestHandler {
 
   /// Rule 1 of the data: who routes a write by a ring that has passed has to look again.
   private func refuseStaleEpoch(_ exchange: Exchange) throws(Problem) {
-    guard let text = exchange.header("ss-epoch") else { return }
-    guard let epoch = UInt64(decimal: text) else {
-      throw Problem(400, "bad_header", "ss-epoch is an epoch's number, not \"\(text.prefix(40))\"")
-    }
+    guard let epoch = try KeyedRequest.epoch(of: exchange) else { return }
     guard let known = runtime.node.map?.ring.epoch else { return }
     runtime.node.noticeEpoch(epoch)
     guard epoch < known else { return }

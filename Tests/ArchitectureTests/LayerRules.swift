@@ -23,8 +23,8 @@ extension LayerRules {
       "ScaledStorageClient": ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"],
       "ClusterTestKit": ["Candid", "Cluster", "Placement", "Storage"],
       "ScaledStorage": [
-        "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage", "WasmRuntime",
-        "WireProtocol",
+        "COpenAPI", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "Storage",
+        "WasmRuntime", "WireProtocol",
       ],
       "ScaledStorageTesting": [
         "Candid", "Cluster", "ClusterTestKit", "Placement", "ScaledStorage", "Storage",
@@ -50,8 +50,8 @@ extension LayerRules {
     ],
     everywhere: ["Glibc", "Synchronization"],
     systemModules: [
-      "CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CStatusPage", "CWasmtime",
-      "CZlib",
+      "CHTTPParser", "CLinux", "CNghttp2", "COpenAPI", "COpenSSL", "CRocksDB", "CStatusPage",
+      "CWasmtime", "CZlib",
     ])
 
   /// The imports that no rule allows, and the targets that no rule knows.

@@ -81,13 +81,21 @@ struct CandidJSONTests {
       write([.record(fields: ["b": .null, "a": .opt(.bool(true))])]) == "{\"a\":true,\"b\":null}")
   }
 
+  @Test("a whole number may be written with a fraction of nothing", arguments: ["1.0", "1.000"])
+  func wholeNumbers(_ number: String) throws {
+    let signature = try CandidSignature(CandidText.parseTypes("(nat8, int64, nat)"))
+    let values = try CandidJSON.readArguments(
+      Array("[\(number), -\(number), \(number)]".utf8), as: signature)
+    #expect(values == [.nat8(1), .int64(-1), .nat(1)])
+  }
+
   @Test(
     "what is no JSON or has another type is refused with its place",
     arguments: [
       ("", "(text)", 0), ("[\"a\"", "(text)", 4), ("[1,]", "(nat)", 3), ("[01]", "(nat)", 2),
       ("[1] x", "(nat)", 4), ("{\"a\":1,\"a\":2}", "(record { a : nat })", 7),
       ("[\"\\ud800\"]", "(text)", 8), ("[256]", "(nat8)", 1), ("[-1]", "(nat)", 1),
-      ("[1.0]", "(nat)", 1), ("[\"a\", \"b\"]", "(text)", 6), ("[\"a\"]", "(text, text)", 5),
+      ("[1.5]", "(nat)", 1), ("[\"a\", \"b\"]", "(text)", 6), ("[\"a\"]", "(text, text)", 5),
       ("{}", "(record { a : nat })", 0), ("[\"No\"]", "(variant { Ok })", 1),
       ("[\"aGk\"]", "(blob)", 1), ("[1e999]", "(float64)", 1), ("[nul]", "(opt nat)", 1),
       ("[\"\u{1}\"]", "(text)", 2),

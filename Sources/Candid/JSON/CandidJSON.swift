@@ -79,6 +79,28 @@ public enum CandidJSON {
     return writer.bytes
   }
 
+  /// Reads JSON whose types nobody told: objects become records of their members, in the order in
+  /// which they are written.
+  /// - Throws: `malformed` for bytes that are no JSON, `limitExceeded` for deep nesting.
+  package static func readValue(
+    _ source: [UInt8], limits: CandidLimits = .standard
+  ) throws(CandidError) -> CandidValue {
+    value(try JSONParser.parse(source, limits: limits))
+  }
+
+  private static func value(_ node: JSONNode) -> CandidValue {
+    switch node.content {
+    case .null: .null
+    case .bool(let flag): .bool(flag)
+    case .number(let digits):
+      Int64(String(decoding: digits, as: UTF8.self)).map { .int64($0) }
+        ?? .float64(Double(String(decoding: digits, as: UTF8.self)) ?? .nan)
+    case .string(let text): .text(text)
+    case .array(let elements): .vec(elements.map(value))
+    case .object(let members): .record(members.map { CandidFieldValue($0.name, value($0.value)) })
+    }
+  }
+
   private static func list(
     _ nodes: [JSONNode], as signature: CandidSignature, at end: Int
   ) throws(CandidError) -> [CandidValue] {

@@ -13,7 +13,8 @@ struct JSONConversion {
       guard let special = Self.special(text) else { throw mismatch(node, type) }
       return type == .float32 ? .float32(Float(special)) : .float64(special)
     case (.number(let bytes), _) where type.code < 0:
-      guard let number = TextNumber.value(bytes, as: type) else {
+      let isFloat = type == .float32 || type == .float64
+      guard let number = TextNumber.value(isFloat ? bytes : Self.whole(bytes), as: type) else {
         throw mismatch(node, type)
       }
       return number
@@ -26,6 +27,15 @@ struct JSONConversion {
       guard let entry = table.entry(type) else { throw mismatch(node, type) }
       return try composite(node, as: entry, of: type)
     }
+  }
+
+  /// The digits of a number without a fraction of nothing: some languages write 1 as 1.0, and to
+  /// JSON Schema both are whole.
+  private static func whole(_ bytes: [UInt8]) -> [UInt8] {
+    guard let point = bytes.firstIndex(of: UInt8(ascii: ".")),
+      bytes[(point + 1)...].allSatisfy({ $0 == UInt8(ascii: "0") })
+    else { return bytes }
+    return Array(bytes[..<point])
   }
 
   private func composite(

@@ -87,6 +87,9 @@ package struct CallResult: Sendable {
 package struct Application: Sendable {
   /// What its OpenAPI document is called.
   package var title = "ScaledStorage"
+  /// Whether it is what nodes serve without a service of their own, of which the description of
+  /// the HTTP interface tells already.
+  package var isBuiltIn = false
   package private(set) var methods: [String: KeyedMethod] = [:]
   package var values: StoredRepresentation
   package var policy: ScalePolicy?

@@ -25,6 +25,7 @@ extension Application {
     var application = service.application
     // Whoever runs it chooses when it grows.
     application.policy = nil
+    application.isBuiltIn = true
     return application
   }()
 }

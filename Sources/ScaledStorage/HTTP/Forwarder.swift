@@ -33,7 +33,9 @@ package final class Forwarder {
     "allow", "accept-encoding", "ss-fuel", "vary", "www-authenticate",
   ]
   /// With one of these, a request has to be read before it is passed on.
-  private static let specialFields = FieldNames(["ss-forward", "ss-hops", "content-encoding"])
+  private static let specialFields = FieldNames([
+    "ss-forward", "ss-hops", "ss-epoch", "content-encoding",
+  ])
 
   /// What a relay routes by when that is not in its request's target.
   private final class RelayedKey {

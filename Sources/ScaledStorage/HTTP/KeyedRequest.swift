@@ -23,6 +23,8 @@ package struct KeyedRequest {
   }
 
   package static let maximumHops = 4
+  /// Versions have room for no more.
+  private static let maximumEpoch: UInt64 = 1 << 24 - 1
   static let keyPrefix: StaticString = "/kv/"
 
   /// Whether the path is that of a key, and so no method's.
@@ -50,16 +52,27 @@ package struct KeyedRequest {
         accept: exchange.header("accept"), fallback: .json, strict: false))
   }
 
+  /// - Throws: `Problem` 405 unless a call may be made by the exchange's HTTP method: POST, and GET
+  ///   for queries without arguments.
+  static func checkMethod(
+    of exchange: Exchange, calling name: String, byGet: Bool
+  ) throws(Problem) {
+    let isGet = exchange.method == .get || exchange.method == .head
+    guard exchange.method == .post || (isGet && byGet) else {
+      throw .methodNotAllowed(
+        allow: byGet ? "GET, HEAD, POST" : "POST",
+        "call \(name) by POST, with its arguments in the body")
+    }
+  }
+
   /// Reads a call of `method`.
   /// - Throws: `Problem` for arguments or headers that cannot be read.
   package init(
     call method: KeyedMethod, _ exchange: Exchange, _ setting: CallSetting
   ) throws(Problem) {
+    try KeyedRequest.checkMethod(
+      of: exchange, calling: method.name, byGet: method.isQuery && method.takesNothing)
     let isGet = exchange.method == .get || exchange.method == .head
-    guard exchange.method == .post || (isGet && method.isQuery && method.takesNothing) else {
-      throw .methodNotAllowed(
-        allow: "POST", "call \(method.name) by POST, with its arguments in the body")
-    }
     let given =
       isGet ? .json : try Representation.ofRequest(contentType: exchange.header("content-type"))
     var setting = setting
@@ -90,6 +103,7 @@ package struct KeyedRequest {
     self.kind = kind
     self.key = key
     self.representation = representation
+    _ = try KeyedRequest.epoch(of: exchange)
     switch exchange.header("ss-forward") {
     case nil: forward = nil
     case "proxy"?: forward = .proxy
@@ -113,6 +127,18 @@ package struct KeyedRequest {
       throw problem
     }
     hops = Int(count)
+  }
+
+  /// The epoch of the ring by which the sender chose its receiver, where it tells.
+  /// - Throws: `Problem` 400 for what is no epoch.
+  static func epoch(of exchange: Exchange) throws(Problem) -> UInt64? {
+    guard let text = exchange.header("ss-epoch") else { return nil }
+    guard let epoch = UInt64(decimal: text), epoch <= maximumEpoch else {
+      throw Problem(
+        400, "bad_header",
+        "ss-epoch is an epoch's number, at most \(maximumEpoch), not \"\(text.prefix(40))\"")
+    }
+    return epoch
   }
 
   /// The command at the owner.

@@ -7,7 +7,10 @@ package struct InterfaceCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "interface",
     abstract: "Print the service's methods as a .did file, or as an OpenAPI document.",
-    discussion: "Nodes and gateways answer the same by GET /service.did and GET /openapi.json.")
+    discussion: """
+      Nodes and gateways answer the same by GET /service.did and, each with its own paths,
+      GET /openapi.json; the document printed is a gateway's.
+      """)
 
   @Flag(help: "Print the OpenAPI document (JSON).")
   var openapi = false
@@ -17,7 +20,8 @@ package struct InterfaceCommand: ParsableCommand {
   /// The document that was asked for.
   var document: [UInt8] {
     let application = ServedProgram.current.application
-    return openapi ? application.openAPI() : Array(application.candidText.utf8)
+    return openapi
+      ? OpenAPIDocument(of: .gateway, application).json : Array(application.candidText.utf8)
   }
 
   package func run() throws {
