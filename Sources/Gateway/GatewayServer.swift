@@ -20,13 +20,15 @@ package final class GatewayServer: RequestHandler {
   let kinds: RequestKinds
   let meter: WorkMeter
   let slowFigures: SlowFigureReader
+  let tracer: Tracer
   /// Seconds since 1970.
   let startedAt = Double(WallClock.milliseconds) / 1_000
   var upload: ModuleUpload
 
   package init(
     _ application: Application = .builtIn, coordinator: Coordinator, credential: Credential,
-    forward: ForwardMode, loop: EventLoop, limits: ServerLimits
+    forward: ForwardMode, loop: EventLoop, limits: ServerLimits,
+    tracing: TracingSettings = TracingSettings()
   ) {
     self.coordinator = coordinator
     self.credential = credential
@@ -36,6 +38,9 @@ package final class GatewayServer: RequestHandler {
     kinds = RequestKinds(GatewayServer.ownMethods + application.methods.keys.sorted())
     meter = WorkMeter(loop: loop)
     slowFigures = SlowFigureReader(loop: loop, store: coordinator.store)
+    tracer = Tracer(
+      loop: loop, settings: tracing, service: "scaled-storage-gateway", kinds: kinds,
+      quiet: GatewayServer.ownMethods, logger: coordinator.logger)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
@@ -49,13 +54,16 @@ package final class GatewayServer: RequestHandler {
     let server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
     self.server = server
     meter.answerTimes = server.answerTimes
+    tracer.follow(server)
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
   package func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
     guard let server else { throw TransportError(.connectionClosed, "the gateway was shut down") }
-    return try server.listen(on: address)
+    let bound = try server.listen(on: address)
+    tracer.name(bound.description)
+    return bound
   }
 
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
@@ -78,6 +86,7 @@ package final class GatewayServer: RequestHandler {
 
   package func handle(_ exchange: Exchange) -> Disposition {
     meter.countRequest()
+    tracer.begin(exchange)
     if KeyedRequest.isKeyPath(exchange) { exchange.kind = RequestKinds.ofValue(exchange.method) }
     if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
     do throws(Problem) {

@@ -22,18 +22,22 @@ final class InProcessCluster {
   init(
     _ application: Application = .builtIn, policy: ScalePolicy = .threshold(keys: .max),
     isDryRun: Bool = false, forward: ForwardMode = .return,
-    store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil
+    store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil,
+    loop own: EventLoop? = nil, tracing: TracingSettings = TracingSettings(),
+    logger: Logger = .silent
   ) throws {
-    loop = try earlier?.loop ?? EventLoop()
+    loop = try own ?? earlier?.loop ?? EventLoop()
     self.store = store
     launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
+    launcher.settings.tracing = tracing
+    launcher.logger = logger
     client = HTTPClient(loop: loop)
     coordinator = try Coordinator(
       loop: loop, store: store, launcher: launcher, credential: launcher.credential,
-      policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: .silent)
+      policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: logger)
     gateway = GatewayServer(
       application, coordinator: coordinator, credential: launcher.credential, forward: forward,
-      loop: loop, limits: ServerLimits())
+      loop: loop, limits: ServerLimits(), tracing: tracing)
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
   }
@@ -93,6 +97,7 @@ final class InProcessLauncher: Launcher {
   private(set) var launches = 0
   /// Those of nodes that are launched from now on.
   var settings = NodeRuntime.Settings()
+  var logger = Logger.silent
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
@@ -135,7 +140,7 @@ final class InProcessLauncher: Launcher {
     engines[node] = engine
     let runtime = try NodeRuntime(
       application, loop: loop, store: engine, credential: credential, settings: settings,
-      logger: .silent)
+      logger: logger)
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     runtime.address = try server.listen(on: .loopback()).description
     running[node] = (server, runtime)
