@@ -1,4 +1,5 @@
 public import Candid
+import Placement
 
 /// How far the change of the ring that is under way has come.
 public struct ChangeStatus: Hashable, Sendable {
@@ -41,6 +42,13 @@ public struct CopyTotals: Hashable, Sendable {
 }
 
 extension CoordinatorMachine {
+  /// The map after the change under way, once it is drawn up; nil without a change, and when it
+  /// has become the map to route by.
+  package var nextMap: ClusterMap? {
+    guard let next = progress?.next, next.ring.epoch > routingMap.ring.epoch else { return nil }
+    return next
+  }
+
   /// The change under way; nil when there is none.
   public var changeStatus: ChangeStatus? {
     guard let change = state.change, let progress else { return nil }

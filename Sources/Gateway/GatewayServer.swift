@@ -14,6 +14,8 @@ package final class GatewayServer: RequestHandler {
   private let documents: InterfaceDocuments
   private let routes: Routes
   let forwarder: Forwarder
+  let board: StatusBoard
+  private let page = StatusPage()
   // Set at the end of init, since the server calls this handler.
   private(set) var server: HTTPServer?
   /// What requests are counted as.
@@ -41,6 +43,7 @@ package final class GatewayServer: RequestHandler {
     tracer = Tracer(
       loop: loop, settings: tracing, service: "scaled-storage-gateway", kinds: kinds,
       quiet: GatewayServer.ownMethods, logger: coordinator.logger)
+    board = StatusBoard(coordinator, loop: loop)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
@@ -69,6 +72,7 @@ package final class GatewayServer: RequestHandler {
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
+    board.stop()
     server.shutdown(within: limit) { [self] in
       routes.client.shutdown()
       self.server = nil
@@ -121,8 +125,15 @@ package final class GatewayServer: RequestHandler {
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     exchange.leaveUntimed()
+    if name.hasPrefix("locate/") {
+      exchange.kind = kinds[name: "locate"]
+      return try locate(exchange)
+    }
     switch name {
     case "metrics": return try metrics(exchange)
+    case "": return try page.write(to: exchange)
+    case "status": return try status(exchange)
+    case "status/events": return try statusEvents(exchange)
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)
@@ -134,7 +145,7 @@ package final class GatewayServer: RequestHandler {
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
-    case "handle_event", "init_canister_manager":
+    case "handle_event", "init_canister_manager", "retire_node":
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:

@@ -44,6 +44,13 @@ package final class Node {
   var onEpochChange: () -> Void = {}
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
+  /// Called when the node is to forget all it has. Once it is certain that nothing of it will be
+  /// found again, the completion is called, and the node ends.
+  var onRetire: (@escaping (Result<Void, ClusterError>) -> Void) -> Void = { completion in
+    completion(
+      .failure(
+        ClusterError(.conflict, "this program leaves what is stored to whoever started it")))
+  }
   /// Called with the answers of requests that came straight from an exchange and could not be
   /// answered at once, whether their clients still wait or not.
   var onReply: (ExchangeToken, _ held: Int, KeyReply) -> Void = { _, _, _ in }
@@ -158,6 +165,13 @@ package final class Node {
     _ event: CanisterManagerEvent, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
     machine.handle(event, ticket: acknowledgement(completion))
+    scheduleFlush()
+  }
+
+  func retire(
+    _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    machine.retire(map, ticket: acknowledgement(completion))
     scheduleFlush()
   }
 
@@ -296,6 +310,10 @@ package final class Node {
         [me] result in
         me.target?.machine.peerReplied(message, result)
         me.target?.scheduleFlush()
+      }
+    case .retire(let ticket):
+      onRetire { [me] result in
+        me.target?.acknowledgements.removeValue(forKey: ticket)?(result)
       }
     case .alarm(let text):
       logger.error("\(text)")

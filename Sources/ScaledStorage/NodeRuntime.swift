@@ -139,6 +139,13 @@ package final class NodeRuntime {
     set { node.onFailure = newValue }
   }
 
+  /// Called when the node is to forget all it has: once it is certain that nothing of it will be
+  /// found again, the completion is called. Without one the node refuses.
+  package var onRetire: (@escaping (Result<Void, ClusterError>) -> Void) -> Void {
+    get { node.onRetire }
+    set { node.onRetire = newValue }
+  }
+
   /// Whether what is stored here has been claimed by a cluster.
   package var isInitialised: Bool { node.id != nil }
 
@@ -203,6 +210,14 @@ package final class NodeRuntime {
     node.handle(event, completion)
   }
 
+  /// `retire_node`: forgets all that is stored here, of a node that is no member of its cluster any
+  /// more, as the map shows.
+  package func retire(
+    _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    node.retire(map, completion)
+  }
+
   package var hasModule: Bool { modules.loaded != nil }
 
   // MARK: - Hooks
@@ -262,7 +277,8 @@ package final class NodeRuntime {
       moduleMethods: modules.meter.methodUses.map { name, use in
         MethodUse(name: name, calls: use.calls, failures: use.failures, fuel: use.fuel)
       }, latencyP50: meter.latencies.map { $0.median.wholeMicroseconds },
-      latencyP99: meter.latencies.map { $0.slowestHundredth.wholeMicroseconds })
+      latencyP99: meter.latencies.map { $0.slowestHundredth.wholeMicroseconds },
+      cluster: node.id == nil ? nil : map?.clusterID)
   }
 
   package var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
@@ -275,6 +291,11 @@ package final class NodeRuntime {
 
   package func countRequest() {
     meter.countRequest()
+  }
+
+  /// The request that was counted last is none of a user.
+  package func discountRequest() {
+    meter.discountRequest()
   }
 
   /// Announces the end; `stop()` of the node follows when its requests are answered.

@@ -138,8 +138,9 @@ package final class NodeServer: RequestHandler {
       let setting = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
       return try run(KeyedRequest(call: method, exchange, setting), exchange)
     }
-    // What keeps the cluster going says nothing of how long its users wait.
+    // What keeps the cluster going says nothing of what its users ask and how long they wait.
     exchange.leaveUntimed()
+    runtime.discountRequest()
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if name == "service.did" {

@@ -29,6 +29,10 @@ package final class WorkMeter {
     requests &+= 1
   }
 
+  func discountRequest() {
+    requests &-= min(requests, 1)
+  }
+
   private func schedule() {
     loop.schedule(after: .seconds(1)) { [weak self] in
       self?.sample()

@@ -205,12 +205,14 @@ final class Connection: ReadinessHandler, TurnFlushable {
       server.waitingCount -= 1
       server.abandonedCount &+= 1
     }
+    if let stream = exchange.outflow { pendingResponseBytes -= stream.waiting.count }
     heldRequestBytes -= exchange.received
     exchange.received = 0
     exchange.phase = .free
     if let relay = exchange.relay { relay.exchangeEnded() }
     server.refund(exchange)
     lastActivity = now
+    if let stream = exchange.outflow { stream.exchangeEnded() }
   }
 
   /// Whether the requests of this connection may hold `count` bytes more: its share of what is

@@ -48,6 +48,7 @@ extension Exchange {
     keepAlive = true
     submittedEpoch = 0
     announcedLength = nil
+    if outflow != nil { outflow = nil }
     carriesCredential = false
     if deadline != nil { deadline = nil }
   }

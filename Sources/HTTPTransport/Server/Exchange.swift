@@ -102,6 +102,8 @@ public final class Exchange {
   /// Who fetches the answer from elsewhere. It is told when nobody waits for it any more. Its owner
   /// keeps it, and clears this when it goes away.
   unowned(unsafe) var relay: Relay?
+  /// The body, when it goes on after the answer has begun.
+  @exclusivity(unchecked) var outflow: AnswerStream?
   /// The length of the body that a HEAD request's answer stands for.
   var announcedLength: Int?
   /// Whether the request has a field that may carry the cluster's credential.

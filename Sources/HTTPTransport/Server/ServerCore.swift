@@ -196,7 +196,7 @@ final class ServerCore {
     return pending <= pendingShare && count <= limits.maxBufferedBytes - reserve - bufferedBytes
   }
 
-  /// Takes `count` bytes for a request's body unless the budget is used up.
+  /// Takes `count` bytes for a body that comes in pieces unless the budget is used up.
   func charge(_ exchange: Exchange, _ count: Int) -> Bool {
     guard count <= limits.maxBufferedBytes - bufferedBytes else { return false }
     bufferedBytes += count
@@ -219,6 +219,12 @@ final class ServerCore {
   func refund(_ exchange: Exchange) {
     bufferedBytes -= exchange.charged
     exchange.charged = 0
+  }
+
+  /// Gives back a part of what an exchange has taken.
+  func refund(_ exchange: Exchange, _ count: Int) {
+    bufferedBytes -= count
+    exchange.charged -= count
   }
 
   /// The 29 bytes of the `date` field, at a place that never moves.
