@@ -147,6 +147,7 @@ let package = Package(
         "Candid", "Cluster", "HTTPTransport", "ScaledStorage", "ScaledStorageService",
         "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "scores", dependencies: ["ScaledStorage", "ScaledStorageService"],

@@ -22,6 +22,7 @@ extension GatewayServer {
       ).write(slow, to: &text)
       ClusterMetrics(coordinator: coordinator).write(to: &text)
       forwarder.counts.write(to: &text)
+      tracer.write(to: &text)
       pending.answer(
         Answer(
           status: 200, contentType: MetricsText.contentType, body: Array(text.text.utf8)))

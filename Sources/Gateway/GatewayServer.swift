@@ -22,13 +22,15 @@ package final class GatewayServer: RequestHandler {
   let kinds: RequestKinds
   let meter: WorkMeter
   let slowFigures: SlowFigureReader
+  let tracer: Tracer
   /// Seconds since 1970.
   let startedAt = Double(WallClock.milliseconds) / 1_000
   var upload: ModuleUpload
 
   package init(
     _ application: Application = .builtIn, coordinator: Coordinator, access: AccessControl,
-    forward: ForwardMode, loop: EventLoop, limits: ServerLimits
+    forward: ForwardMode, loop: EventLoop, limits: ServerLimits,
+    tracing: TracingSettings = TracingSettings()
   ) {
     self.coordinator = coordinator
     self.access = access
@@ -38,6 +40,9 @@ package final class GatewayServer: RequestHandler {
     kinds = RequestKinds(GatewayServer.ownMethods + application.methods.keys.sorted())
     meter = WorkMeter(loop: loop)
     slowFigures = SlowFigureReader(loop: loop, store: coordinator.store)
+    tracer = Tracer(
+      loop: loop, settings: tracing, service: "scaled-storage-gateway", kinds: kinds,
+      quiet: GatewayServer.ownMethods, logger: coordinator.logger)
     board = StatusBoard(coordinator, loop: loop)
     upload = coordinator.loader.newUpload
     let routes = Routes(
@@ -52,13 +57,16 @@ package final class GatewayServer: RequestHandler {
     let server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
     self.server = server
     meter.answerTimes = server.answerTimes
+    tracer.follow(server)
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
   /// - Throws: `TransportError` when the address cannot be had.
   package func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
     guard let server else { throw TransportError(.connectionClosed, "the gateway was shut down") }
-    return try server.listen(on: address)
+    let bound = try server.listen(on: address)
+    tracer.name(bound.description)
+    return bound
   }
 
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
@@ -82,6 +90,7 @@ package final class GatewayServer: RequestHandler {
 
   package func handle(_ exchange: Exchange) -> Disposition {
     meter.countRequest()
+    tracer.begin(exchange)
     if KeyedRequest.isKeyPath(exchange) { exchange.kind = RequestKinds.ofValue(exchange.method) }
     do throws(Problem) {
       if !access.isOpen { try admit(exchange) }
@@ -141,7 +150,10 @@ package final class GatewayServer: RequestHandler {
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     exchange.leaveUntimed()
-    if name.hasPrefix("locate/") { return try locate(exchange) }
+    if name.hasPrefix("locate/") {
+      exchange.kind = kinds[name: "locate"]
+      return try locate(exchange)
+    }
     switch name {
     case "metrics": return try metrics(exchange)
     case "": return try page.write(to: exchange)

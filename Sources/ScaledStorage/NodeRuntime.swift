@@ -34,6 +34,7 @@ package final class NodeRuntime {
   /// What requests are counted as.
   let kinds: RequestKinds
   let slowFigures: SlowFigureReader
+  let tracer: Tracer
   /// Seconds since 1970.
   let startedAt = Double(WallClock.milliseconds) / 1_000
   let me = BackReference<NodeRuntime>()
@@ -45,7 +46,10 @@ package final class NodeRuntime {
   /// The address by which clients and other nodes reach this node, as `host:port`. It is set once
   /// the node listens.
   package var address = "" {
-    didSet { startHooks() }
+    didSet {
+      tracer.name(address)
+      startHooks()
+    }
   }
 
   package struct Settings: Sendable {
@@ -67,6 +71,8 @@ package final class NodeRuntime {
     package var wasmtimePath: String?
     /// Whether what a handover sends is compressed where that makes it smaller.
     package var compressesHandover = false
+
+    package var tracing = TracingSettings()
 
     package init() {}
   }
@@ -96,6 +102,9 @@ package final class NodeRuntime {
     meter = WorkMeter(loop: loop)
     kinds = RequestKinds(NodeServer.ownMethods + application.methods.keys.sorted())
     slowFigures = SlowFigureReader(loop: loop, store: store)
+    tracer = Tracer(
+      loop: loop, settings: settings.tracing, service: "scaled-storage-node", kinds: kinds,
+      quiet: NodeServer.ownMethods, logger: logger)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
     modules = ModuleHost(
@@ -280,6 +289,7 @@ package final class NodeRuntime {
   /// Tells the answers' times of `server` as this node's.
   func measure(_ server: HTTPServer) {
     meter.answerTimes = server.answerTimes
+    tracer.follow(server)
   }
 
   package func countRequest() {

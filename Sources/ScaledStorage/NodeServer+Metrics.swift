@@ -32,7 +32,8 @@ extension NodeServer {
     writeData(info, to: &text)
     writeHandover(info.handover, to: &text)
     writeModule(info, to: &text)
-    writeForwarding(to: &text)
+    forwarder.counts.write(to: &text)
+    runtime.tracer.write(to: &text)
     return text.text
   }
 
@@ -124,9 +125,5 @@ extension NodeServer {
     for (name, use) in uses { text.sample(use.failures, [("method", name)]) }
     text.begin("scaled_storage_module_fuel_total", .counter, "Fuel used by methods.")
     for (name, use) in uses { text.sample(use.fuel, [("method", name)]) }
-  }
-
-  private func writeForwarding(to text: inout MetricsText) {
-    forwarder.counts.write(to: &text)
   }
 }

@@ -63,6 +63,7 @@ extension NodeServer {
     guard let exchange = server?.exchange(token) else { return }
     switch reply {
     case .stored(let version, let created):
+      noteCommit(exchange)
       ValueAnswer.stored(version, created: created, to: exchange)
       runtime.node.stamp.write(to: exchange)
       exchange.finish()

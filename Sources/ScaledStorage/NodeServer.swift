@@ -86,6 +86,7 @@ package final class NodeServer: RequestHandler {
 
   package func handle(_ exchange: Exchange) -> Disposition {
     runtime.countRequest()
+    runtime.tracer.begin(exchange)
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
     if isKey { exchange.kind = RequestKinds.ofValue(exchange.method) }
@@ -205,6 +206,7 @@ package final class NodeServer: RequestHandler {
 
   private func conclude(_ reply: KeyReply, _ request: KeyedRequest, _ pending: PendingExchange) {
     guard let exchange = pending.current else { return }
+    noteCommit(exchange)
     var answer: Answer
     do throws(Problem) {
       switch (reply, request.kind) {
@@ -224,6 +226,14 @@ package final class NodeServer: RequestHandler {
     }
     stamp(&answer)
     pending.answer(answer)
+  }
+
+  /// What is answered in the turn in which a commit ended has waited for that.
+  func noteCommit(_ exchange: Exchange) {
+    guard exchange.span != nil, let commit = runtime.node.commitTimes.last,
+      commit.end == runtime.node.loop.now
+    else { return }
+    Span.of(exchange)?.commit = commit
   }
 
   /// Answers a request for a value that had to wait, in the way of those that are not plain.

@@ -65,5 +65,8 @@ package final class WorkMeter {
 /// The time of day, for what expires.
 package enum WallClock {
   /// Milliseconds since 1970.
-  package static var milliseconds: UInt64 { WorkMeter.nanoseconds(CLOCK_REALTIME) / 1_000_000 }
+  package static var milliseconds: UInt64 { nanoseconds / 1_000_000 }
+
+  /// Nanoseconds since 1970.
+  static var nanoseconds: UInt64 { WorkMeter.nanoseconds(CLOCK_REALTIME) }
 }

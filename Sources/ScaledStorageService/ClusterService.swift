@@ -28,7 +28,9 @@ final class ClusterService {
     let scaling = try ScalingSettings(
       scaling, configuration, policy: ServedProgram.current.application.policy)
     try settings.makeDirectory()
-    let process = try ServiceProcess(label: "gateway", level: settings.logLevel)
+    let process = try ServiceProcess(
+      label: "gateway", level: settings.logLevel,
+      format: settings.telemetry.logFormat)
     var service: ClusterService?
     try process.onStop({ service?.stop() }, hurry: { service?.hurry() })
     let running = try ClusterService(
@@ -73,7 +75,7 @@ final class ClusterService {
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
       application, coordinator: coordinator, access: access, forward: settings.forward,
-      loop: process.loop, limits: settings.serverLimits)
+      loop: process.loop, limits: settings.serverLimits, tracing: settings.telemetry.tracing)
   }
 
   private static func launcherSettings(
@@ -92,6 +94,7 @@ final class ClusterService {
         "--log-level", settings.logLevel.rawValue, "--port-fallback",
       ], host: try ClusterService.nodeHost(settings))
     if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
+    launcher.arguments += settings.telemetry.arguments
     launcher.arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
     launcher.sharedFlags = ["--tls-certificate"]
     if let tls = settings.tls {

@@ -51,6 +51,7 @@ final class NodeService {
     node.fuelBudget = settings.modules.fuelBudget
     node.wasmtimePath = settings.modules.wasmtime
     node.compressesHandover = settings.handoverCompression == .on
+    node.tracing = settings.telemetry.tracing
     let runtime = try NodeRuntime(
       ServedProgram.current.application, loop: process.loop, store: store,
       access: try process.access(settings), tls: tls,

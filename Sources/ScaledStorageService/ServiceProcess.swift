@@ -17,8 +17,8 @@ package final class ServiceProcess {
 
   /// Ctrl-C, SIGTERM, and the end of the terminal call what `onStop` names once; a second one calls
   /// `hurry`, a third one ends the process at once.
-  init(label: String, level: Logger.Level) throws {
-    var logger = Logger(label: label, factory: StreamLogHandler.standardError(label:))
+  init(label: String, level: Logger.Level, format: LogFormat) throws {
+    var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
     logger.logLevel = level
     self.logger = logger
     self.label = label

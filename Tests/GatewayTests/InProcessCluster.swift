@@ -24,22 +24,25 @@ final class InProcessCluster {
     isDryRun: Bool = false, forward: ForwardMode = .return,
     store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil,
     rules: AccessControl.Rules = AccessControl.Rules(), tls: TLSContext? = nil,
-    audit: AuditLog = AuditLog()
+    audit: AuditLog = AuditLog(), loop own: EventLoop? = nil,
+    tracing: TracingSettings = TracingSettings(), logger: Logger = .silent
   ) throws {
-    loop = try earlier?.loop ?? EventLoop()
+    loop = try own ?? earlier?.loop ?? EventLoop()
     self.store = store
     launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
     launcher.rules = rules
     launcher.tls = tls
+    launcher.settings.tracing = tracing
+    launcher.logger = logger
     client = HTTPClient(loop: loop, tls: tls)
     let credentials = Credentials(launcher.credential)
     coordinator = try Coordinator(
       loop: loop, store: store, launcher: launcher, credentials: credentials, tls: tls,
-      policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: .silent)
+      policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: logger)
     gateway = GatewayServer(
       application, coordinator: coordinator,
       access: AccessControl(credentials, rules, audit: audit), forward: forward,
-      loop: loop, limits: ServerLimits())
+      loop: loop, limits: ServerLimits(), tracing: tracing)
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
   }
@@ -101,6 +104,7 @@ final class InProcessLauncher: Launcher {
   var settings = NodeRuntime.Settings()
   var rules = AccessControl.Rules()
   var tls: TLSContext?
+  var logger = Logger.silent
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
@@ -144,7 +148,7 @@ final class InProcessLauncher: Launcher {
     let runtime = try NodeRuntime(
       application, loop: loop, store: engine,
       access: AccessControl(Credentials(credential), rules), tls: tls, settings: settings,
-      logger: .silent)
+      logger: logger)
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     runtime.address = try server.listen(on: .loopback()).description
     running[node] = (server, runtime)

@@ -25,7 +25,8 @@ package final class Relay {
   /// Doing the request twice does no more than doing it once.
   @exclusivity(unchecked) package var isSafe = false
 
-  let rules: RelayRules
+  /// Which fields pass; the owner changes them for a request that has a span.
+  @exclusivity(unchecked) package var rules: RelayRules
   /// Clears itself out when it goes away.
   @exclusivity(unchecked) unowned(unsafe) var owner: (any RelayOwner)?
   /// Set while `request` is.

@@ -18,6 +18,7 @@ extension Exchange {
     connection = nil
     isTimed = false
     kind = 0
+    if span != nil { span = nil }
     method = .get
     status = 200
     requestBody.reset(keeping: Exchange.keptBody)

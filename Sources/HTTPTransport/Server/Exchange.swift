@@ -113,7 +113,9 @@ public final class Exchange {
   /// Since when the request may have waited.
   @exclusivity(unchecked) var arrival = MonotonicTime(nanoseconds: 0)
   /// Whether its answer's time is one that users wait for.
-  @exclusivity(unchecked) var isTimed = false
+  @exclusivity(unchecked) package var isTimed = false
+  /// The request's part of a trace, which is the handler's.
+  @exclusivity(unchecked) package var span: AnyObject?
   /// What the answer is counted as, less than ``AnswerCounts/maximumKinds``: the handler's to say.
   @exclusivity(unchecked) package var kind: UInt8 = 0
   /// The connection's flush in which the answer was queued.

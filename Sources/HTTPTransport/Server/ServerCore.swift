@@ -37,6 +37,8 @@ final class ServerCore {
   /// Requests whose clients went before they were answered.
   @exclusivity(unchecked) var abandonedCount: UInt64 = 0
   let refusals = RefusalCounts()
+  @exclusivity(unchecked) var observer: (any AnswerObserver)?
+  @exclusivity(unchecked) var slowNanoseconds = UInt64.max
   private(set) var acceptedCount: UInt64 = 0
   /// Nil while nobody asked for them.
   @exclusivity(unchecked) var answerTimes: AnswerTimes?

@@ -47,6 +47,9 @@ package struct Answer {
     exchange.status = status
     if let contentType { exchange.setHeader("content-type", static: contentType) }
     for header in headers { exchange.setHeader(header.name, header.value) }
+    if status >= 400, let id = RequestID.given(exchange) {
+      exchange.setHeader(RequestID.field, id)
+    }
     exchange.setBody(body)
   }
 }

@@ -25,12 +25,16 @@ package final class Forwarder {
   private static let patience = Duration.seconds(10)
   private static let pause = Duration.milliseconds(20)
   private let rules: RelayRules
+  /// Those of requests that have a span: the trace's own fields are the span's to tell.
+  private let tracedRules: RelayRules
+  private let rootRules: RelayRules
   private static let passedOn: [StaticString] = [
-    "accept", "content-type", "if-match", "if-none-match", "traceparent",
+    "accept", "content-type", "if-match", "if-none-match", "x-request-id",
   ]
   private static let passedBack: [StaticString] = [
     "content-type", "etag", "ss-node", "ss-epoch", "ss-error", "retry-after", "cache-control",
     "allow", "accept-encoding", "ss-fuel", "vary", "www-authenticate",
+    "x-request-id",
   ]
   /// With one of these, a request has to be read before it is passed on.
   private static let specialFields = FieldNames([
@@ -54,9 +58,13 @@ package final class Forwarder {
     loop: EventLoop, routes: Routes, access: AccessControl, passing fields: [StaticString] = [],
     look: @escaping () -> RouteTable?
   ) {
+    let passedOn = Forwarder.passedOn + fields
+    let passedBack = FieldNames(Forwarder.passedBack)
     rules = RelayRules(
-      passedOn: FieldNames(Forwarder.passedOn + fields),
-      passedBack: FieldNames(Forwarder.passedBack))
+      passedOn: FieldNames(passedOn + ["traceparent", "tracestate"]), passedBack: passedBack)
+    tracedRules = RelayRules(
+      passedOn: FieldNames(passedOn + ["tracestate"]), passedBack: passedBack)
+    rootRules = RelayRules(passedOn: FieldNames(passedOn), passedBack: passedBack)
     self.loop = loop
     client = routes.client
     counts = routes.counts
@@ -122,10 +130,16 @@ package final class Forwarder {
       relays.append(relay)
     }
     relay.hops = hops
+    relay.rules = exchange.span == nil ? rules : rules(of: exchange)
     let patience = loop.now + Forwarder.patience
     relay.until = exchange.deadline.map { min($0, patience) } ?? patience
     relay.begin(exchange)
     return relay
+  }
+
+  private func rules(of exchange: Exchange) -> RelayRules {
+    guard let span = Span.of(exchange) else { return rules }
+    return span.parent == nil ? rootRules : tracedRules
   }
 
   // MARK: - Attempts
@@ -152,6 +166,9 @@ package final class Forwarder {
     relay.tellsDeadline = relay.attempts > 0 || relay.exchange?.deadline != nil
     relay.attempts += 1
     owner.count.requests &+= 1
+    if let exchange = relay.exchange, exchange.span != nil {
+      Span.of(exchange)?.beginHop(to: owner.id.text, at: loop.now)
+    }
     if relay.attempts > 1 { counts.repeats &+= 1 }
     client.forward(relay, to: owner.peer)
   }
@@ -184,6 +201,9 @@ extension Forwarder: RelayOwner {
     }
     if let exchange = relay.exchange {
       try access.addFields(access.passing(exchange), to: request)
+      if exchange.span != nil, let span = Span.of(exchange) {
+        try request.append("traceparent", text: Array(span.hopContext.text.utf8))
+      }
     }
     // Reads are answered by whoever has the key, whatever the ring.
     guard !relay.isSafe, let routes else { return }
@@ -192,6 +212,7 @@ extension Forwarder: RelayOwner {
 
   package func relayAnswered(_ relay: Relay) {
     guard let exchange = relay.exchange else { return }
+    if exchange.span != nil { Span.of(exchange)?.endHop(exchange.status, at: loop.now) }
     if exchange.status == 409, Forwarder.tellsStaleEpoch(exchange) {
       exchange.resetAnswer()
       return retry(relay, or: Problem(503, "ring_changing", "the ring changes; try again"))
@@ -207,7 +228,8 @@ extension Forwarder: RelayOwner {
   }
 
   package func relayFailed(_ relay: Relay, _ error: TransportError) {
-    guard relay.exchange != nil else { return }
+    guard let exchange = relay.exchange else { return }
+    if exchange.span != nil { Span.of(exchange)?.endHop(0, at: loop.now) }
     let mayRepeat = relay.isSafe || error.isRetryable
     counts.failed(error.code.rawValue)
     switch error.code {

@@ -10,6 +10,8 @@ package struct CommitTimes {
   private(set) var buckets = [UInt64](repeating: 0, count: bounds.count + 1)
   private(set) var sum: UInt64 = 0
   var failures: UInt64 = 0
+  /// The last one: its end is the turn in which its writes are answered.
+  private(set) var last: (start: MonotonicTime, end: MonotonicTime)?
   /// Those under way, in the order of their sequences.
   private var begun: [(sequence: UInt64, at: MonotonicTime)] = []
 
@@ -22,6 +24,7 @@ package struct CommitTimes {
     for commit in begun {
       guard commit.sequence <= sequence else { break }
       add(max(time.nanoseconds, commit.at.nanoseconds) - commit.at.nanoseconds)
+      last = (commit.at, time)
       count += 1
     }
     begun.removeFirst(count)

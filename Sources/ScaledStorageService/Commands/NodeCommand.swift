@@ -42,7 +42,9 @@ package struct NodeCommand: ParsableCommand {
     let advertise = try configuration.optional(
       "advertise", flag: advertise, usual: "the address that is bound")
     try settings.makeDirectory()
-    let process = try ServiceProcess(label: "node", level: settings.logLevel)
+    let process = try ServiceProcess(
+      label: "node", level: settings.logLevel,
+      format: settings.telemetry.logFormat)
     let service = try NodeService(
       settings, process: process,
       advertise: advertise,

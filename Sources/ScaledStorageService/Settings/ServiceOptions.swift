@@ -41,6 +41,7 @@ struct ServiceOptions: ParsableArguments {
   @Flag(help: "Listen in plain text on addresses that other machines reach.")
   var allowPlaintext = false
 
+  @OptionGroup var telemetry: TelemetryOptions
   @OptionGroup var limits: LimitOptions
   @OptionGroup var modules: ModuleOptions
   @OptionGroup var tls: TLSOptions
@@ -50,5 +51,6 @@ struct ServiceOptions: ParsableArguments {
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
-    ] + LimitOptions.names + ModuleOptions.names + TLSOptions.names + AccessOptions.names
+    ] + TelemetryOptions.names + LimitOptions.names + ModuleOptions.names + TLSOptions.names
+    + AccessOptions.names
 }

@@ -24,6 +24,7 @@ struct ServiceSettings {
   /// The text of the limits that differ from the usual, and all limits.
   var limits: String?
   var serverLimits: ServerLimits
+  var telemetry: TelemetrySettings
   var modules: ModuleSettings
   /// Nil for plain text.
   var tls: TLSSettings?
@@ -65,6 +66,7 @@ struct ServiceSettings {
       "handover-compression", options.handoverCompression, configuration, .off)
     allowPlaintext = try configuration.value(
       "allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false)
+    telemetry = try TelemetrySettings(options.telemetry, configuration)
     modules = try ModuleSettings(options.modules, configuration)
     tls = try TLSSettings(options.tls, configuration)
     access = try AccessSettings(options.access, configuration)
@@ -141,7 +143,7 @@ struct ServiceSettings {
     return address
   }
 
-  private static func choice<Value: RawRepresentable & CaseIterable>(
+  static func choice<Value: RawRepresentable & CaseIterable>(
     _ name: String, _ flag: String?, _ configuration: Configuration, _ fallback: Value
   ) throws -> Value where Value.RawValue == String {
     let text = try configuration.value(name, flag: flag, default: fallback.rawValue)
