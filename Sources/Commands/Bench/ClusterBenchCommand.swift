@@ -205,6 +205,9 @@ struct ClusterBenchCommand: ParsableCommand {
     }
     shape.apply(to: &plan)
     try content.apply(to: &plan)
+    if let token = try cluster.token() {
+      plan.headers.append(("authorization", token.headerValue))
+    }
     return plan
   }
 
