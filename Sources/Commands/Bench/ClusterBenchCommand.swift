@@ -3,6 +3,7 @@ import Glibc
 import HTTPTransport
 import ScaledStorageClient
 import ScaledStorageService
+import WireProtocol
 
 /// `scaled-storage bench`.
 struct ClusterBenchCommand: ParsableCommand {
