@@ -4,6 +4,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const WINDOW = 300, SPARK = 60;
 const $ = (id) => document.getElementById(id);
 const nodes = new Map();
+// The numbers of nodes that were there, for decisions about them.
+const gone = new Map();
 let cluster = null, change = null, decisions = [], series = { rate: [], p99: [], keys: [] };
 let chosen = null, hovered = null, sort = { by: "number", down: false };
 let located = null, lostAt = null, lastEvent = 0, isDirty = false;
@@ -38,7 +40,7 @@ function time(us) {
   if (us == null) return "–";
   if (us < 1000) return us + " µs";
   const ms = us / 1000;
-  return ms < 1000 ? (ms < 100 ? ms.toPrecision(ms < 10 ? 2 : 3) : Math.round(ms)) + " ms" : (ms / 1000).toFixed(1) + " s";
+  return ms < 1000 ? (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms" : (ms / 1000).toFixed(1) + " s";
 }
 const percent = (part) => (part * 100).toFixed(part > 0 && part < 0.9995 ? 1 : 0) + "%";
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
@@ -50,10 +52,16 @@ function ago(ms) {
 }
 const name = (node) => node.number == null ? node.id.slice(0, 9) : "node " + node.number;
 const nameOf = (id) => nodes.has(id) ? name(nodes.get(id)) : id.slice(0, 9);
+// "nodes 1–6, 9": numbers in a row become a range.
 function names(ids) {
-  const all = ids.map((id) => nodes.get(id)?.number ?? id.slice(0, 5));
-  const list = all.length > 6 ? all.slice(0, 5).join(", ") + " and " + (all.length - 5) + " more" : all.join(", ");
-  return (all.length === 1 ? "node " : "nodes ") + list;
+  const runs = [];
+  for (const number of ids.map((id) => nodes.get(id)?.number ?? gone.get(id) ?? id.slice(0, 5)).sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last && last[1] + 1 === number) last[1] = number; else runs.push([number, number]);
+  }
+  const parts = runs.map(([from, to]) => from === to ? from : from + (from + 1 === to ? ", " : "–") + to);
+  const list = parts.length > 8 ? parts.slice(0, 7).join(", ") + " and others" : parts.join(", ");
+  return (ids.length === 1 ? "node " : "nodes ") + list;
 }
 // Neighbouring numbers get far hues: the golden angle.
 const hue = (node) => ((node.number ?? [...node.id].reduce((sum, c) => sum * 31 + c.charCodeAt(0) | 0, 7)) * 137.508 + 205) % 360;
@@ -204,9 +212,9 @@ function drawRing() {
     shape.edge.setAttribute("d", isDown || isMoving ? path : "");
     shape.edge.classList.toggle("moving", !isDown);
     say(shape.title, name(node) + ", " + percent(node.part) + ", " + word(node));
-    const middle = turn + node.part / 2, radius = 133;
+    const middle = turn + node.part / 2, radius = isFocus ? 138 : 133;
     const text = (isDown ? "✕" : "") + (node.number ?? node.id.slice(0, 5));
-    const isWide = node.part * 2 * Math.PI * radius > 7 * text.length + 4;
+    const isWide = node.part * 2 * Math.PI * radius > 6 * text.length + 3;
     say(shape.label, isWide || isFocus ? text : "");
     shape.label.setAttribute("x", (radius * Math.sin(2 * Math.PI * middle)).toFixed(1));
     shape.label.setAttribute("y", (-radius * Math.cos(2 * Math.PI * middle)).toFixed(1));
@@ -392,7 +400,8 @@ function drawChange() {
   if (!change) return;
   const isJoin = change.leaving.length === 0;
   const who = isJoin ? change.joining : change.leaving;
-  say($("change-title"), "Handover: " + names(change.from) + " → " + names(change.to) + ", since " + names(who) + (who.length === 1 ? " is " : " are ") + (isJoin ? "joining" : "leaving"));
+  const title = isJoin ? names(change.from) + " → " + names(who) + ", joining" : names(who) + ", leaving → " + names(change.to);
+  say($("change-title"), "Handover: " + title);
   const here = stepNames.indexOf(change.step), copying = stepNames.indexOf("copying");
   const part = here < copying ? 0 : here > copying ? 1 : change.keys ? Math.min(1, change.scanned_keys / change.keys) : 0;
   say($("change-figures"), percent(part) + ", " + count(change.sent_keys) + " keys, " + bytes(change.sent_bytes) + " of about " + bytes(change.expected_bytes) + " copied" +
@@ -421,6 +430,11 @@ function drawChange() {
 // Decisions.
 const outcomes = { done: ["", "done"], under_way: ["busy", "under way"], failed: ["bad", "failed"], refused: ["bad", "refused"], cancelled: ["calm", "cancelled"], dry_run: ["calm", "dry run"] };
 function drawDecisions() {
+  // Beside a long table there is room for them, and nobody has to scroll to see them.
+  const isMany = nodes.size > 16;
+  document.body.classList.toggle("many", isMany);
+  const place = document.querySelector(isMany ? ".side" : ".wide");
+  if (!place.contains($("decided"))) place.append($("decided"));
   say($("scaler"), (cluster.dry_run ? "dry run; " : "") + (cluster.scaler ? "now: " + cluster.scaler : ""));
   $("no-decisions").hidden = decisions.length > 0;
   const list = $("decisions"), recent = [...decisions].sort((a, b) => b.number - a.number);
@@ -434,7 +448,7 @@ function drawDecisions() {
     pill.firstChild.className = "pill " + tone;
     say(pill.firstChild, text);
     const verb = entry.action === "grow" ? "grow by " : "shrink by ";
-    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : "") + (entry.origin === "operator" ? ", by hand" : ""));
+    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : ""));
     say(why, entry.reason + (entry.detail ? "; " + entry.detail : ""));
   });
 }
@@ -469,6 +483,7 @@ function keep(node) {
   node.sum = before?.sum ?? 0;
   node.seconds = before?.seconds ?? 0;
   nodes.set(node.id, node);
+  gone.set(node.id, node.number ?? node.id.slice(0, 5));
 }
 function takeAll(told) {
   for (const id of [...nodes.keys()]) if (!told.nodes.some((node) => node.id === id)) nodes.delete(id);
