@@ -3,6 +3,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WINDOW = 300, SPARK = 60;
 const $ = (id) => document.getElementById(id);
+const on = (node, event, act) => node.addEventListener(event, act);
+const set = (node, key, value) => node.setAttribute(key, value);
+const css = (node, key, value) => node.style.setProperty(key, value);
 const nodes = new Map();
 // The numbers of nodes that were there, for decisions about them.
 const gone = new Map();
@@ -13,13 +16,13 @@ let located = null, lostAt = null, lastEvent = 0, isDirty = false;
 // Elements. Text of others gets into the document as text only.
 function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) set(node, key, value);
   node.append(...children);
   return node;
 }
 function svg(name, attributes = {}) {
   const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) set(node, key, value);
   return node;
 }
 function say(node, text) { if (node.textContent !== text) node.textContent = text; }
@@ -83,7 +86,7 @@ const words = { healthy: "Healthy", changing: "Changing", degraded: "Degraded", 
 function drawHeadline() {
   const state = cluster.state in words ? cluster.state : "starting";
   document.querySelector(".headline").className = "headline " + state;
-  $("mark").setAttribute("href", "#i-" + state);
+  set($("mark"), "href", "#i-" + state);
   if ($("state").textContent !== words[state]) $("live").textContent = words[state] + ": " + cluster.reason;
   say($("state"), words[state]);
   say($("reason"), cluster.reason);
@@ -114,12 +117,12 @@ function makeGraphs() {
     graph.start = el("span", {}, "");
     graph.end = el("span", {}, "now");
     figure.append(el("div", { class: "plot" }, graph.view, graph.most), el("div", { class: "axis" }, graph.start, graph.end));
-    graph.view.addEventListener("pointermove", (event) => {
+    on(graph.view, "pointermove", (event) => {
       const box = graph.view.getBoundingClientRect();
       graph.at = Math.round((event.clientX - box.left) / box.width * (WINDOW - 1));
       drawGraph(figure.dataset.graph);
     });
-    graph.view.addEventListener("pointerleave", () => { graph.at = null; drawGraph(figure.dataset.graph); });
+    on(graph.view, "pointerleave", () => { graph.at = null; drawGraph(figure.dataset.graph); });
   }
 }
 function nice(value) {
@@ -154,11 +157,11 @@ function drawGraph(key) {
     start ??= x;
   });
   if (start != null) area += "V71H" + start + "Z";
-  graph.curve.setAttribute("d", curve);
-  graph.area.setAttribute("d", area);
+  set(graph.curve, "d", curve);
+  set(graph.area, "d", area);
   say(graph.most, graph.floats ? "" : graph.format(Math.round(top)));
   const index = graph.at == null ? points.length - 1 : graph.at - first;
-  graph.cursor.setAttribute("d", graph.at == null ? "" : "M" + graph.at + " 0V72");
+  set(graph.cursor, "d", graph.at == null ? "" : "M" + graph.at + " 0V72");
   say(graph.value, index >= 0 && index < points.length ? graph.format(points[index]) : "–");
   say(graph.start, ago(WINDOW * 1000) + " ago");
   say(graph.end, graph.at == null ? "now" : ago((WINDOW - 1 - graph.at) * 1000) + " ago");
@@ -192,11 +195,11 @@ function drawRing() {
     let shape = arcs.get(node.id);
     if (!shape) {
       shape = { group: svg("g"), body: svg("path", { class: "seg" }), mark: svg("path", { class: "seg-mark" }), edge: svg("path", { class: "seg-edge" }), label: svg("text", { dy: "3.5" }), title: svg("title") };
-      shape.body.style.setProperty("--h", hue(node));
+      css(shape.body, "--h", hue(node));
       shape.body.append(shape.title);
-      shape.body.addEventListener("pointerenter", () => { hovered = node.id; drawRing(); drawRows(); });
-      shape.body.addEventListener("pointerleave", () => { hovered = null; drawRing(); drawRows(); });
-      shape.body.addEventListener("click", () => choose(node.id));
+      on(shape.body, "pointerenter", () => { hovered = node.id; drawRing(); drawRows(); });
+      on(shape.body, "pointerleave", () => { hovered = null; drawRing(); drawRows(); });
+      on(shape.body, "click", () => choose(node.id));
       shape.group.append(shape.body, shape.mark, shape.edge);
       $("segments").append(shape.group);
       $("labels").append(shape.label);
@@ -205,19 +208,19 @@ function drawRing() {
     const from = turn + gap / 2, to = Math.max(turn + node.part - gap / 2, from + 0.0005);
     const isFocus = focus === node.id;
     const path = arc(from, to, isFocus ? 80 : 84, isFocus ? 124 : 118);
-    shape.body.setAttribute("d", path);
+    set(shape.body, "d", path);
     shape.body.classList.toggle("chosen", isFocus);
     const isDown = isAbsent(node) || node.problem, isMoving = node.state === "leaving" || node.state === "joining";
-    shape.mark.setAttribute("d", isDown || isMoving ? path : "");
-    shape.edge.setAttribute("d", isDown || isMoving ? path : "");
+    set(shape.mark, "d", isDown || isMoving ? path : "");
+    set(shape.edge, "d", isDown || isMoving ? path : "");
     shape.edge.classList.toggle("moving", !isDown);
     say(shape.title, name(node) + ", " + percent(node.part) + ", " + word(node));
     const middle = turn + node.part / 2, radius = isFocus ? 138 : 133;
     const text = (isDown ? "✕" : "") + (node.number ?? node.id.slice(0, 5));
     const isWide = node.part * 2 * Math.PI * radius > 6 * text.length + 3;
     say(shape.label, isWide || isFocus ? text : "");
-    shape.label.setAttribute("x", (radius * Math.sin(2 * Math.PI * middle)).toFixed(1));
-    shape.label.setAttribute("y", (-radius * Math.cos(2 * Math.PI * middle)).toFixed(1));
+    set(shape.label, "x", (radius * Math.sin(2 * Math.PI * middle)).toFixed(1));
+    set(shape.label, "y", (-radius * Math.cos(2 * Math.PI * middle)).toFixed(1));
     shape.label.classList.toggle("label-chosen", isFocus);
     turn += node.part;
   }
@@ -278,7 +281,7 @@ function makeHeads() {
     const head = el("th", { scope: "col", role: "columnheader", class: column.cell });
     if (column.value) {
       const button = el("button", { type: "button" }, column.title);
-      button.addEventListener("click", () => {
+      on(button, "click", () => {
         sort = { by: column.key, down: sort.by === column.key ? !sort.down : ["part", "keys", "bytes", "rate", "p99", "core"].includes(column.key) };
         drawRows(true);
       });
@@ -298,10 +301,10 @@ function makeRow(node) {
     row.line.append(cell);
   }
   const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.setProperty("--h", hue(node));
+  css(swatch, "--h", hue(node));
   row.button = el("button", { type: "button", "aria-pressed": "false" }, name(node));
-  row.button.addEventListener("click", () => choose(node.id));
-  row.button.addEventListener("keydown", walk);
+  on(row.button, "click", () => choose(node.id));
+  on(row.button, "keydown", walk);
   row.cells.number.append(el("span", { class: "node" }, swatch, row.button, el("small", { title: node.id }, node.id.split("-")[0])));
   row.pill = el("span", { class: "pill" });
   row.cells.state.append(row.pill);
@@ -312,8 +315,8 @@ function makeRow(node) {
   row.spark = svg("path");
   view.append(row.spark);
   row.cells.spark.append(view);
-  row.line.addEventListener("pointerenter", () => { hovered = node.id; drawRing(); });
-  row.line.addEventListener("pointerleave", () => { hovered = null; drawRing(); });
+  on(row.line, "pointerenter", () => { hovered = node.id; drawRing(); });
+  on(row.line, "pointerleave", () => { hovered = null; drawRing(); });
   rows.set(node.id, row);
   return row;
 }
@@ -324,7 +327,7 @@ function meter(cell) {
   return parts;
 }
 function fill(parts, part, text) {
-  parts.bar.style.setProperty("--part", Math.min(1, part ?? 0).toFixed(3));
+  css(parts.bar, "--part", Math.min(1, part ?? 0).toFixed(3));
   say(parts.text, text);
 }
 // One row takes part in the order of tabs, and the arrows go on from there.
@@ -355,7 +358,7 @@ function drawRows(isSorted) {
     const row = rows.get(node.id) ?? makeRow(node);
     const isChosen = (hovered ?? chosen) === node.id;
     row.line.className = (isChosen ? "chosen " : "") + (isAbsent(node) ? "absent" : "");
-    row.button.setAttribute("aria-pressed", chosen === node.id);
+    set(row.button, "aria-pressed", chosen === node.id);
     row.pill.className = "pill " + kind(node);
     say(row.pill, word(node));
     row.pill.title = node.problem ?? node.status ?? "";
@@ -370,11 +373,11 @@ function drawRows(isSorted) {
     row.core.box.className = "meter" + (node.utilisation > 0.9 ? " full" : node.utilisation > 0.7 ? " high" : "");
     if (row.points !== node.spark.length + ":" + node.sparkEnd) {
       row.points = node.spark.length + ":" + node.sparkEnd;
-      row.spark.setAttribute("d", sparkline(node.spark));
+      set(row.spark, "d", sparkline(node.spark));
     }
   }
   for (const each of columns) {
-    if (each.key === sort.by) each.head.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
+    if (each.key === sort.by) set(each.head, "aria-sort", sort.down ? "descending" : "ascending");
     else each.head.removeAttribute("aria-sort");
   }
   const wanted = list.map((node) => node.id).join();
@@ -406,12 +409,12 @@ function drawChange() {
   const part = here < copying ? 0 : here > copying ? 1 : change.keys ? Math.min(1, change.scanned_keys / change.keys) : 0;
   say($("change-figures"), percent(part) + ", " + count(change.sent_keys) + " keys, " + bytes(change.sent_bytes) + " of about " + bytes(change.expected_bytes) + " copied" +
     (change.bytes_per_second ? ", " + bytes(change.bytes_per_second) + "/s" : "") + "; epoch " + change.epoch + " next");
-  $("change-bar").firstChild.style.setProperty("transform", "scaleX(" + part.toFixed(4) + ")");
-  $("change-bar").setAttribute("aria-valuenow", Math.round(part * 100));
+  css($("change-bar").firstChild, "transform", "scaleX(" + part.toFixed(4) + ")");
+  set($("change-bar"), "aria-valuenow", Math.round(part * 100));
   if (!$("steps").children.length) $("steps").append(...stepNames.map((step) => el("li", {}, step)));
   [...$("steps").children].forEach((item, index) => {
     item.className = index < here ? "done" : index === here ? "now" : "";
-    if (index === here) item.setAttribute("aria-current", "step"); else item.removeAttribute("aria-current");
+    if (index === here) set(item, "aria-current", "step"); else item.removeAttribute("aria-current");
   });
   const sources = change.from.map((id) => nodes.get(id)).filter((node) => node?.handover).sort(byNumber);
   const list = $("sources");
@@ -423,7 +426,7 @@ function drawChange() {
     say(line.firstChild.lastChild, " " + handover.phase + (handover.backlog ? ", " + count(handover.backlog) + " to repeat" : ""));
     say(line.lastChild, count(handover.sent_keys) + " keys, " + bytes(handover.sent_bytes));
     const done = handover.keys ? Math.min(1, handover.scanned_keys / handover.keys) : here > copying ? 1 : 0;
-    bar.firstChild.style.setProperty("transform", "scaleX(" + done.toFixed(4) + ")");
+    css(bar.firstChild, "transform", "scaleX(" + done.toFixed(4) + ")");
   });
 }
 
@@ -605,12 +608,12 @@ async function watch() {
 makeGraphs();
 makeHeads();
 setInterval(showLost, 1000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && isDirty && cluster) draw(); });
-document.addEventListener("keydown", (event) => {
+on(document, "visibilitychange", () => { if (!document.hidden && isDirty && cluster) draw(); });
+on(document, "keydown", (event) => {
   if (event.key === "Escape" && chosen) choose(chosen);
 });
-$("find").addEventListener("submit", (event) => { event.preventDefault(); find(false); });
-$("sign-in").addEventListener("submit", (event) => {
+on($("find"), "submit", (event) => { event.preventDefault(); find(false); });
+on($("sign-in"), "submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("token", $("token").value.trim());
   $("token").value = "";

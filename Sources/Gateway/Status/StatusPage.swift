@@ -11,8 +11,8 @@ final class StatusPage {
   private let policy: String
 
   init() {
-    let style = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_style))
-    let script = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_script))
+    let style = PageSource(language: .style).squeezed(StatusPage.bytes(scaled_storage_page_style))
+    let script = PageSource(language: .script).squeezed(StatusPage.bytes(scaled_storage_page_script))
     document =
       StatusPage.bytes(scaled_storage_page_head) + Array("<style>".utf8) + style
       + Array("</style>".utf8) + StatusPage.bytes(scaled_storage_page_body)
@@ -33,19 +33,6 @@ final class StatusPage {
     var count = 0
     let start = part(&count)
     return Array(UnsafeBufferPointer(start: start, count: count))
-  }
-
-  /// Without indentation and lines of comment, which are for those who read the source. No text in
-  /// style and script goes over lines.
-  static func trimmed(_ source: [UInt8]) -> [UInt8] {
-    var trimmed: [UInt8] = []
-    for line in source.split(separator: UInt8(ascii: "\n")) {
-      let line = line.drop { $0 == UInt8(ascii: " ") }
-      guard !line.isEmpty, !line.starts(with: "//".utf8) else { continue }
-      trimmed += line
-      trimmed.append(UInt8(ascii: "\n"))
-    }
-    return trimmed
   }
 
   private static func hash(_ bytes: [UInt8]) -> String {
