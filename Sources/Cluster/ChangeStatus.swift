@@ -13,6 +13,9 @@ public struct ChangeStatus: Hashable, Sendable {
   /// From here on it only goes forward.
   public var isDecided: Bool
   public var copy: CopyTotals
+  /// When it began, or was taken up again after a restart, in milliseconds of the clock that the
+  /// machine is driven by.
+  public var startedAt: UInt64?
 }
 
 /// What the sources of a handover have done, in sum.
@@ -51,6 +54,7 @@ extension CoordinatorMachine {
     guard let change = state.change, let progress else { return nil }
     return ChangeStatus(
       joining: change.joining, leaving: change.leaving, epoch: change.epoch,
-      step: progress.step.name, isDecided: change.isDecided, copy: progress.copy)
+      step: progress.step.name, isDecided: change.isDecided, copy: progress.copy,
+      startedAt: progress.startedAt)
   }
 }

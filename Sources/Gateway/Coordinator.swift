@@ -13,6 +13,7 @@ package final class Coordinator {
   package internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
   let archive: ModuleArchive
+  let store: any StorageEngine
   private let committer: GroupCommitter
   let launcher: any Launcher
   let peers: PeerClient
@@ -73,6 +74,7 @@ package final class Coordinator {
     logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
+    self.store = store
     archive = ModuleArchive(store)
     loader = ModuleLoader(loop: loop)
     self.launcher = launcher

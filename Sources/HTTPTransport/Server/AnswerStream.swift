@@ -76,7 +76,7 @@ extension Exchange {
   package func beginStream(limit: Int) -> AnswerStream {
     let stream = AnswerStream(self, limit: limit)
     outflow = stream
-    arrival = nil
+    leaveUntimed()
     return stream
   }
 

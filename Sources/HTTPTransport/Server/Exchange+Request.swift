@@ -16,7 +16,8 @@ extension Exchange {
   func recycle() {
     phase = .free
     connection = nil
-    arrival = nil
+    isTimed = false
+    kind = 0
     method = .get
     status = 200
     requestBody.reset(keeping: Exchange.keptBody)

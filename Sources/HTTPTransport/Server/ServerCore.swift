@@ -34,6 +34,10 @@ final class ServerCore {
   /// Requests that the application has and that are not answered.
   @exclusivity(unchecked) var waitingCount = 0
   @exclusivity(unchecked) var shedder: LoadShedder
+  /// Requests whose clients went before they were answered.
+  @exclusivity(unchecked) var abandonedCount: UInt64 = 0
+  let refusals = RefusalCounts()
+  private(set) var acceptedCount: UInt64 = 0
   /// Nil while nobody asked for them.
   @exclusivity(unchecked) var answerTimes: AnswerTimes?
   private var sweepTimer: TimerID?
@@ -111,6 +115,7 @@ final class ServerCore {
       return
     }
     connectionCount += 1
+    acceptedCount &+= 1
     remember(peer)
     if isBeyondLimit { slots[index].connection?.refuseBeyondLimit() }
   }
