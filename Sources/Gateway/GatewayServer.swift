@@ -116,7 +116,10 @@ package final class GatewayServer: RequestHandler {
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     exchange.leaveUntimed()
-    if name.hasPrefix("locate/") { return try locate(exchange) }
+    if name.hasPrefix("locate/") {
+      exchange.kind = kinds[name: "locate"]
+      return try locate(exchange)
+    }
     switch name {
     case "metrics": return try metrics(exchange)
     case "": return try page.write(to: exchange)

@@ -94,7 +94,7 @@ function drawHeadline() {
   $("notice").hidden = !cluster.notice;
   say($("version"), cluster.version + " · epoch " + cluster.epoch);
   $("version").title = "ring digest " + cluster.digest;
-  document.title = (lostAt ? "? " : state === "healthy" ? "" : words[state] + " · ") + "ScaledStorage";
+  document.title = (state === "healthy" ? "" : words[state] + " · ") + "ScaledStorage";
 }
 
 // Graphs.
@@ -151,7 +151,6 @@ function drawGraph(key) {
       return;
     }
     const step = x + " " + y(value);
-    // A lone second is a dot.
     curve += (start == null ? "M" : "L") + step + (start == null ? "h.01" : "");
     area += (start == null ? "M" + x + " 71L" : "L") + step;
     start ??= x;
@@ -554,8 +553,13 @@ function showLink(tone, text) {
 function showLost() {
   if (lostAt == null) return;
   document.body.classList.add("stale");
+  document.querySelector(".headline").className = "headline";
+  set($("mark"), "href", "#i-starting");
+  say($("state"), "Not connected");
+  say($("reason"), cluster ? "what you see is what was told last" : "the gateway does not answer");
+  $("notice").hidden = true;
   showLink("lost", "Not connected since " + clock(lostAt) + " (" + ago(Date.now() - lostAt) + "). Trying again…");
-  document.title = "? ScaledStorage";
+  document.title = "Not connected · ScaledStorage";
 }
 function take(block) {
   let event = "", data = "";

@@ -11,8 +11,8 @@ final class StatusPage {
   private let policy: String
 
   init() {
-    let style = PageSource(language: .style).squeezed(StatusPage.bytes(scaled_storage_page_style))
-    let script = PageSource(language: .script).squeezed(StatusPage.bytes(scaled_storage_page_script))
+    let style = StatusPage.bytes(scaled_storage_page_style, in: .style)
+    let script = StatusPage.bytes(scaled_storage_page_script, in: .script)
     document =
       StatusPage.bytes(scaled_storage_page_head) + Array("<style>".utf8) + style
       + Array("</style>".utf8) + StatusPage.bytes(scaled_storage_page_body)
@@ -28,11 +28,13 @@ final class StatusPage {
   }
 
   private static func bytes(
-    _ part: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?
+    _ part: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?,
+    in language: PageSource.Language? = nil
   ) -> [UInt8] {
     var count = 0
     let start = part(&count)
-    return Array(UnsafeBufferPointer(start: start, count: count))
+    let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+    return language.map { PageSource(language: $0).squeezed(bytes) } ?? bytes
   }
 
   private static func hash(_ bytes: [UInt8]) -> String {
