@@ -102,9 +102,17 @@ class Browser:
     def wait(self, expression, seconds=30):
         """Waits until the expression is true in the page; says what did not come true."""
         end = time.monotonic() + seconds
-        while not self.value(expression):
+        found = None
+        while True:
+            try:
+                found = self.value(expression)
+            except RuntimeError as error:
+                # What it names may not be there yet.
+                found = error
+            if found is True:
+                return
             if time.monotonic() > end:
-                raise AssertionError(f"not within {seconds} s: {expression}")
+                raise AssertionError(f"not within {seconds} s: {expression}: {found}")
             time.sleep(0.1)
 
     def type(self, selector, text):

@@ -190,6 +190,34 @@ struct StatusTests {
     #expect(known.status == 304 && known.body.isEmpty && known.header("etag") == tag)
   }
 
+  @Test("Squeezing keeps what has a meaning")
+  func squeezing() {
+    let script = """
+      // What is this?
+      const a = "b  c \\" d" + -1;
+      if (x) {
+        return a - -b;
+      }
+      y()
+
+      """
+    let style = """
+      .a .b > c:hover, d { margin: 0 -1px; content: "a  b"; }
+      @media (width > 1px) and (hover) { e { color: red; } }
+
+      """
+    func squeezed(_ text: String, _ language: PageSource.Language) -> String {
+      String(decoding: PageSource(language: language).squeezed(Array(text.utf8)), as: UTF8.self)
+    }
+    #expect(
+      squeezed(script, .script)
+        == "const a=\"b  c \\\" d\"+-1;if(x){return a- -b;}\ny()\n")
+    #expect(
+      squeezed(style, .style)
+        == ".a .b > c:hover,d{margin:0 -1px;content:\"a  b\";}"
+        + "@media (width > 1px) and (hover){e{color:red;}}")
+  }
+
   @Test(arguments: [
     ("gzip", true), ("deflate, GZIP;q=0.1", true), ("gzip;q=0", false), ("", false), ("br", false),
   ])

@@ -211,6 +211,24 @@ struct StreamedAnswerTests {
     #expect(done.wait(timeout: .now() + 10) == .success)
   }
 
+  @Test("A stream that is asked for while the server shuts down ends after its first piece")
+  func lateStream() throws {
+    let harness = try ServerHarness()
+    let client = try HTTP2Peer(harness.address)
+    try client.request(1, "/later")
+    try harness.waitUntil { $0.tokens.count == 1 }
+    let done = try harness.shutdown(within: .seconds(60))
+    try client.request(3, "/stream")
+    #expect(try client.body(of: 3) == "begin ")
+    #expect(try harness.onLoop { $0.handler.endedStreams } == 1)
+    #expect(try harness.onLoop { $0.handler.release($0.server) } == 1)
+    let ping = try client.first(HTTP2Peer.ping)
+    try client.send(.init(type: HTTP2Peer.ping, flags: 1, payload: ping.payload))
+    while try client.next() != nil {}
+    client.peer.finishSending()
+    #expect(done.wait(timeout: .now() + 10) == .success)
+  }
+
   @Test("A server that is dropped ends its streams", arguments: [true, false])
   func droppedServer(usesHTTP2: Bool) throws {
     let harness = try ServerHarness()

@@ -3,7 +3,12 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WINDOW = 300, SPARK = 60;
 const $ = (id) => document.getElementById(id);
+const on = (node, event, act) => node.addEventListener(event, act);
+const set = (node, key, value) => node.setAttribute(key, value);
+const css = (node, key, value) => node.style.setProperty(key, value);
 const nodes = new Map();
+// The numbers of nodes that were there, for decisions about them.
+const gone = new Map();
 let cluster = null, change = null, decisions = [], series = { rate: [], p99: [], keys: [] };
 let chosen = null, hovered = null, sort = { by: "number", down: false };
 let located = null, lostAt = null, lastEvent = 0, isDirty = false;
@@ -11,13 +16,13 @@ let located = null, lostAt = null, lastEvent = 0, isDirty = false;
 // Elements. Text of others gets into the document as text only.
 function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) set(node, key, value);
   node.append(...children);
   return node;
 }
 function svg(name, attributes = {}) {
   const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) set(node, key, value);
   return node;
 }
 function say(node, text) { if (node.textContent !== text) node.textContent = text; }
@@ -38,7 +43,7 @@ function time(us) {
   if (us == null) return "–";
   if (us < 1000) return us + " µs";
   const ms = us / 1000;
-  return ms < 1000 ? (ms < 100 ? ms.toPrecision(ms < 10 ? 2 : 3) : Math.round(ms)) + " ms" : (ms / 1000).toFixed(1) + " s";
+  return ms < 1000 ? (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms" : (ms / 1000).toFixed(1) + " s";
 }
 const percent = (part) => (part * 100).toFixed(part > 0 && part < 0.9995 ? 1 : 0) + "%";
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
@@ -50,10 +55,16 @@ function ago(ms) {
 }
 const name = (node) => node.number == null ? node.id.slice(0, 9) : "node " + node.number;
 const nameOf = (id) => nodes.has(id) ? name(nodes.get(id)) : id.slice(0, 9);
+// "nodes 1–6, 9": numbers in a row become a range.
 function names(ids) {
-  const all = ids.map((id) => nodes.get(id)?.number ?? id.slice(0, 5));
-  const list = all.length > 6 ? all.slice(0, 5).join(", ") + " and " + (all.length - 5) + " more" : all.join(", ");
-  return (all.length === 1 ? "node " : "nodes ") + list;
+  const runs = [];
+  for (const number of ids.map((id) => nodes.get(id)?.number ?? gone.get(id) ?? id.slice(0, 5)).sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last && last[1] + 1 === number) last[1] = number; else runs.push([number, number]);
+  }
+  const parts = runs.map(([from, to]) => from === to ? from : from + (from + 1 === to ? ", " : "–") + to);
+  const list = parts.length > 8 ? parts.slice(0, 7).join(", ") + " and others" : parts.join(", ");
+  return (ids.length === 1 ? "node " : "nodes ") + list;
 }
 // Neighbouring numbers get far hues: the golden angle.
 const hue = (node) => ((node.number ?? [...node.id].reduce((sum, c) => sum * 31 + c.charCodeAt(0) | 0, 7)) * 137.508 + 205) % 360;
@@ -75,7 +86,7 @@ const words = { healthy: "Healthy", changing: "Changing", degraded: "Degraded", 
 function drawHeadline() {
   const state = cluster.state in words ? cluster.state : "starting";
   document.querySelector(".headline").className = "headline " + state;
-  $("mark").setAttribute("href", "#i-" + state);
+  set($("mark"), "href", "#i-" + state);
   if ($("state").textContent !== words[state]) $("live").textContent = words[state] + ": " + cluster.reason;
   say($("state"), words[state]);
   say($("reason"), cluster.reason);
@@ -83,7 +94,7 @@ function drawHeadline() {
   $("notice").hidden = !cluster.notice;
   say($("version"), cluster.version + " · epoch " + cluster.epoch);
   $("version").title = "ring digest " + cluster.digest;
-  document.title = (lostAt ? "? " : state === "healthy" ? "" : words[state] + " · ") + "ScaledStorage";
+  document.title = (state === "healthy" ? "" : words[state] + " · ") + "ScaledStorage";
 }
 
 // Graphs.
@@ -106,12 +117,12 @@ function makeGraphs() {
     graph.start = el("span", {}, "");
     graph.end = el("span", {}, "now");
     figure.append(el("div", { class: "plot" }, graph.view, graph.most), el("div", { class: "axis" }, graph.start, graph.end));
-    graph.view.addEventListener("pointermove", (event) => {
+    on(graph.view, "pointermove", (event) => {
       const box = graph.view.getBoundingClientRect();
       graph.at = Math.round((event.clientX - box.left) / box.width * (WINDOW - 1));
       drawGraph(figure.dataset.graph);
     });
-    graph.view.addEventListener("pointerleave", () => { graph.at = null; drawGraph(figure.dataset.graph); });
+    on(graph.view, "pointerleave", () => { graph.at = null; drawGraph(figure.dataset.graph); });
   }
 }
 function nice(value) {
@@ -140,17 +151,16 @@ function drawGraph(key) {
       return;
     }
     const step = x + " " + y(value);
-    // A lone second is a dot.
     curve += (start == null ? "M" : "L") + step + (start == null ? "h.01" : "");
     area += (start == null ? "M" + x + " 71L" : "L") + step;
     start ??= x;
   });
   if (start != null) area += "V71H" + start + "Z";
-  graph.curve.setAttribute("d", curve);
-  graph.area.setAttribute("d", area);
+  set(graph.curve, "d", curve);
+  set(graph.area, "d", area);
   say(graph.most, graph.floats ? "" : graph.format(Math.round(top)));
   const index = graph.at == null ? points.length - 1 : graph.at - first;
-  graph.cursor.setAttribute("d", graph.at == null ? "" : "M" + graph.at + " 0V72");
+  set(graph.cursor, "d", graph.at == null ? "" : "M" + graph.at + " 0V72");
   say(graph.value, index >= 0 && index < points.length ? graph.format(points[index]) : "–");
   say(graph.start, ago(WINDOW * 1000) + " ago");
   say(graph.end, graph.at == null ? "now" : ago((WINDOW - 1 - graph.at) * 1000) + " ago");
@@ -184,11 +194,11 @@ function drawRing() {
     let shape = arcs.get(node.id);
     if (!shape) {
       shape = { group: svg("g"), body: svg("path", { class: "seg" }), mark: svg("path", { class: "seg-mark" }), edge: svg("path", { class: "seg-edge" }), label: svg("text", { dy: "3.5" }), title: svg("title") };
-      shape.body.style.setProperty("--h", hue(node));
+      css(shape.body, "--h", hue(node));
       shape.body.append(shape.title);
-      shape.body.addEventListener("pointerenter", () => { hovered = node.id; drawRing(); drawRows(); });
-      shape.body.addEventListener("pointerleave", () => { hovered = null; drawRing(); drawRows(); });
-      shape.body.addEventListener("click", () => choose(node.id));
+      on(shape.body, "pointerenter", () => { hovered = node.id; drawRing(); drawRows(); });
+      on(shape.body, "pointerleave", () => { hovered = null; drawRing(); drawRows(); });
+      on(shape.body, "click", () => choose(node.id));
       shape.group.append(shape.body, shape.mark, shape.edge);
       $("segments").append(shape.group);
       $("labels").append(shape.label);
@@ -197,19 +207,19 @@ function drawRing() {
     const from = turn + gap / 2, to = Math.max(turn + node.part - gap / 2, from + 0.0005);
     const isFocus = focus === node.id;
     const path = arc(from, to, isFocus ? 80 : 84, isFocus ? 124 : 118);
-    shape.body.setAttribute("d", path);
+    set(shape.body, "d", path);
     shape.body.classList.toggle("chosen", isFocus);
     const isDown = isAbsent(node) || node.problem, isMoving = node.state === "leaving" || node.state === "joining";
-    shape.mark.setAttribute("d", isDown || isMoving ? path : "");
-    shape.edge.setAttribute("d", isDown || isMoving ? path : "");
+    set(shape.mark, "d", isDown || isMoving ? path : "");
+    set(shape.edge, "d", isDown || isMoving ? path : "");
     shape.edge.classList.toggle("moving", !isDown);
     say(shape.title, name(node) + ", " + percent(node.part) + ", " + word(node));
-    const middle = turn + node.part / 2, radius = 133;
+    const middle = turn + node.part / 2, radius = isFocus ? 138 : 133;
     const text = (isDown ? "✕" : "") + (node.number ?? node.id.slice(0, 5));
-    const isWide = node.part * 2 * Math.PI * radius > 7 * text.length + 4;
+    const isWide = node.part * 2 * Math.PI * radius > 6 * text.length + 3;
     say(shape.label, isWide || isFocus ? text : "");
-    shape.label.setAttribute("x", (radius * Math.sin(2 * Math.PI * middle)).toFixed(1));
-    shape.label.setAttribute("y", (-radius * Math.cos(2 * Math.PI * middle)).toFixed(1));
+    set(shape.label, "x", (radius * Math.sin(2 * Math.PI * middle)).toFixed(1));
+    set(shape.label, "y", (-radius * Math.cos(2 * Math.PI * middle)).toFixed(1));
     shape.label.classList.toggle("label-chosen", isFocus);
     turn += node.part;
   }
@@ -270,7 +280,7 @@ function makeHeads() {
     const head = el("th", { scope: "col", role: "columnheader", class: column.cell });
     if (column.value) {
       const button = el("button", { type: "button" }, column.title);
-      button.addEventListener("click", () => {
+      on(button, "click", () => {
         sort = { by: column.key, down: sort.by === column.key ? !sort.down : ["part", "keys", "bytes", "rate", "p99", "core"].includes(column.key) };
         drawRows(true);
       });
@@ -290,10 +300,10 @@ function makeRow(node) {
     row.line.append(cell);
   }
   const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.setProperty("--h", hue(node));
+  css(swatch, "--h", hue(node));
   row.button = el("button", { type: "button", "aria-pressed": "false" }, name(node));
-  row.button.addEventListener("click", () => choose(node.id));
-  row.button.addEventListener("keydown", walk);
+  on(row.button, "click", () => choose(node.id));
+  on(row.button, "keydown", walk);
   row.cells.number.append(el("span", { class: "node" }, swatch, row.button, el("small", { title: node.id }, node.id.split("-")[0])));
   row.pill = el("span", { class: "pill" });
   row.cells.state.append(row.pill);
@@ -304,8 +314,8 @@ function makeRow(node) {
   row.spark = svg("path");
   view.append(row.spark);
   row.cells.spark.append(view);
-  row.line.addEventListener("pointerenter", () => { hovered = node.id; drawRing(); });
-  row.line.addEventListener("pointerleave", () => { hovered = null; drawRing(); });
+  on(row.line, "pointerenter", () => { hovered = node.id; drawRing(); });
+  on(row.line, "pointerleave", () => { hovered = null; drawRing(); });
   rows.set(node.id, row);
   return row;
 }
@@ -316,7 +326,7 @@ function meter(cell) {
   return parts;
 }
 function fill(parts, part, text) {
-  parts.bar.style.setProperty("--part", Math.min(1, part ?? 0).toFixed(3));
+  css(parts.bar, "--part", Math.min(1, part ?? 0).toFixed(3));
   say(parts.text, text);
 }
 // One row takes part in the order of tabs, and the arrows go on from there.
@@ -347,7 +357,7 @@ function drawRows(isSorted) {
     const row = rows.get(node.id) ?? makeRow(node);
     const isChosen = (hovered ?? chosen) === node.id;
     row.line.className = (isChosen ? "chosen " : "") + (isAbsent(node) ? "absent" : "");
-    row.button.setAttribute("aria-pressed", chosen === node.id);
+    set(row.button, "aria-pressed", chosen === node.id);
     row.pill.className = "pill " + kind(node);
     say(row.pill, word(node));
     row.pill.title = node.problem ?? node.status ?? "";
@@ -362,11 +372,11 @@ function drawRows(isSorted) {
     row.core.box.className = "meter" + (node.utilisation > 0.9 ? " full" : node.utilisation > 0.7 ? " high" : "");
     if (row.points !== node.spark.length + ":" + node.sparkEnd) {
       row.points = node.spark.length + ":" + node.sparkEnd;
-      row.spark.setAttribute("d", sparkline(node.spark));
+      set(row.spark, "d", sparkline(node.spark));
     }
   }
   for (const each of columns) {
-    if (each.key === sort.by) each.head.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
+    if (each.key === sort.by) set(each.head, "aria-sort", sort.down ? "descending" : "ascending");
     else each.head.removeAttribute("aria-sort");
   }
   const wanted = list.map((node) => node.id).join();
@@ -392,17 +402,18 @@ function drawChange() {
   if (!change) return;
   const isJoin = change.leaving.length === 0;
   const who = isJoin ? change.joining : change.leaving;
-  say($("change-title"), "Handover: " + names(change.from) + " → " + names(change.to) + ", since " + names(who) + (who.length === 1 ? " is " : " are ") + (isJoin ? "joining" : "leaving"));
+  const title = isJoin ? names(change.from) + " → " + names(who) + ", joining" : names(who) + ", leaving → " + names(change.to);
+  say($("change-title"), "Handover: " + title);
   const here = stepNames.indexOf(change.step), copying = stepNames.indexOf("copying");
   const part = here < copying ? 0 : here > copying ? 1 : change.keys ? Math.min(1, change.scanned_keys / change.keys) : 0;
   say($("change-figures"), percent(part) + ", " + count(change.sent_keys) + " keys, " + bytes(change.sent_bytes) + " of about " + bytes(change.expected_bytes) + " copied" +
     (change.bytes_per_second ? ", " + bytes(change.bytes_per_second) + "/s" : "") + "; epoch " + change.epoch + " next");
-  $("change-bar").firstChild.style.setProperty("transform", "scaleX(" + part.toFixed(4) + ")");
-  $("change-bar").setAttribute("aria-valuenow", Math.round(part * 100));
+  css($("change-bar").firstChild, "transform", "scaleX(" + part.toFixed(4) + ")");
+  set($("change-bar"), "aria-valuenow", Math.round(part * 100));
   if (!$("steps").children.length) $("steps").append(...stepNames.map((step) => el("li", {}, step)));
   [...$("steps").children].forEach((item, index) => {
     item.className = index < here ? "done" : index === here ? "now" : "";
-    if (index === here) item.setAttribute("aria-current", "step"); else item.removeAttribute("aria-current");
+    if (index === here) set(item, "aria-current", "step"); else item.removeAttribute("aria-current");
   });
   const sources = change.from.map((id) => nodes.get(id)).filter((node) => node?.handover).sort(byNumber);
   const list = $("sources");
@@ -414,13 +425,18 @@ function drawChange() {
     say(line.firstChild.lastChild, " " + handover.phase + (handover.backlog ? ", " + count(handover.backlog) + " to repeat" : ""));
     say(line.lastChild, count(handover.sent_keys) + " keys, " + bytes(handover.sent_bytes));
     const done = handover.keys ? Math.min(1, handover.scanned_keys / handover.keys) : here > copying ? 1 : 0;
-    bar.firstChild.style.setProperty("transform", "scaleX(" + done.toFixed(4) + ")");
+    css(bar.firstChild, "transform", "scaleX(" + done.toFixed(4) + ")");
   });
 }
 
 // Decisions.
 const outcomes = { done: ["", "done"], under_way: ["busy", "under way"], failed: ["bad", "failed"], refused: ["bad", "refused"], cancelled: ["calm", "cancelled"], dry_run: ["calm", "dry run"] };
 function drawDecisions() {
+  // Beside a long table there is room for them, and nobody has to scroll to see them.
+  const isMany = nodes.size > 16;
+  document.body.classList.toggle("many", isMany);
+  const place = document.querySelector(isMany ? ".side" : ".wide");
+  if (!place.contains($("decided"))) place.append($("decided"));
   say($("scaler"), (cluster.dry_run ? "dry run; " : "") + (cluster.scaler ? "now: " + cluster.scaler : ""));
   $("no-decisions").hidden = decisions.length > 0;
   const list = $("decisions"), recent = [...decisions].sort((a, b) => b.number - a.number);
@@ -434,7 +450,7 @@ function drawDecisions() {
     pill.firstChild.className = "pill " + tone;
     say(pill.firstChild, text);
     const verb = entry.action === "grow" ? "grow by " : "shrink by ";
-    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : "") + (entry.origin === "operator" ? ", by hand" : ""));
+    say(what, verb + entry.count + (entry.nodes.length ? ": " + names(entry.nodes) : ""));
     say(why, entry.reason + (entry.detail ? "; " + entry.detail : ""));
   });
 }
@@ -469,6 +485,7 @@ function keep(node) {
   node.sum = before?.sum ?? 0;
   node.seconds = before?.seconds ?? 0;
   nodes.set(node.id, node);
+  gone.set(node.id, node.number ?? node.id.slice(0, 5));
 }
 function takeAll(told) {
   for (const id of [...nodes.keys()]) if (!told.nodes.some((node) => node.id === id)) nodes.delete(id);
@@ -536,8 +553,13 @@ function showLink(tone, text) {
 function showLost() {
   if (lostAt == null) return;
   document.body.classList.add("stale");
+  document.querySelector(".headline").className = "headline";
+  set($("mark"), "href", "#i-starting");
+  say($("state"), "Not connected");
+  say($("reason"), cluster ? "what you see is what was told last" : "the gateway does not answer");
+  $("notice").hidden = true;
   showLink("lost", "Not connected since " + clock(lostAt) + " (" + ago(Date.now() - lostAt) + "). Trying again…");
-  document.title = "? ScaledStorage";
+  document.title = "Not connected · ScaledStorage";
 }
 function take(block) {
   let event = "", data = "";
@@ -590,12 +612,12 @@ async function watch() {
 makeGraphs();
 makeHeads();
 setInterval(showLost, 1000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && isDirty && cluster) draw(); });
-document.addEventListener("keydown", (event) => {
+on(document, "visibilitychange", () => { if (!document.hidden && isDirty && cluster) draw(); });
+on(document, "keydown", (event) => {
   if (event.key === "Escape" && chosen) choose(chosen);
 });
-$("find").addEventListener("submit", (event) => { event.preventDefault(); find(false); });
-$("sign-in").addEventListener("submit", (event) => {
+on($("find"), "submit", (event) => { event.preventDefault(); find(false); });
+on($("sign-in"), "submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("token", $("token").value.trim());
   $("token").value = "";

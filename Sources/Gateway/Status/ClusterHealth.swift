@@ -59,10 +59,8 @@ struct ClusterHealth {
     let share = missing.count * 100 / max(1, coordinator.map.members.count)
     let keys = "; its keys, \(max(1, share))% of all, cannot be reached"
     guard missing.count == 1 else {
-      let names = missing.prefix(4).map(\.label).joined(separator: ", ")
-      let more = missing.count > 4 ? " and \(missing.count - 4) more" : ""
       return "\(missing.count) of \(coordinator.map.members.count) nodes do not serve: "
-        + "\(names)\(more); their keys, \(max(1, share))% of all, cannot be reached"
+        + "\(names(missing)); their keys, \(max(1, share))% of all, cannot be reached"
     }
     if let info = coordinator.reports[first] {
       guard case .error(let error) = info.status else {
@@ -83,10 +81,17 @@ struct ClusterHealth {
 
   private static func sentence(_ change: ChangeStatus) -> String {
     let nodes = change.leaving.isEmpty ? change.joining : change.leaving
-    let names = nodes.prefix(4).map(\.label).joined(separator: ", ")
-    let more = nodes.count > 4 ? " and \(nodes.count - 4) more" : ""
     let verb = change.leaving.isEmpty ? "joining" : "leaving"
-    return "\(names)\(more) \(nodes.count == 1 ? "is" : "are") \(verb): \(step(change))"
+    return "\(names(nodes)) \(nodes.count == 1 ? "is" : "are") \(verb): \(step(change))"
+  }
+
+  /// Such as `nodes 3, 4, 7 and 2 more`.
+  private static func names(_ nodes: [Principal]) -> String {
+    guard let first = nodes.first, nodes.count > 1 else { return nodes.first?.label ?? "no node" }
+    let others = nodes.dropFirst().prefix(4).map { $0.canisterNumber.map(String.init) ?? $0.text }
+    let more = nodes.count > 5 ? " and \(nodes.count - 5) more" : ""
+    let start = first.canisterNumber.map { "nodes \($0)" } ?? "nodes \(first.text)"
+    return ([start] + others).joined(separator: ", ") + more
   }
 
   /// What is done at this step, in words.

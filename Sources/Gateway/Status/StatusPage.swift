@@ -11,8 +11,8 @@ final class StatusPage {
   private let policy: String
 
   init() {
-    let style = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_style))
-    let script = StatusPage.trimmed(StatusPage.bytes(scaled_storage_page_script))
+    let style = StatusPage.bytes(scaled_storage_page_style, in: .style)
+    let script = StatusPage.bytes(scaled_storage_page_script, in: .script)
     document =
       StatusPage.bytes(scaled_storage_page_head) + Array("<style>".utf8) + style
       + Array("</style>".utf8) + StatusPage.bytes(scaled_storage_page_body)
@@ -28,24 +28,13 @@ final class StatusPage {
   }
 
   private static func bytes(
-    _ part: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?
+    _ part: (UnsafeMutablePointer<Int>?) -> UnsafePointer<UInt8>?,
+    in language: PageSource.Language? = nil
   ) -> [UInt8] {
     var count = 0
     let start = part(&count)
-    return Array(UnsafeBufferPointer(start: start, count: count))
-  }
-
-  /// Without indentation and lines of comment, which are for those who read the source. No text in
-  /// style and script goes over lines.
-  static func trimmed(_ source: [UInt8]) -> [UInt8] {
-    var trimmed: [UInt8] = []
-    for line in source.split(separator: UInt8(ascii: "\n")) {
-      let line = line.drop { $0 == UInt8(ascii: " ") }
-      guard !line.isEmpty, !line.starts(with: "//".utf8) else { continue }
-      trimmed += line
-      trimmed.append(UInt8(ascii: "\n"))
-    }
-    return trimmed
+    let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+    return language.map { PageSource(language: $0).squeezed(bytes) } ?? bytes
   }
 
   private static func hash(_ bytes: [UInt8]) -> String {

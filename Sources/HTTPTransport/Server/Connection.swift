@@ -298,6 +298,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if !exchange.sendsBody { exchange.bodySent = exchange.responseCount }
     pendingResponseBytes += exchange.responseCount - exchange.bodySent
     if exchange.responseCount > 0 { server.chargeResponse(exchange) }
+    if let stream = exchange.outflow, server.isDraining { stream.end() }
   }
 
   /// A piece of an answer's body was handed to the output.
