@@ -50,6 +50,7 @@ let package = Package(
 
     .target(name: "CWasmtime"),
     .target(name: "COpenAPI"),
+    .target(name: "CStatusPage", exclude: ["page"]),
 
     layer("Candid"),
     layer("Placement"),
@@ -78,7 +79,7 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -31,6 +31,10 @@ extension NodeServer {
       runtime.initialise(try call.argument()) { result in
         pending.answer(call.answer(result.mapError(Problem.init)))
       }
+    case .retireNode:
+      runtime.retire(try call.argument()) { result in
+        pending.answer(call.answer(result.mapError(Problem.init)))
+      }
     case .initWasm:
       runtime.initWasm(try call.argument()) { result in
         pending.answer(call.answer(result.map { true }))

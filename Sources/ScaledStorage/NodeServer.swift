@@ -19,7 +19,7 @@ package final class NodeServer: RequestHandler {
   private let servesPlainly: Bool
   let keyScanner = KeyScanner()
   private let me = BackReference<NodeServer>()
-  private let forwarder: Forwarder
+  let forwarder: Forwarder
   private let routes: Routes
 
   /// - Parameter limits: bodies are bounded by the runtime's largest value, unless they are control
@@ -35,7 +35,7 @@ package final class NodeServer: RequestHandler {
         forwarding: limits, credential: runtime.credential, tls: runtime.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(
-      loop: loop, client: routes.client, passing: runtime.application.passedFields
+      loop: loop, routes: routes, passing: runtime.application.passedFields
     ) { [unowned runtime] in
       routes.table(runtime.node.map)
     }
@@ -76,15 +76,22 @@ package final class NodeServer: RequestHandler {
 
   // MARK: - Requests
 
+  /// Methods that every node has.
+  static let ownMethods =
+    ["node_info", "metrics", "service.did", "openapi.json", "whoami"]
+    + ControlMethod.allCases.map(\.rawValue)
+
   package func handle(_ exchange: Exchange) -> Disposition {
     runtime.countRequest()
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
+    if isKey { exchange.kind = RequestKinds.ofValue(exchange.method) }
     if servesPlainly,
       let disposition = isKey ? serveValue(exchange) : serveCall(exchange)
     {
       return disposition
     }
+    if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
     do throws(Problem) {
       return try route(exchange, isKey: isKey)
     } catch {
@@ -130,8 +137,9 @@ package final class NodeServer: RequestHandler {
       let setting = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
       return try run(KeyedRequest(call: method, exchange, setting), exchange)
     }
-    // What keeps the cluster going says nothing of how long its users wait.
+    // What keeps the cluster going says nothing of what its users ask and how long they wait.
     exchange.leaveUntimed()
+    runtime.discountRequest()
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if name == "service.did" {
