@@ -53,7 +53,7 @@ final class NodeService {
     node.compressesHandover = settings.handoverCompression == .on
     let runtime = try NodeRuntime(
       ServedProgram.current.application, loop: process.loop, store: store,
-      credential: try settings.credential(), tls: tls,
+      access: try process.access(settings), tls: tls,
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }

@@ -22,17 +22,23 @@ final class InProcessCluster {
   init(
     _ application: Application = .builtIn, policy: ScalePolicy = .threshold(keys: .max),
     isDryRun: Bool = false, forward: ForwardMode = .return,
-    store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil
+    store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil,
+    rules: AccessControl.Rules = AccessControl.Rules(), tls: TLSContext? = nil,
+    audit: AuditLog = AuditLog()
   ) throws {
     loop = try earlier?.loop ?? EventLoop()
     self.store = store
     launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
-    client = HTTPClient(loop: loop)
+    launcher.rules = rules
+    launcher.tls = tls
+    client = HTTPClient(loop: loop, tls: tls)
+    let credentials = Credentials(launcher.credential)
     coordinator = try Coordinator(
-      loop: loop, store: store, launcher: launcher, credential: launcher.credential,
+      loop: loop, store: store, launcher: launcher, credentials: credentials, tls: tls,
       policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: .silent)
     gateway = GatewayServer(
-      application, coordinator: coordinator, credential: launcher.credential, forward: forward,
+      application, coordinator: coordinator,
+      access: AccessControl(credentials, rules, audit: audit), forward: forward,
       loop: loop, limits: ServerLimits())
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
@@ -93,6 +99,8 @@ final class InProcessLauncher: Launcher {
   private(set) var launches = 0
   /// Those of nodes that are launched from now on.
   var settings = NodeRuntime.Settings()
+  var rules = AccessControl.Rules()
+  var tls: TLSContext?
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
@@ -134,7 +142,8 @@ final class InProcessLauncher: Launcher {
     let engine = engines[node] ?? MemoryEngine()
     engines[node] = engine
     let runtime = try NodeRuntime(
-      application, loop: loop, store: engine, credential: credential, settings: settings,
+      application, loop: loop, store: engine,
+      access: AccessControl(Credentials(credential), rules), tls: tls, settings: settings,
       logger: .silent)
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     runtime.address = try server.listen(on: .loopback()).description

@@ -44,10 +44,11 @@ struct ServiceOptions: ParsableArguments {
   @OptionGroup var limits: LimitOptions
   @OptionGroup var modules: ModuleOptions
   @OptionGroup var tls: TLSOptions
+  @OptionGroup var access: AccessOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
-    ] + LimitOptions.names + ModuleOptions.names + TLSOptions.names
+    ] + LimitOptions.names + ModuleOptions.names + TLSOptions.names + AccessOptions.names
 }
