@@ -19,6 +19,8 @@ package final class ProcessLauncher: Launcher {
     /// Those flags among ``arguments`` that nodes and gateway must agree on. A node that is found
     /// running with one that is not there, or without one that is, is started again.
     package var sharedFlags: [String] = []
+    /// The same for flags whose values have to be the same as well.
+    package var sharedValues: [String] = []
     /// The environment of the nodes, as `NAME=value`.
     package var environment: [String] = []
     /// The host on which nodes listen.
@@ -116,6 +118,15 @@ package final class ProcessLauncher: Launcher {
     return settings.sharedFlags.allSatisfy {
       words.contains($0) == settings.arguments.contains($0)
     }
+      && settings.sharedValues.allSatisfy {
+        ProcessLauncher.value(of: $0, in: words)
+          == ProcessLauncher.value(of: $0, in: settings.arguments)
+      }
+  }
+
+  private static func value(of flag: String, in words: [String]) -> String? {
+    guard let index = words.firstIndex(of: flag), index + 1 < words.count else { return nil }
+    return words[index + 1]
   }
 
   package var isEmpty: Bool { Directory.names(in: settings.directory).isEmpty }

@@ -94,6 +94,8 @@ final class ClusterService {
     if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
     launcher.arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
     launcher.sharedFlags = ["--tls-certificate"]
+    // Else nodes of before would let pass whom the gateway does not.
+    launcher.sharedValues = AccessSettings.decisiveFlags
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }

@@ -184,6 +184,32 @@ extension EndToEnd {
       }
     }
 
+    @Test("Nodes that everybody may use are started again by a gateway that knows roles")
+    func nodesOfBefore() throws {
+      let cluster = try RunningCluster()
+      defer { cluster.remove() }
+      let user = try HTTPUser(cluster.address)
+      #expect(try user.send(.put, "/kv/greeting", body: "hello").status == 201)
+      let before = cluster.nodeProcesses
+      cluster.killGateway()
+      let token = try add("writer", "write")
+      try cluster.start(with: ["--access-file", file])
+      #expect(cluster.nodeProcesses.count == 1)
+      #expect(cluster.nodeProcesses != before)
+      let proxy = (name: "ss-forward", value: "proxy")
+      let shown = [proxy, (name: "authorization", value: "Bearer " + token)]
+      let now = try HTTPUser(cluster.address)
+      #expect(try now.send(.get, "/kv/greeting", headers: [proxy]).status == 401)
+      let answer = try now.send(.get, "/kv/greeting", headers: shown)
+      #expect(answer.text == "hello")
+      let location = try now.send(
+        .get, "/kv/greeting", headers: [shown[1]], following: false
+      ).header("location")
+      let node = try HTTPEndpoint(try #require(location)).resolve()
+      #expect(try now.send(.get, "/kv/greeting", at: node).status == 401)
+      #expect(cluster.stop() == 0)
+    }
+
     @Test("Who listens beyond loopback has to say who may do what")
     func beyondLoopback() throws {
       let open = ["node", "--data", path("node"), "--listen", "0.0.0.0:0", "--allow-plaintext"]

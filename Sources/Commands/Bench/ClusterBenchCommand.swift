@@ -3,6 +3,7 @@ import Glibc
 import HTTPTransport
 import ScaledStorageClient
 import ScaledStorageService
+import WireProtocol
 
 /// `scaled-storage bench`.
 struct ClusterBenchCommand: ParsableCommand {
@@ -205,6 +206,9 @@ struct ClusterBenchCommand: ParsableCommand {
     }
     shape.apply(to: &plan)
     try content.apply(to: &plan)
+    if let token = try cluster.token() {
+      plan.headers.append(("authorization", token.headerValue))
+    }
     return plan
   }
 

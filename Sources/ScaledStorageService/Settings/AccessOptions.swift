@@ -39,6 +39,7 @@ struct AccessOptions: ParsableArguments {
 struct AccessSettings {
   let file: String?
   let anonymous: Role
+  private let isAnonymousGiven: Bool
   /// Whether somebody has said who may do what.
   let isGiven: Bool
   let limits: RateLimits
@@ -57,7 +58,8 @@ struct AccessSettings {
       throw configuration.wrong("anonymous", "is \"\(text)\"; it can be none, read or write")
     }
     anonymous = role
-    isGiven = file != nil || configuration.isGiven("anonymous")
+    isAnonymousGiven = configuration.isGiven("anonymous")
+    isGiven = file != nil || isAnonymousGiven
     limitsText = try configuration.optional(
       "rate-limits", flag: options.rateLimits, usual: "none")
     var limits = RateLimits()
@@ -95,10 +97,15 @@ struct AccessSettings {
     }
   }
 
+  /// Those of ``arguments(_:)`` that say who may do what.
+  static let decisiveFlags = ["--anonymous", "--access-file"]
+
   /// The arguments by which a node that is launched does the same.
   /// - Parameter absolute: makes a path independent of the working directory.
   func arguments(_ absolute: (String) -> String) -> [String] {
-    var arguments = ["--anonymous", anonymous.rawValue]
+    var arguments: [String] = []
+    // What is usual here is so there.
+    if isAnonymousGiven { arguments += ["--anonymous", anonymous.rawValue] }
     if let file { arguments += ["--access-file", absolute(file)] }
     if let limitsText { arguments += ["--rate-limits", limitsText] }
     if let auditLog { arguments += ["--audit-log", absolute(auditLog)] }
