@@ -64,7 +64,7 @@ def serialize_text(context, value):
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-@schemathesis.deserializer("text/candid", "text/plain")
+@schemathesis.deserializer("text/candid", "text/plain", "text/html")
 def read_text(context, response):
     return response.content.decode()
 
