@@ -49,6 +49,7 @@ let package = Package(
     system("CZlib", package: "zlib1g-dev"),
 
     .target(name: "CWasmtime"),
+    .target(name: "CStatusPage", exclude: ["page"]),
 
     layer("Candid"),
     layer("Placement"),
@@ -76,7 +77,7 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
         "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),

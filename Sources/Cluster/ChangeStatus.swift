@@ -1,4 +1,5 @@
 public import Candid
+import Placement
 
 /// How far the change of the ring that is under way has come.
 public struct ChangeStatus: Hashable, Sendable {
@@ -12,6 +13,9 @@ public struct ChangeStatus: Hashable, Sendable {
   /// From here on it only goes forward.
   public var isDecided: Bool
   public var copy: CopyTotals
+  /// When it began, or was taken up again after a restart, in milliseconds of the clock that the
+  /// machine is driven by.
+  public var startedAt: UInt64?
 }
 
 /// What the sources of a handover have done, in sum.
@@ -38,11 +42,19 @@ public struct CopyTotals: Hashable, Sendable {
 }
 
 extension CoordinatorMachine {
+  /// The map after the change under way, once it is drawn up; nil without a change, and when it
+  /// has become the map to route by.
+  package var nextMap: ClusterMap? {
+    guard let next = progress?.next, next.ring.epoch > routingMap.ring.epoch else { return nil }
+    return next
+  }
+
   /// The change under way; nil when there is none.
   public var changeStatus: ChangeStatus? {
     guard let change = state.change, let progress else { return nil }
     return ChangeStatus(
       joining: change.joining, leaving: change.leaving, epoch: change.epoch,
-      step: progress.step.name, isDecided: change.isDecided, copy: progress.copy)
+      step: progress.step.name, isDecided: change.isDecided, copy: progress.copy,
+      startedAt: progress.startedAt)
   }
 }

@@ -111,6 +111,19 @@ public struct CoordinatorMachine {
   /// The revision of ``routingMap``, without a copy of the map.
   public var routingRevision: UInt64 { previousMap?.revision ?? state.map.revision }
 
+  /// Whether the map is durable, so that others may be told of it.
+  public var isMapDurable: Bool { persistedSequence >= mapSequence }
+
+  /// Where the instance of a node that is to be launched is found.
+  public func origin(of node: Principal) -> NodeOrigin {
+    if state.map.contains(node) {
+      if state.isBootstrapped { return .member }
+      return state.map.addresses[node] == nil ? .new : .perhapsGiven
+    }
+    if state.change?.leaving.contains(node) == true { return .member }
+    return progress?.isResumed == true ? .perhapsGiven : .new
+  }
+
   public mutating func takeActions() -> [CoordinatorAction] {
     let taken = actions
     actions = []
@@ -296,6 +309,16 @@ public struct CoordinatorMachine {
     requests[nextRequest] = PendingRequest(node: node, message: message)
     actions.append(.send(request: nextRequest, to: node, address: address, message))
   }
+}
+
+/// Where the instance of a node that is to be launched is found.
+public enum NodeOrigin: Hashable, Sendable {
+  /// None was ever asked to become it.
+  case new
+  /// One may have been asked to, before the coordinator started again.
+  case perhapsGiven
+  /// It has keys: only the instance that holds it will do.
+  case member
 }
 
 /// What a driver has to carry out for a `CoordinatorMachine`.

@@ -36,6 +36,8 @@ public struct NodeInfo: CandidRecord {
   /// 100; nil when there were none, or from programs of before.
   public var latencyP50: UInt64?
   public var latencyP99: UInt64?
+  /// Tells clusters apart; nil before a node belongs to one, and from programs of before.
+  public var cluster: String?
 
   public init(
     allNodes: [String], previousNode: Principal?, nextNode: Principal?, status: NodeStatus,
@@ -44,7 +46,7 @@ public struct NodeInfo: CandidRecord {
     version: String, durability: String, isPurging: Bool, handover: HandoverStatus?,
     incarnation: UInt64, processID: UInt32, idleNanoseconds: UInt64? = nil,
     fuelUsed: UInt64? = nil, moduleMethods: [MethodUse]? = nil,
-    latencyP50: UInt64? = nil, latencyP99: UInt64? = nil
+    latencyP50: UInt64? = nil, latencyP99: UInt64? = nil, cluster: String? = nil
   ) {
     self.allNodes = allNodes
     self.previousNode = previousNode
@@ -70,13 +72,15 @@ public struct NodeInfo: CandidRecord {
     self.moduleMethods = moduleMethods
     self.latencyP50 = latencyP50
     self.latencyP99 = latencyP99
+    self.cluster = cluster
   }
 
   public static let candidFields = CandidFields(
     NodeInfo.init(
       allNodes:previousNode:nextNode:status:cyclesBalance:node:size:bytes:epoch:revision:
       ringDigest:requestsPerSecond:moduleSHA256:version:durability:isPurging:handover:
-      incarnation:processID:idleNanoseconds:fuelUsed:moduleMethods:latencyP50:latencyP99:),
+      incarnation:processID:idleNanoseconds:fuelUsed:moduleMethods:latencyP50:latencyP99:
+      cluster:),
     CandidMember("all_nodes", \.allNodes), CandidMember("prev_node_id", \.previousNode),
     CandidMember("next_node_id", \.nextNode),
     CandidMember("status", \.status), CandidMember("cycles_balance", \.cyclesBalance),
@@ -91,7 +95,8 @@ public struct NodeInfo: CandidRecord {
     CandidMember("incarnation", \.incarnation),
     CandidMember("process_id", \.processID), CandidMember("idle_nanoseconds", \.idleNanoseconds),
     CandidMember("fuel_used", \.fuelUsed), CandidMember("module_methods", \.moduleMethods),
-    CandidMember("latency_p50_us", \.latencyP50), CandidMember("latency_p99_us", \.latencyP99))
+    CandidMember("latency_p50_us", \.latencyP50), CandidMember("latency_p99_us", \.latencyP99),
+    CandidMember("cluster", \.cluster))
 }
 
 /// What the calls of one method of the module have used at a node since it started.

@@ -45,6 +45,30 @@ extension NodeMachine {
     }
   }
 
+  /// Asks to be forgotten by its cluster, in which it is no member, as the map shows. The answer
+  /// follows as a `.retire` action, or as a refusal in a `.respond` action; also when the store is
+  /// full.
+  public mutating func retire(_ next: ClusterMap, ticket: UInt64) {
+    guard let current = map, let identity else {
+      return refuse(ticket, .notInitialised, "this node belongs to no cluster")
+    }
+    guard next.ring.hashKey == current.ring.hashKey else {
+      return refuse(
+        ticket, .conflict, "\(identity.text) belongs to another cluster, which has its data")
+    }
+    guard (next.ring.epoch, next.revision) >= (current.ring.epoch, current.revision) else {
+      return refuse(
+        ticket, .staleEpoch,
+        "the map of epoch \(next.ring.epoch), revision \(next.revision) is older than that of "
+          + "\(identity.text): epoch \(current.ring.epoch), revision \(current.revision)")
+    }
+    guard !next.contains(identity) else {
+      return refuse(
+        ticket, .conflict, "\(identity.text) is a member of the ring; let it leave first")
+    }
+    actions.append(.retire(ticket))
+  }
+
   /// The original's announcements carry no ring, so they change nothing: the ring comes by
   /// `RingChanged`. One that fits the ring is confirmed, any other is refused.
   private mutating func announce(_ text: String, joined: Bool, map: ClusterMap, ticket: UInt64) {

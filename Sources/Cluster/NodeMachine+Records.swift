@@ -78,6 +78,7 @@ extension NodeMachine {
     _ key: HashedKey, _ body: (UnsafeRawBufferPointer) -> Result
   ) throws(ClusterError) -> Result? {
     if let found = cache.find(key, body) { return found }
+    cache.misses &+= 1
     guard let stored = try read(StoreLayout.dataKey(Array(key.bytes))) else { return nil }
     return stored.withUnsafeBytes { stored in
       if failure == nil, mayCache(key.bytes) { cache.put(key, stored) }

@@ -15,6 +15,12 @@ extension NodeMachine {
     return handover.isOutgoing ? .scaleUp : .migrating
   }
 
+  /// What the cache of values has done since the node started.
+  package var cacheFigures: CacheFigures {
+    CacheFigures(
+      hits: cache.hits, misses: cache.misses, bytes: cache.byteCount, limit: cache.limit)
+  }
+
   /// What health reports tell of the handover under way.
   public var handoverStatus: HandoverStatus? {
     guard let handover else { return nil }
@@ -22,4 +28,12 @@ extension NodeMachine {
       epoch: handover.epoch, phase: handover.phase.rawValue, sentKeys: handover.sentKeys,
       backlog: UInt64(handover.dirty.count), progress: handover.progress)
   }
+}
+
+/// What a node's cache of values has done, and what it takes.
+package struct CacheFigures: Hashable, Sendable {
+  package var hits: UInt64
+  package var misses: UInt64
+  package var bytes: Int
+  package var limit: Int
 }

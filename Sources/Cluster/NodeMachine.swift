@@ -294,6 +294,9 @@ public enum NodeAction {
   case respond(UInt64, Result<Void, ClusterError>)
   /// Send an event to another node and report its answer by `peerReplied(message)`.
   case send(message: UInt64, to: Principal, address: String, CanisterManagerEvent)
+  /// The node is no member any more: make sure that nothing it has is found again, then answer the
+  /// control event that came with this ticket.
+  case retire(UInt64)
   /// Something an operator must see.
   case alarm(String)
 }

@@ -23,12 +23,18 @@ struct RecordCache {
   private var index: [UInt64] = []
   private var count = 0
   private var scratch: [UInt8] = []
+  /// How often a record was found, and how often the store was read instead.
+  private(set) var hits: UInt64 = 0
+  var misses: UInt64 = 0
 
   /// An entry: hash, lengths of key and record, key, record; its size a multiple of eight.
   private static let headerCount = 16
   private static let leastLog = 1 << 16
   /// Records that take more than this part of the cache are not kept.
   private static let largestPart = 16
+
+  /// Bytes of memory that are taken.
+  var byteCount: Int { log.count + index.count * 8 }
 
   init(limit: Int) {
     self.limit = max(0, min(limit, 1 << 34)) & ~7
@@ -39,6 +45,7 @@ struct RecordCache {
     _ key: HashedKey, _ body: (UnsafeRawBufferPointer) -> Result
   ) -> Result? {
     guard let slot = slot(of: key) else { return nil }
+    hits &+= 1
     let offset = RecordCache.offset(index[slot])
     let result = log.withUnsafeBytes { log in body(RecordCache.record(at: offset, in: log)) }
     if isOld(offset) { renew(key, at: offset) }

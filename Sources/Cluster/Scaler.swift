@@ -9,6 +9,8 @@ public struct Scaler: Sendable {
   public let policy: ScalePolicy
   private var overloadedSince: UInt64?
   private var spareSince: UInt64?
+  /// Whether the load calls for more nodes than there may be.
+  public private(set) var isAtLimit = false
   /// The ring that `spareSince` and `overloadedSince` are about.
   private var epoch: UInt64?
 
@@ -34,6 +36,7 @@ public struct Scaler: Sendable {
     if epoch != coordinator.state.map.ring.epoch || coordinator.state.change != nil {
       epoch = coordinator.state.map.ring.epoch
       (overloadedSince, spareSince) = (nil, nil)
+      isAtLimit = false
     }
     guard coordinator.state.change == nil else { return .stay(reason: "the ring is changing") }
     guard coordinator.isSettled else {
@@ -90,7 +93,8 @@ public struct Scaler: Sendable {
 
   // MARK: - The decision
 
-  private func intent(_ coordinator: CoordinatorMachine, now: UInt64) -> Decision {
+  private mutating func intent(_ coordinator: CoordinatorMachine, now: UInt64) -> Decision {
+    isAtLimit = false
     let count = coordinator.state.map.members.count
     let fewest = fewest(coordinator)
     if count < fewest {
@@ -127,12 +131,13 @@ public struct Scaler: Sendable {
       reason: "the rest has room for its keys, and has had for \(spare / 1_000) s")
   }
 
-  private func grow(
+  private mutating func grow(
     by count: Int, _ reason: String, _ coordinator: CoordinatorMachine
   ) -> Decision {
     let members = coordinator.state.map.members.count
     let most = min(policy.maximumNodes, coordinator.settings.capacity)
     guard members < most else {
+      isAtLimit = true
       return .stay(reason: "\(reason), but \(members) nodes are the most")
     }
     return .grow(nodes: min(count, most - members), reason: reason)

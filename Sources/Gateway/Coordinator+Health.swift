@@ -46,7 +46,7 @@ extension Coordinator {
     }
     answeredAt[node] = loop.now
     // Another node may have taken the address of one that ended.
-    guard info.node == nil || info.node == node else { return }
+    guard info.node == nil || info.node == node, isOurs(info) else { return }
     reports[node] = info
     machine.reported(node, info.report, carriedOut: carriedOut, now: now)
     scheduleAdvance()

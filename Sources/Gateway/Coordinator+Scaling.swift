@@ -11,37 +11,45 @@ extension Coordinator {
   /// Asks the scaler, and does what it says.
   func scale() {
     guard !isDetaching else { return }
+    let wasAtLimit = scaler.isAtLimit
     let decision = scaler.decide(machine, now: now)
     let isNews = !decision.isLike(lastDecision)
     lastDecision = decision
     switch decision {
     case .stay(let reason):
-      if isNews { logger.debug("scaler: \(reason)") }
-    case .grow(let count, let reason):
-      if isDryRun {
-        if isNews { logger.notice("dry run: \(nodes(count)) would join, since \(reason)") }
-        return
+      if scaler.isAtLimit, !wasAtLimit {
+        note(.grow, by: .scaler, count: 1, reason: reason, outcome: .refused, detail: reason)
+      } else if isNews {
+        logger.debug("scaler: \(reason)")
       }
-      carryOut { () throws(ClusterError) in
+    case .grow(let count, let reason):
+      carryOut(.grow, count, reason, isNews: isNews) { () throws(ClusterError) in
         try machine.addNodes(count, reason: reason, now: now)
       }
     case .shrink(let nodes, let reason):
-      let names = nodes.map(\.text).joined(separator: ", ")
-      if isDryRun {
-        if isNews { logger.notice("dry run: \(names) would leave, since \(reason)") }
-        return
-      }
-      carryOut { () throws(ClusterError) in
+      carryOut(.shrink, nodes.count, reason, isNews: isNews) { () throws(ClusterError) in
         try machine.removeNodes(nodes, reason: reason, now: now)
       }
     }
   }
 
-  private func carryOut(_ body: () throws(ClusterError) -> Void) {
+  /// - Parameter isNews: whether the scaler has not just said the same.
+  private func carryOut(
+    _ action: DecisionLog.Action, _ count: Int, _ reason: String, isNews: Bool,
+    _ body: () throws(ClusterError) -> Void
+  ) {
+    guard !isDryRun else {
+      if isNews { note(action, by: .scaler, count: count, reason: reason, outcome: .dryRun) }
+      return
+    }
     do throws(ClusterError) {
       try body()
+      noteBeginning(by: .scaler, reason: reason)
     } catch {
-      logger.warning("scaler: \(error.message)")
+      guard isNews else { return }
+      note(
+        action, by: .scaler, count: count, reason: reason, outcome: .refused,
+        detail: error.message)
     }
   }
 
@@ -52,8 +60,10 @@ extension Coordinator {
   ///   and when there would be more nodes than there may be.
   @discardableResult
   func addNodes(_ count: Int = 1, reason: String) throws(ClusterError) -> [Principal] {
-    try checkRoom(for: count)
-    let nodes = try machine.addNodes(count, reason: reason, now: now)
+    let nodes = try recording(.grow, count, [], reason) { () throws(ClusterError) in
+      try checkRoom(for: count)
+      return try machine.addNodes(count, reason: reason, now: now)
+    }
     machine.askFor(nodes: machine.state.map.members.count + count)
     scheduleAdvance()
     return nodes
@@ -62,10 +72,29 @@ extension Coordinator {
   /// Starts the leave of members; the scaler will not bring others in their place without need.
   /// - Throws: `ClusterError` as `checkMayLeave`, and while the ring is changing or a node is down.
   func removeNodes(_ nodes: [Principal], reason: String) throws(ClusterError) {
-    try checkMayLeave(nodes)
-    try machine.removeNodes(nodes, reason: reason, now: now)
+    try recording(.shrink, nodes.count, nodes, reason) { () throws(ClusterError) in
+      try checkMayLeave(nodes)
+      try machine.removeNodes(nodes, reason: reason, now: now)
+    }
     keepNoMoreThan(machine.state.map.members.count - nodes.count)
     scheduleAdvance()
+  }
+
+  /// Does what an operator asks for, and notes it either way.
+  private func recording<Result>(
+    _ action: DecisionLog.Action, _ count: Int, _ nodes: [Principal], _ reason: String,
+    _ body: () throws(ClusterError) -> Result
+  ) throws(ClusterError) -> Result {
+    do throws(ClusterError) {
+      let result = try body()
+      noteBeginning(by: .operator, reason: reason)
+      return result
+    } catch {
+      note(
+        action, by: .operator, count: count, nodes: nodes, reason: reason, outcome: .refused,
+        detail: error.message)
+      throw error
+    }
   }
 
   /// Gives the change under way up.
@@ -78,7 +107,9 @@ extension Coordinator {
       throw ClusterError(
         .conflict, "the change to epoch \(change.epoch) is decided and cannot be undone any more")
     }
+    cancelledEpoch = change.epoch
     machine.cancelChange(reason: "an operator cancelled it", now: now)
+    noteEnd()
     // Else the scaler would begin it again.
     keepNoMoreThan(machine.state.map.members.count)
     scheduleAdvance()

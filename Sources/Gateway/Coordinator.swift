@@ -13,6 +13,7 @@ package final class Coordinator {
   package internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
   let archive: ModuleArchive
+  let store: any StorageEngine
   private let committer: GroupCommitter
   let launcher: any Launcher
   let peers: PeerClient
@@ -25,6 +26,11 @@ package final class Coordinator {
   var polledAt: [Principal: MonotonicTime] = [:]
   var reports: [Principal: NodeInfo] = [:]
   var lastDecision: Scaler.Decision?
+  package internal(set) var decisions = DecisionLog()
+  /// The change that the last entry of ``decisions`` is about, until it is over.
+  var epochUnderWay: UInt64?
+  /// The change that was given up because somebody said so.
+  var cancelledEpoch: UInt64?
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   var isStopped = false
@@ -68,6 +74,7 @@ package final class Coordinator {
     logger: Logger
   ) throws(ClusterError) {
     self.loop = loop
+    self.store = store
     archive = ModuleArchive(store)
     loader = ModuleLoader(loop: loop)
     self.launcher = launcher
@@ -123,6 +130,7 @@ package final class Coordinator {
   /// Begins to work, for a gateway that answers at `address`.
   package func start(gatewayAddress address: String) {
     machine.gatewayListens(at: address)
+    noteBeginning(by: .earlier, reason: "it was under way when the gateway started")
     scheduleTick()
     scheduleAdvance()
   }
@@ -153,7 +161,9 @@ package final class Coordinator {
   package func detach(within limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped, !isDetaching else { return done() }
     isDetaching = true
+    cancelledEpoch = machine.state.change?.epoch
     machine.cancelChange(reason: "the gateway stops", now: now)
+    noteEnd()
     scheduleAdvance()
     detachWhenQuiet(until: loop.now + limit, done)
   }
@@ -197,6 +207,7 @@ package final class Coordinator {
       guard !isStopped else { return }
       scale()
       machine.advance(now: now)
+      noteEnd()
       if !machine.state.isModuleRolling { rollingModule = nil }
       for action in machine.takeActions() { perform(action) }
     }

@@ -87,7 +87,7 @@ enum ClusterSummary {
       isPurging: infos.contains { $0.isPurging }, handover: infos.lazy.compactMap(\.handover).first,
       incarnation: 0, processID: ProcessTable.ownID,
       latencyP50: infos.compactMap(\.latencyP50).max(),
-      latencyP99: infos.compactMap(\.latencyP99).max())
+      latencyP99: infos.compactMap(\.latencyP99).max(), cluster: map.clusterID)
   }
 
   static func nodes(of coordinator: Coordinator) -> [NodeEntry] {

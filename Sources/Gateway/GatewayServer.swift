@@ -13,9 +13,17 @@ package final class GatewayServer: RequestHandler {
   private let application: Application
   private let documents: InterfaceDocuments
   private let routes: Routes
-  private let forwarder: Forwarder
+  let forwarder: Forwarder
+  let board: StatusBoard
+  private let page = StatusPage()
   // Set at the end of init, since the server calls this handler.
-  private var server: HTTPServer?
+  private(set) var server: HTTPServer?
+  /// What requests are counted as.
+  let kinds: RequestKinds
+  let meter: WorkMeter
+  let slowFigures: SlowFigureReader
+  /// Seconds since 1970.
+  let startedAt = Double(WallClock.milliseconds) / 1_000
   var upload: ModuleUpload
 
   package init(
@@ -27,17 +35,23 @@ package final class GatewayServer: RequestHandler {
     self.forward = forward
     self.application = application
     documents = InterfaceDocuments(application)
+    kinds = RequestKinds(GatewayServer.ownMethods + application.methods.keys.sorted())
+    meter = WorkMeter(loop: loop)
+    slowFigures = SlowFigureReader(loop: loop, store: coordinator.store)
+    board = StatusBoard(coordinator, loop: loop)
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
         forwarding: limits, credentials: access.credentials, tls: coordinator.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(
-      loop: loop, client: routes.client, access: access, passing: application.passedFields
+      loop: loop, routes: routes, access: access, passing: application.passedFields
     ) { [unowned coordinator] in
       routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)
     }
-    server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
+    let server = HTTPServer(loop: loop, limits: limits, tls: coordinator.tls, handler: self)
+    self.server = server
+    meter.answerTimes = server.answerTimes
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -50,6 +64,7 @@ package final class GatewayServer: RequestHandler {
   /// Stops accepting and answers what has come. `done` is called once, on the loop.
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     guard let server else { return done() }
+    board.stop()
     server.shutdown(within: limit) { [self] in
       routes.client.shutdown()
       self.server = nil
@@ -59,7 +74,15 @@ package final class GatewayServer: RequestHandler {
 
   // MARK: - Requests
 
+  /// Methods that every gateway has.
+  private static let ownMethods = [
+    "node_info", "nodes", "ring", "cluster_map", "metrics", "scale", "init_wasm", "module_info",
+    "module_rollback", "service.did", "openapi.json", "whoami", "status", "status/events", "locate",
+  ]
+
   package func handle(_ exchange: Exchange) -> Disposition {
+    meter.countRequest()
+    if KeyedRequest.isKeyPath(exchange) { exchange.kind = RequestKinds.ofValue(exchange.method) }
     do throws(Problem) {
       if !access.isOpen { try admit(exchange) }
       if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
@@ -105,17 +128,25 @@ package final class GatewayServer: RequestHandler {
       return try pass(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
+    exchange.kind = kinds[name: name]
     if name == "whoami", let disposition = try access.reportToCluster(exchange) {
       return disposition
     }
     if let method = coordinator.moduleMethod(named: name) {
+      exchange.kind = kinds.add(name)
       return try pass(KeyedRequest(module: method, exchange), exchange)
     }
     if let method = application.methods[name] {
       return try pass(
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
+    exchange.leaveUntimed()
+    if name.hasPrefix("locate/") { return try locate(exchange) }
     switch name {
+    case "metrics": return try metrics(exchange)
+    case "": return try page.write(to: exchange)
+    case "status": return try status(exchange)
+    case "status/events": return try statusEvents(exchange)
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)
@@ -128,7 +159,7 @@ package final class GatewayServer: RequestHandler {
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
-    case "handle_event", "init_canister_manager":
+    case "handle_event", "init_canister_manager", "retire_node":
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:

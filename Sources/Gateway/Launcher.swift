@@ -1,6 +1,6 @@
 package import Candid
 
-/// Starts and stops node instances: local processes by default, an orchestrator elsewhere.
+/// Starts and stops node instances: local processes by default, or those that others run.
 ///
 /// It lives on the gateway's loop. Nodes outlive the gateway: `launch` finds what runs already.
 package protocol Launcher: AnyObject {

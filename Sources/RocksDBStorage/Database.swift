@@ -142,14 +142,15 @@ extension Database {
     return page
   }
 
-  var tableByteCount: UInt64 { property("rocksdb.total-sst-files-size") }
-  var memtableByteCount: UInt64 { property("rocksdb.cur-size-all-mem-tables") }
+  var tableByteCount: UInt64 { property("rocksdb.total-sst-files-size") ?? 0 }
+  var memtableByteCount: UInt64 { property("rocksdb.cur-size-all-mem-tables") ?? 0 }
 
-  private func property(_ name: String) -> UInt64 {
-    let value = try? use { (raw) throws(StorageError) -> UInt64 in
+  /// A number that RocksDB tells; nil when it knows none of this name, or is closed.
+  func property(_ name: String) -> UInt64? {
+    let value = try? use { (raw) throws(StorageError) -> UInt64? in
       var value: UInt64 = 0
-      return rocksdb_property_int(raw, name, &value) == 0 ? value : 0
+      return rocksdb_property_int(raw, name, &value) == 0 ? value : nil
     }
-    return value ?? 0
+    return value ?? nil
   }
 }

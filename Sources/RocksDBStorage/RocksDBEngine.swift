@@ -14,7 +14,7 @@ public final class RocksDBEngine: StorageEngine {
   /// The directory of the database.
   public let path: String
 
-  private let current: CurrentDatabase
+  let current: CurrentDatabase
   private let readOptions = ReadOptionsHandle()
   private let writeOptions: WriteOptionsHandle
 

@@ -25,6 +25,7 @@ package final class Node {
   let stamp = AnswerStamp()
   private let logger: Logger
 
+  private(set) var commitTimes = CommitTimes()
   @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
@@ -43,6 +44,13 @@ package final class Node {
   var onEpochChange: () -> Void = {}
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
+  /// Called when the node is to forget all it has. Once it is certain that nothing of it will be
+  /// found again, the completion is called, and the node ends.
+  var onRetire: (@escaping (Result<Void, ClusterError>) -> Void) -> Void = { completion in
+    completion(
+      .failure(
+        ClusterError(.conflict, "this program leaves what is stored to whoever started it")))
+  }
   /// Called with the answers of requests that came straight from an exchange and could not be
   /// answered at once, whether their clients still wait or not.
   var onReply: (ExchangeToken, _ held: Int, KeyReply) -> Void = { _, _, _ in }
@@ -160,6 +168,13 @@ package final class Node {
     scheduleFlush()
   }
 
+  func retire(
+    _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    machine.retire(map, ticket: acknowledgement(completion))
+    scheduleFlush()
+  }
+
   /// Someone works by a ring of this epoch: a newer one than ours is fetched from the coordinator.
   func noticeEpoch(_ epoch: UInt64) {
     guard let map = machine.map, epoch > map.ring.epoch, !isFetchingMap,
@@ -196,6 +211,7 @@ package final class Node {
   var status: NodeStatus { machine.status }
   var statistics: NodeMachine.Statistics { machine.statistics }
   var handoverStatus: HandoverStatus? { machine.handoverStatus }
+  var cacheFigures: CacheFigures { machine.cacheFigures }
   var isPurging: Bool { machine.isPurging }
 
   /// Ends the node: what is acknowledged is durable, what is not is refused. Blocks until the last
@@ -272,6 +288,7 @@ package final class Node {
     case .commit(let sequence, let batch):
       do throws(StorageError) {
         try committer.submit(batch, sequence: sequence)
+        commitTimes.begin(sequence, at: loop.now)
       } catch {
         // A suspended committer has reported the failed commit, or is about to.
         guard error.code != .suspended else { return }
@@ -294,12 +311,17 @@ package final class Node {
         me.target?.machine.peerReplied(message, result)
         me.target?.scheduleFlush()
       }
+    case .retire(let ticket):
+      onRetire { [me] result in
+        me.target?.acknowledgements.removeValue(forKey: ticket)?(result)
+      }
     case .alarm(let text):
       logger.error("\(text)")
     }
   }
 
   private func committed(_ outcome: CommitOutcome) {
+    commitTimes.end(through: outcome.sequences.upperBound, at: loop.now)
     switch outcome.result {
     case .success:
       runningCommands { $0.committed(through: outcome.sequences.upperBound) }
@@ -312,6 +334,7 @@ package final class Node {
 
   private func commitFailed(_ error: StorageError) {
     logger.error("a commit failed: \(error.description)")
+    commitTimes.failures &+= 1
     machine.commitFailed(error)
     if error.code != .noSpace {
       // Only a full disk heals while the store is open. What is stored is sound: start again from

@@ -30,7 +30,12 @@ package final class NodeRuntime {
   /// runs.
   var installs: UInt64 = 0
   var isStoredModuleUncertain = false
-  private let meter: WorkMeter
+  let meter: WorkMeter
+  /// What requests are counted as.
+  let kinds: RequestKinds
+  let slowFigures: SlowFigureReader
+  /// Seconds since 1970.
+  let startedAt = Double(WallClock.milliseconds) / 1_000
   let me = BackReference<NodeRuntime>()
   private let incarnation: UInt64
   private var isShuttingDown = false
@@ -89,10 +94,13 @@ package final class NodeRuntime {
       loop: loop, store: store, durability: settings.durability, credentials: access.credentials,
       tls: tls, limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
     meter = WorkMeter(loop: loop)
+    kinds = RequestKinds(NodeServer.ownMethods + application.methods.keys.sorted())
+    slowFigures = SlowFigureReader(loop: loop, store: store)
     var generator = SystemRandomNumberGenerator()
     incarnation = generator.next() >> 11
     modules = ModuleHost(
-      budget: FuelBudget(perSecond: settings.fuelBudget, loop: loop), logger: logger)
+      budget: FuelBudget(perSecond: settings.fuelBudget, loop: loop), kinds: kinds,
+      logger: logger)
     var moduleLimits = settings.moduleLimits
     moduleLimits.valueBytes = settings.maximumValueBytes
     loader = ModuleLoader(loop: loop, limits: moduleLimits, libraryPath: settings.wasmtimePath)
@@ -123,6 +131,13 @@ package final class NodeRuntime {
   package var onFailure: () -> Void {
     get { node.onFailure }
     set { node.onFailure = newValue }
+  }
+
+  /// Called when the node is to forget all it has: once it is certain that nothing of it will be
+  /// found again, the completion is called. Without one the node refuses.
+  package var onRetire: (@escaping (Result<Void, ClusterError>) -> Void) -> Void {
+    get { node.onRetire }
+    set { node.onRetire = newValue }
   }
 
   /// Whether what is stored here has been claimed by a cluster.
@@ -189,6 +204,14 @@ package final class NodeRuntime {
     node.handle(event, completion)
   }
 
+  /// `retire_node`: forgets all that is stored here, of a node that is no member of its cluster any
+  /// more, as the map shows.
+  package func retire(
+    _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    node.retire(map, completion)
+  }
+
   package var hasModule: Bool { modules.loaded != nil }
 
   // MARK: - Hooks
@@ -248,7 +271,8 @@ package final class NodeRuntime {
       moduleMethods: modules.meter.methodUses.map { name, use in
         MethodUse(name: name, calls: use.calls, failures: use.failures, fuel: use.fuel)
       }, latencyP50: meter.latencies.map { $0.median.wholeMicroseconds },
-      latencyP99: meter.latencies.map { $0.slowestHundredth.wholeMicroseconds })
+      latencyP99: meter.latencies.map { $0.slowestHundredth.wholeMicroseconds },
+      cluster: node.id == nil ? nil : map?.clusterID)
   }
 
   package var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
@@ -260,6 +284,11 @@ package final class NodeRuntime {
 
   package func countRequest() {
     meter.countRequest()
+  }
+
+  /// The request that was counted last is none of a user.
+  package func discountRequest() {
+    meter.discountRequest()
   }
 
   /// Announces the end; `stop()` of the node follows when its requests are answered.

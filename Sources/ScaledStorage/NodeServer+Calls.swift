@@ -20,6 +20,7 @@ extension NodeServer {
     case .argument(0), .firstIfAny: break
     default: return nil
     }
+    exchange.kind = host.countedAs[place]
     return exchange.withBody { message in
       guard let key = host.key(of: place, in: message) else { return nil }
       return method.isQuery

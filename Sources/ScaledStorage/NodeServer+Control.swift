@@ -34,6 +34,10 @@ extension NodeServer {
         call.note(param.args == nil ? "founds a cluster" : "joins a cluster", result)
         pending.answer(call.answer(result))
       }
+    case .retireNode:
+      runtime.retire(try call.argument()) { result in
+        pending.answer(call.answer(result.mapError(Problem.init)))
+      }
     case .initWasm:
       runtime.initWasm(try call.argument()) { result in
         pending.answer(call.answer(result.map { true }))

@@ -20,7 +20,7 @@ package final class NodeServer: RequestHandler {
   let keyScanner = KeyScanner()
   let access: AccessControl
   private let me = BackReference<NodeServer>()
-  private let forwarder: Forwarder
+  let forwarder: Forwarder
   private let routes: Routes
 
   /// - Parameter limits: bodies are bounded by the runtime's largest value, unless they are control
@@ -37,7 +37,7 @@ package final class NodeServer: RequestHandler {
         forwarding: limits, credentials: runtime.access.credentials, tls: runtime.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(
-      loop: loop, client: routes.client, access: runtime.access,
+      loop: loop, routes: routes, access: runtime.access,
       passing: runtime.application.passedFields
     ) { [unowned runtime] in
       routes.table(runtime.node.map)
@@ -79,10 +79,16 @@ package final class NodeServer: RequestHandler {
 
   // MARK: - Requests
 
+  /// Methods that every node has.
+  static let ownMethods =
+    ["node_info", "metrics", "service.did", "openapi.json", "whoami"]
+    + ControlMethod.allCases.map(\.rawValue)
+
   package func handle(_ exchange: Exchange) -> Disposition {
     runtime.countRequest()
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
+    if isKey { exchange.kind = RequestKinds.ofValue(exchange.method) }
     do throws(Problem) {
       if !access.isOpen { try admit(exchange, isKey: isKey) }
       if servesPlainly,
@@ -90,6 +96,7 @@ package final class NodeServer: RequestHandler {
       {
         return disposition
       }
+      if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
       return try route(exchange, isKey: isKey)
     } catch {
       var answer = refusal(error, of: exchange.methodName, as: .ofProblem(for: exchange))
@@ -133,8 +140,9 @@ package final class NodeServer: RequestHandler {
       let setting = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
       return try run(KeyedRequest(call: method, exchange, setting), exchange)
     }
-    // What keeps the cluster going says nothing of how long its users wait.
+    // What keeps the cluster going says nothing of what its users ask and how long they wait.
     exchange.leaveUntimed()
+    runtime.discountRequest()
     if name == "node_info" { return try nodeInfo(exchange) }
     if name == "whoami" { return try access.report(to: exchange) }
     if name == "metrics" { return try metrics(exchange) }

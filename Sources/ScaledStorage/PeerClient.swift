@@ -68,6 +68,13 @@ package final class PeerClient {
       completion)
   }
 
+  /// Asks the instance at `address`, whose node is not in the map any more, to forget it.
+  package func retire(
+    _ node: Principal, map: ClusterMap, at address: String, _ completion: @escaping Completion
+  ) {
+    call(.retireNode, map, to: node, at: address, epoch: map.ring.epoch, completion)
+  }
+
   package func upload(
     _ chunk: WasmInitArgs, to node: Principal, at address: String,
     _ completion: @escaping Completion
@@ -168,4 +175,5 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case handleEvent = "handle_event"
   case initWasm = "init_wasm"
   case initCanisterManager = "init_canister_manager"
+  case retireNode = "retire_node"
 }

@@ -1,32 +1,36 @@
 import Glibc
-import HTTPTransport
+package import HTTPTransport
 
 /// Measures, second by second, how much of its core a node's loop used, how much it did and
 /// how long that took.
-final class WorkMeter {
+package final class WorkMeter {
   /// Nanoseconds of the last full second in which the loop's thread did not run: the budget of work
   /// that is left, a thousand million when idle.
-  private(set) var unusedNanoseconds: UInt64 = 1_000_000_000
-  private(set) var requestsPerSecond = 0.0
+  package private(set) var unusedNanoseconds: UInt64 = 1_000_000_000
+  package private(set) var requestsPerSecond = 0.0
   /// How long the answers of the last full second took; nil when there were none.
-  private(set) var latencies: AnswerTimes.Summary?
+  package private(set) var latencies: AnswerTimes.Summary?
   /// Where they are counted, once there is a server.
-  var answerTimes: AnswerTimes?
+  package var answerTimes: AnswerTimes?
 
   private let loop: EventLoop
   @exclusivity(unchecked) private var requests: UInt64 = 0
   private var lastUsed: UInt64
   private var lastTime: MonotonicTime
 
-  init(loop: EventLoop) {
+  package init(loop: EventLoop) {
     self.loop = loop
     lastUsed = WorkMeter.threadNanoseconds
     lastTime = loop.now
     schedule()
   }
 
-  func countRequest() {
+  package func countRequest() {
     requests &+= 1
+  }
+
+  func discountRequest() {
+    requests &-= min(requests, 1)
   }
 
   private func schedule() {
@@ -48,7 +52,8 @@ final class WorkMeter {
     if latencies?.count == 0 { latencies = nil }
   }
 
-  private static var threadNanoseconds: UInt64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }
+  /// Processor time that the calling thread has used.
+  static var threadNanoseconds: UInt64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }
 
   fileprivate static func nanoseconds(_ clock: clockid_t) -> UInt64 {
     var time = timespec()

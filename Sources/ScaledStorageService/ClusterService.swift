@@ -49,17 +49,26 @@ final class ClusterService {
     self.stopsNodes = stopsNodes
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
+    if stopsNodes, scaling.instances != nil {
+      throw ConfigurationError(
+        message: "nodes is given, and `up` starts nodes of its own; run `gateway` instead")
+    }
     let launcherSettings = try ClusterService.launcherSettings(settings)
     let access = try process.access(settings)
     let tls = try process.secure(settings.tls)
     store = try settings.openStore("coordinator")
-    let launcher = ProcessLauncher(
-      loop: process.loop, settings: launcherSettings, logger: process.logger)
+    let pool = scaling.instances.map {
+      InstancePool(names: $0, loop: process.loop, tls: tls, logger: process.logger)
+    }
+    let launcher: any Launcher =
+      pool
+      ?? ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher,
       credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
       logger: process.logger)
+    pool?.cluster = coordinator
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(

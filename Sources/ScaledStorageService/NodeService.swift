@@ -1,4 +1,5 @@
 import Candid
+import Cluster
 import Foundation
 import HTTPTransport
 import Logging
@@ -12,6 +13,9 @@ final class NodeService {
   private let advertise: String?
   private let portFallback: Bool
   private let endpoint: EndpointFile
+  private let retiredData: RetiredData
+  /// Whether the node is to start again without what it had.
+  private(set) var isRetired = false
   private var store: RocksDBEngine?
   private var server: NodeServer?
 
@@ -25,12 +29,17 @@ final class NodeService {
     self.advertise = advertise
     self.portFallback = portFallback
     endpoint = EndpointFile(directory: settings.data)
+    retiredData = RetiredData(directory: settings.data)
   }
 
   func start() throws {
     let address = try settings.listenAddress()
     let tls = try process.secure(settings.tls)
-    let store = try settings.openStore("store")
+    if retiredData.isMarked {
+      try retiredData.remove()
+      process.logger.notice("the node that was here has left its cluster, so its data is removed")
+    }
+    let store = try settings.openStore(RetiredData.storeName)
     self.store = store
     var node = NodeRuntime.Settings()
     node.durability = settings.durability
@@ -47,6 +56,7 @@ final class NodeService {
       access: try process.access(settings), tls: tls,
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
+    runtime.onRetire = { [weak self] completion in self?.retire(completion) }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
@@ -79,6 +89,21 @@ final class NodeService {
     endpoint.remove()
     guard let server else { return process.finish() }
     server.shutdown(within: NodeService.drainTime) { [process] in process.finish() }
+  }
+
+  /// The node has left: it answers so, ends, and starts again as a blank one.
+  private func retire(_ completion: (Result<Void, ClusterError>) -> Void) {
+    do {
+      try retiredData.setMark()
+    } catch {
+      process.logger.error("\(error)")
+      return completion(.failure(ClusterError(.storage, "\(error)")))
+    }
+    completion(.success(()))
+    guard !isRetired else { return }
+    isRetired = true
+    process.logger.notice("the node has left its cluster; it starts again as a blank one")
+    stop()
   }
 
   func close() {

@@ -31,8 +31,8 @@ extension LayerRules {
         "WireProtocol",
       ],
       "Gateway": [
-        "Candid", "Cluster", "HTTPTransport", "Logging", "Placement", "ScaledStorage", "Storage",
-        "WireProtocol",
+        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement",
+        "ScaledStorage", "Storage", "WireProtocol",
       ],
       "ScaledStorageService": [
         "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
@@ -50,7 +50,8 @@ extension LayerRules {
     ],
     everywhere: ["Glibc", "Synchronization"],
     systemModules: [
-      "CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CWasmtime", "CZlib",
+      "CHTTPParser", "CLinux", "CNghttp2", "COpenSSL", "CRocksDB", "CStatusPage", "CWasmtime",
+      "CZlib",
     ])
 
   /// The imports that no rule allows, and the targets that no rule knows.

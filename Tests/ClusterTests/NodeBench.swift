@@ -17,6 +17,7 @@ final class NodeBench {
   private(set) var sent: [(message: UInt64, to: Principal, event: CanisterManagerEvent)] = []
   private(set) var lastAddress = ""
   private(set) var alarms: [String] = []
+  private(set) var retired: [UInt64] = []
   private var lastTicket: UInt64 = 0
 
   static let hashKey = HashKey(1, 2, 3, 4)
@@ -162,6 +163,7 @@ final class NodeBench {
       case .send(let message, let node, let address, let event):
         sent.append((message, node, event))
         lastAddress = address
+      case .retire(let ticket): retired.append(ticket)
       case .alarm(let text): alarms.append(text)
       }
     }

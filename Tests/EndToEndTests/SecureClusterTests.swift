@@ -4,7 +4,7 @@ import ScaledStorageClient
 import Testing
 
 /// Certificates as `deploy/dev-ca` makes them, in a directory of their own.
-private final class Certificates {
+final class Certificates {
   let directory = FileManager.default.temporaryDirectory
     .appendingPathComponent("scaled-storage-\(UUID().uuidString)-tls")
 

@@ -59,4 +59,34 @@ import Testing
     #expect(summary.count == 3)
     #expect(summary.slowestHundredth > .milliseconds(18))
   }
+
+  @Test("Answers are counted by kind and status, and their times fall into buckets")
+  func totals() throws {
+    let counts = AnswerCounts()
+    for status in [200, 200, 503, 599, 77, -1, 9_999] { counts.count(3, status: status) }
+    let time = AnswerCounts.bounds[2]
+    counts.add(time, kind: 3, count: 2)
+    counts.add(time + 1, kind: 3, count: 1)
+    counts.add(.max, kind: 3, count: 1)
+    let figures = counts.figures(of: 3)
+    #expect(figures.byStatus.map(\.status) == [200, 503, 0])
+    #expect(figures.byStatus.map(\.count) == [2, 1, 4])
+    #expect(figures.buckets[2] == 2 && figures.buckets[3] == 1 && figures.buckets.last == 1)
+    #expect(counts.figures(of: 2).byStatus.isEmpty)
+    #expect(counts.count(ofStatus: 503) == 1)
+  }
+
+  @Test("What the transport refuses is counted by its reason, and as an answer")
+  func refusals() throws {
+    let harness = try ServerHarness()
+    _ = try harness.onLoop { $0.server?.answerTimes.take() }
+    let peer = try RawPeer(harness.address)
+    try peer.send("GET /hello HTTP/1.1\r\nHost: a\r\nss-deadline: x\r\n\r\n")
+    _ = try peer.response()
+    let figures = try #require(try harness.onLoop { $0.server?.figures })
+    #expect(figures.refusals.first { $0.reason == "malformed" }?.count == 1)
+    #expect(figures.accepted == 1)
+    let count = try harness.onLoop { $0.server?.answerTimes.totals.count(ofStatus: 400) }
+    #expect(count == 1)
+  }
 }

@@ -154,6 +154,9 @@ final class TestHandler: RequestHandler {
   /// Exchanges that wait for ``release(_:)``.
   private(set) var tokens: [ExchangeToken] = []
   private(set) var handled = 0
+  /// Answers that go on, and how many of them ended without us.
+  private(set) var streams: [AnswerStream] = []
+  private(set) var endedStreams = 0
   /// Called for `/timer`, to answer the exchange in a while.
   var onTimer: ((ExchangeToken) -> Void)?
   /// Called for `/end`, in the midst of the connection's work.
@@ -201,6 +204,11 @@ final class TestHandler: RequestHandler {
     case "/end":
       onEnd?()
       exchange.setBody(Array("ended".utf8))
+    case "/stream":
+      let stream = exchange.beginStream(limit: 65_536)
+      stream.onEnd = { [unowned self] in endedStreams += 1 }
+      stream.send(Array("begin ".utf8))
+      streams.append(stream)
     case "/untimed":
       exchange.leaveUntimed()
     case "/empty":

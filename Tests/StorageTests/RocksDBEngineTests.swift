@@ -41,6 +41,22 @@ import Testing
     engine.close()
   }
 
+  @Test func `the figures tell of memory, files and the disk, and of the disk only once closed`()
+    throws
+  {
+    let engine = try RocksDBEngine(path: path)
+    for number in 0..<50 { try engine.commit(batch { $0.put(key(number), [1]) }) }
+    let figures = engine.figures()
+    let values = Dictionary(uniqueKeysWithValues: figures.map { ($0.name, $0.value) })
+    // Besides the marker of the format; all properties are known to this RocksDB.
+    #expect(values["estimated_keys"] == 51 && figures.count == 22)
+    #expect(values["write_stopped"] == 0 && values["background_errors_total"] == 0)
+    #expect(try #require(values["memtable_bytes"]) > 0)
+    #expect(try #require(values["disk_free_bytes"]) > 0)
+    engine.close()
+    #expect(engine.figures().map(\.name).allSatisfy { $0.hasPrefix("disk_") })
+  }
+
   @Test func `a directory that is held is refused as locked`() throws {
     let engine = try RocksDBEngine(path: path)
     #expect(code { _ = try RocksDBEngine(path: path) } == .locked)

@@ -238,6 +238,10 @@ final class SimulatedNode {
       acknowledgements.removeValue(forKey: ticket)?(result)
     case .send(let message, let node, let address, let event):
       send(event, message: message, to: node, address: address)
+    case .retire(let ticket):
+      // The site's launcher removes what nodes leave behind.
+      acknowledgements.removeValue(forKey: ticket)?(
+        .failure(ClusterError(.conflict, "nobody retires nodes here")))
     case .alarm(let text):
       simulator.violated("\(id.text) raised an alarm: \(text)")
     }

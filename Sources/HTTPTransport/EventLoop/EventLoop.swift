@@ -28,6 +28,7 @@ public final class EventLoop {
   var inputWait: Duration { now - inputSince }
   private var lastLook = MonotonicTime(nanoseconds: 0)
   private var turnEnd = MonotonicTime(nanoseconds: 0)
+  @exclusivity(unchecked) package private(set) var turnTimes = TurnTimes()
 
   /// Scratch space for one `read`, shared by all connections of the loop. Its contents are only
   /// valid until the reader returns.
@@ -206,6 +207,7 @@ public final class EventLoop {
     while let body = timers.popDue(now: now, before: bound) { body() }
     finishTurn()
     turnEnd = .current()
+    turnTimes.add(turnEnd.nanoseconds &- now.nanoseconds)
     for observer in observers { observer.turnEnded(at: turnEnd) }
     observers.removeAll(keepingCapacity: true)
     return true

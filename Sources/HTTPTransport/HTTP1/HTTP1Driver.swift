@@ -260,10 +260,12 @@ final class HTTP1Driver {
 
   func submit(_ exchange: Exchange) {
     if server.isDraining || isHalfClosed { exchange.keepAlive = false }
+    if exchange.isOpenEnded, parser.minor == 0 { exchange.keepAlive = false }
     HTTP1Head.write(exchange, server: server, minor: parser.minor)
     if current === exchange { current = nil }
     answers.append(exchange)
-    if state == .busy { state = exchange.keepAlive ? .head : .ended }
+    // While an answer goes on, what the peer asks for next stays unread.
+    if state == .busy, !exchange.isOpenEnded { state = exchange.keepAlive ? .head : .ended }
   }
 
   func produce(_ output: inout OutputCursor) {
@@ -296,6 +298,9 @@ final class HTTP1Driver {
       exchange.headSent += output.append(exchange.head[exchange.headSent..<exchange.head.count])
       guard exchange.headSent == exchange.head.count else { return false }
     }
+    if exchange.isOpenEnded, let stream = exchange.outflow {
+      return write(stream, of: exchange, to: &output)
+    }
     guard exchange.bodySent < exchange.responseCount else { return true }
     let count = exchange.withResponseBody { body in
       output.append(UnsafeRawBufferPointer(rebasing: body[exchange.bodySent...]))
@@ -303,6 +308,28 @@ final class HTTP1Driver {
     exchange.bodySent += count
     connection.responseAdvanced(by: count)
     return exchange.bodySent == exchange.responseCount
+  }
+
+  /// Returns whether all of an answer that goes on is in `output`.
+  private func write(
+    _ stream: AnswerStream, of exchange: Exchange, to output: inout OutputCursor
+  ) -> Bool {
+    let isChunked = parser.minor > 0
+    guard output.remaining > HTTP1Chunk.overhead else { return false }
+    let room = output.remaining - (isChunked ? HTTP1Chunk.overhead : 0)
+    let count = min(stream.waiting.count, room)
+    if count > 0 {
+      let bytes = stream.waiting[0..<count]
+      if isChunked { HTTP1Chunk.write(bytes, to: &output) } else { _ = output.append(bytes) }
+      connection.streamAdvanced(exchange, stream, by: count)
+    }
+    guard stream.isFinished, stream.waiting.isEmpty else { return false }
+    if isChunked {
+      guard output.remaining > HTTP1Chunk.overhead else { return false }
+      HTTP1Chunk.writeLast(to: &output)
+    }
+    if state == .busy { state = exchange.keepAlive && !server.isDraining ? .head : .ended }
+    return true
   }
 
   /// Whether the last answer was handed over.

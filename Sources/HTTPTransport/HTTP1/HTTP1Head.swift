@@ -11,7 +11,10 @@ enum HTTP1Head {
     exchange.head.append("\r\ndate: ")
     exchange.head.append(server.dateBytes)
     exchange.head.append("\r\n")
-    if exchange.sendsLength {
+    if exchange.lacksLength {
+      // HTTP/1.0 has no chunks (RFC 9112 section 6.1): there the connection's end ends the body.
+      if minor > 0 { exchange.head.append("transfer-encoding: chunked\r\n") }
+    } else if exchange.sendsLength {
       exchange.head.append("content-length: ")
       exchange.head.append(decimal: exchange.answerLength)
       exchange.head.append("\r\n")

@@ -13,7 +13,7 @@ extension HTTP2Driver {
     let stream = Int32(bitPattern: exchange.stream)
     let fields = connection.server.fieldScratch.fields
     let count = connection.server.fieldScratch.count
-    guard exchange.sendsBody else {
+    guard exchange.sendsBody || exchange.isOpenEnded else {
       nghttp2_submit_response(session, stream, fields, count, nil)
       if !exchange.requestComplete { resetLater(exchange) }
       return
@@ -30,7 +30,7 @@ extension HTTP2Driver {
     scratch.begin(capacity: exchange.responseFields.count + 3)
     scratch.add(":status", StatusLine.digits(exchange.validStatus))
     scratch.add("date", connection.server.dateBytes)
-    if exchange.sendsLength {
+    if exchange.sendsLength, !exchange.lacksLength {
       scratch.add("content-length", exchange.responseBytes[lengthStart..<lengthEnd])
     }
     for field in exchange.responseFields.elements {
@@ -70,6 +70,7 @@ extension HTTP2Driver {
     _ exchange: Exchange, into buffer: UnsafeMutableRawBufferPointer,
     _ flags: UnsafeMutablePointer<UInt32>
   ) -> Int {
+    if let stream = exchange.outflow { return read(stream, of: exchange, into: buffer, flags) }
     let start = exchange.bodySent
     let amount = min(buffer.count, exchange.responseCount - start)
     exchange.withResponseBody { body in
@@ -80,6 +81,25 @@ extension HTTP2Driver {
     if exchange.bodySent == exchange.responseCount {
       flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
       if !exchange.requestComplete { resetLater(exchange) }
+    }
+    return amount
+  }
+
+  /// The next bytes of an answer that goes on; nghttp2 asks again once it is resumed.
+  private func read(
+    _ stream: AnswerStream, of exchange: Exchange, into buffer: UnsafeMutableRawBufferPointer,
+    _ flags: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let amount = min(buffer.count, stream.waiting.count)
+    if amount > 0 {
+      buffer.copyMemory(from: stream.waiting[0..<amount])
+      connection.streamAdvanced(exchange, stream, by: amount)
+    }
+    if stream.isFinished, stream.waiting.isEmpty {
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+      if !exchange.requestComplete { resetLater(exchange) }
+    } else if amount == 0 {
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     return amount
   }

@@ -13,12 +13,17 @@ package final class AnswerTimes {
     package var slowestHundredth: Duration
   }
 
-  /// Answers of this turn to requests that arrived at one time.
+  /// Answers of this turn to requests of one kind that arrived at one time.
   private struct Batch: BitwiseCopyable {
     /// In nanoseconds of the loop's clock.
     var arrival: UInt64
-    var count: UInt64
+    var count: UInt32
+    var kind: UInt8
+    var isTimed: Bool
   }
+
+  /// What is counted besides, since the server began.
+  package let totals = AnswerCounts()
 
   private let loop: EventLoop
   private let turn = PlainList<Batch>(capacity: 16)
@@ -35,13 +40,19 @@ package final class AnswerTimes {
     self.loop = loop
   }
 
-  func note(arrival time: MonotonicTime) {
-    let arrival = time.nanoseconds
+  /// Counts an answer that is complete.
+  func note(_ exchange: Exchange) {
+    let kind = exchange.kind
+    totals.count(kind, status: exchange.validStatus)
+    let arrival = exchange.arrival.nanoseconds
+    let isTimed = exchange.isTimed
     if turn.isEmpty { loop.tellAtTurnEnd(self) }
-    if let last = turn.elements.last, last.arrival == arrival {
-      turn[turn.count - 1].count += 1
+    if let last = turn.elements.last, last.arrival == arrival, last.kind == kind,
+      last.isTimed == isTimed
+    {
+      turn[turn.count - 1].count &+= 1
     } else {
-      turn.append(Batch(arrival: arrival, count: 1))
+      turn.append(Batch(arrival: arrival, count: 1, kind: kind, isTimed: isTimed))
     }
   }
 
@@ -91,9 +102,9 @@ package final class AnswerTimes {
 extension AnswerTimes: TurnObserver {
   func turnEnded(at time: MonotonicTime) {
     for batch in turn.elements {
-      add(
-        max(time.nanoseconds, batch.arrival) - batch.arrival,
-        count: batch.count)
+      let taken = max(time.nanoseconds, batch.arrival) - batch.arrival
+      totals.add(taken, kind: batch.kind, count: UInt64(batch.count))
+      if batch.isTimed { add(taken, count: UInt64(batch.count)) }
     }
     turn.reset(keeping: AnswerTimes.keptBatches)
   }

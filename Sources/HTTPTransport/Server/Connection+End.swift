@@ -42,9 +42,10 @@ extension Connection {
     }
   }
 
-  /// Stops taking requests, and ends when those that came are answered.
+  /// Stops taking requests, and ends when those that came are answered. Answers that go on end now.
   func drain() {
     guard phase == .open else { return }
+    exchanges.forEach { $0.outflow?.end() }
     switch driver {
     case .undetermined: close()
     case .http1(let driver): driver.drain()

@@ -201,13 +201,18 @@ final class Connection: ReadinessHandler, TurnFlushable {
     if exchange.phase == .answering {
       pendingResponseBytes -= exchange.responseCount - exchange.bodySent
     }
-    if exchange.phase == .awaiting { server.waitingCount -= 1 }
+    if exchange.phase == .awaiting {
+      server.waitingCount -= 1
+      server.abandonedCount &+= 1
+    }
+    if let stream = exchange.outflow { pendingResponseBytes -= stream.waiting.count }
     heldRequestBytes -= exchange.received
     exchange.received = 0
     exchange.phase = .free
     if let relay = exchange.relay { relay.exchangeEnded() }
     server.refund(exchange)
     lastActivity = now
+    if let stream = exchange.outflow { stream.exchangeEnded() }
   }
 
   /// Whether the requests of this connection may hold `count` bytes more: its share of what is
@@ -245,11 +250,13 @@ final class Connection: ReadinessHandler, TurnFlushable {
       exchange.rejection = .deadlineExceeded
     }
     if exchange.rejection == nil, server.sheds(exchange) { exchange.rejection = .busy }
+    exchange.arrival = server.loop.inputSince
     if let rejection = exchange.rejection {
       rejection.fill(exchange)
+      server.refusals.count(rejection.reason)
     } else {
       exchange.phase = .handling
-      if server.answerTimes != nil { exchange.arrival = server.loop.inputSince }
+      exchange.isTimed = true
       if server.handler.handle(exchange) == .later {
         if exchange.phase == .handling {
           exchange.phase = .awaiting
@@ -278,12 +285,13 @@ final class Connection: ReadinessHandler, TurnFlushable {
 
   /// Counts an answer's bytes, or replaces it when there is no room for them.
   private func prepareAnswer(_ exchange: Exchange) {
-    if let arrival = exchange.arrival { server.answerTimes?.note(arrival: arrival) }
     if exchange.sendsBody,
       !server.hasRoom(forAnswer: exchange.responseCount, pending: pendingResponseBytes)
     {
       Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
+      server.refusals.count(.responsesPending)
     }
+    server.answerTimes?.note(exchange)
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if pendingResponseBytes == 0, unsent.isEmpty { sendGoal = 0 }
     if !exchange.sendsBody { exchange.bodySent = exchange.responseCount }

@@ -16,7 +16,8 @@ extension Exchange {
   func recycle() {
     phase = .free
     connection = nil
-    arrival = nil
+    isTimed = false
+    kind = 0
     method = .get
     status = 200
     requestBody.reset(keeping: Exchange.keptBody)
@@ -46,6 +47,7 @@ extension Exchange {
     keepAlive = true
     submittedEpoch = 0
     announcedLength = nil
+    if outflow != nil { outflow = nil }
     carriesCredential = false
     if deadline != nil { deadline = nil }
   }

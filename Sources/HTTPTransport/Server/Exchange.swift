@@ -102,14 +102,20 @@ public final class Exchange {
   /// Who fetches the answer from elsewhere. It is told when nobody waits for it any more. Its owner
   /// keeps it, and clears this when it goes away.
   unowned(unsafe) var relay: Relay?
+  /// The body, when it goes on after the answer has begun.
+  @exclusivity(unchecked) var outflow: AnswerStream?
   /// The length of the body that a HEAD request's answer stands for.
   var announcedLength: Int?
   /// Whether the request has a field that may carry the cluster's credential.
   @exclusivity(unchecked) public internal(set) var carriesCredential = false
   /// When the client stops waiting (`ss-deadline`); nil when it did not tell.
   @exclusivity(unchecked) public internal(set) var deadline: MonotonicTime?
-  /// Since when the request may have waited; nil when its answer's time does not count.
-  @exclusivity(unchecked) var arrival: MonotonicTime?
+  /// Since when the request may have waited.
+  @exclusivity(unchecked) var arrival = MonotonicTime(nanoseconds: 0)
+  /// Whether its answer's time is one that users wait for.
+  @exclusivity(unchecked) var isTimed = false
+  /// What the answer is counted as, less than ``AnswerCounts/maximumKinds``: the handler's to say.
+  @exclusivity(unchecked) package var kind: UInt8 = 0
   /// The connection's flush in which the answer was queued.
   var submittedEpoch: UInt64 = 0
 
@@ -170,8 +176,8 @@ public final class Exchange {
   /// ``ServerLimits/maxTrustedResets`` and ``ServerLimits/maxTrustedStreams``.
   package func trustConnection() { connection?.trust() }
 
-  /// Leaves this exchange out of the server's ``AnswerTimes``.
-  package func leaveUntimed() { arrival = nil }
+  /// Leaves this exchange out of the percentiles of the server's ``AnswerTimes``.
+  package func leaveUntimed() { isTimed = false }
 
   /// Sends the answer of an exchange whose handler returned `.later`. Without effect when it was
   /// answered already.

@@ -1,5 +1,17 @@
 /// An answer that the transport gives by itself, in words that tell how to mend the request.
 struct Rejection {
+  /// Why requests are refused, as it is counted.
+  enum Reason: String, CaseIterable {
+    case malformed, slow, tooLarge = "too_large", unsupported
+    /// The server holds as much as it may.
+    case buffers
+    /// The server cannot keep up.
+    case shed
+    case responsesPending = "responses_pending", connections
+    case wrongScheme = "wrong_scheme", deadline
+  }
+
+  let reason: Reason
   let status: Int
   let code: String
   let detail: String
@@ -14,101 +26,101 @@ struct Rejection {
   }
 
   static func malformed(_ detail: String) -> Rejection {
-    Rejection(status: 400, code: "malformed_request", detail: detail)
+    Rejection(reason: .malformed, status: 400, code: "malformed_request", detail: detail)
   }
 
   static let otherHost = malformed(
     "The fields ':authority' and 'host' differ; send only ':authority'.")
 
   static let slowHeader = Rejection(
-    status: 408, code: "request_timeout",
+    reason: .slow, status: 408, code: "request_timeout",
     detail: "The header section did not arrive in time; send it in one piece.", retryable: true)
 
   static let slowBody = Rejection(
-    status: 408, code: "request_timeout",
+    reason: .slow, status: 408, code: "request_timeout",
     detail: "The body did not advance in time; send it faster or in smaller requests.",
     retryable: true)
 
   static func bodyTooLarge(_ limit: Int) -> Rejection {
     Rejection(
-      status: 413, code: "body_too_large",
+      reason: .tooLarge, status: 413, code: "body_too_large",
       detail: "The body exceeds \(limit) bytes; send it in smaller requests.")
   }
 
   static func targetTooLong(_ limit: Int) -> Rejection {
     Rejection(
-      status: 414, code: "target_too_long",
+      reason: .tooLarge, status: 414, code: "target_too_long",
       detail: "The request target exceeds \(limit) bytes; send the arguments in the body.")
   }
 
   static let expectation = Rejection(
-    status: 417, code: "expectation_failed",
+    reason: .unsupported, status: 417, code: "expectation_failed",
     detail: "Only the expectation 100-continue is known; send the request without 'expect'.")
 
   static func tooManyHeaders(_ limit: Int) -> Rejection {
     Rejection(
-      status: 431, code: "headers_too_large",
+      reason: .tooLarge, status: 431, code: "headers_too_large",
       detail: "The request has more than \(limit) header fields; send fewer.")
   }
 
   static func headersTooLarge(_ limit: Int) -> Rejection {
     Rejection(
-      status: 431, code: "headers_too_large",
+      reason: .tooLarge, status: 431, code: "headers_too_large",
       detail: "The header fields exceed \(limit) bytes; send fewer or shorter ones.")
   }
 
   static func notImplemented(_ detail: String) -> Rejection {
-    Rejection(status: 501, code: "not_implemented", detail: detail)
+    Rejection(reason: .unsupported, status: 501, code: "not_implemented", detail: detail)
   }
 
   static let overloaded = Rejection(
-    status: 503, code: "overloaded",
+    reason: .buffers, status: 503, code: "overloaded",
     detail: "The server holds as much data as it may; repeat the request in a second.",
     retryable: true, retryAfter: true)
 
   static let busy = Rejection(
-    status: 503, code: "overloaded",
+    reason: .shed, status: 503, code: "overloaded",
     detail: "The server has more to do than it can in time; repeat the request in a second.",
     retryable: true, retryAfter: true)
 
   static let pendingResponses = Rejection(
-    status: 503, code: "responses_pending",
+    reason: .responsesPending, status: 503, code: "responses_pending",
     detail: "Too many answers wait on this connection; read them before asking for more.",
     retryable: true, retryAfter: true)
 
   /// The request was handled; only one without effects may be repeated blindly.
   static func answerDropped(isSafe: Bool) -> Rejection {
     Rejection(
-      status: 503, code: "responses_pending",
+      reason: .responsesPending, status: 503, code: "responses_pending",
       detail: "Too many answers wait to be read, so this large one was dropped after its request "
         + "was carried out; read the others before asking for more.",
       retryable: isSafe, retryAfter: isSafe)
   }
 
   static let tooManyConnections = Rejection(
-    status: 503, code: "too_many_connections",
+    reason: .connections, status: 503, code: "too_many_connections",
     detail: "The server has as many connections as it may; connect again in a second.",
     retryable: true, retryAfter: true)
 
   static let encrypted = Rejection(
-    status: 400, code: "plain_text_only",
+    reason: .wrongScheme, status: 400, code: "plain_text_only",
     detail: "This port speaks plain HTTP, not TLS; use http:// for its URLs.")
 
   static let notEncrypted = Rejection(
-    status: 400, code: "tls_only",
+    reason: .wrongScheme, status: 400, code: "tls_only",
     detail: "This port speaks TLS; use https:// for its URLs.")
 
   static let deadlineMalformed = Rejection(
-    status: 400, code: "bad_header",
+    reason: .malformed, status: 400, code: "bad_header",
     detail: "ss-deadline tells how many milliseconds the answer is waited for, in digits only.")
 
   static let deadlineExceeded = Rejection(
-    status: 504, code: "deadline_exceeded",
+    reason: .deadline, status: 504, code: "deadline_exceeded",
     detail: "The time that ss-deadline gave was up before the request was begun; nothing was done.",
     retryable: true)
 
   static let version = Rejection(
-    status: 505, code: "version_not_supported",
+    reason: .unsupported, status: 505, code: "version_not_supported",
     detail: "The server speaks HTTP/1.0, HTTP/1.1 and HTTP/2.")
 }
 

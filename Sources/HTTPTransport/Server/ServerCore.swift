@@ -34,6 +34,10 @@ final class ServerCore {
   /// Requests that the application has and that are not answered.
   @exclusivity(unchecked) var waitingCount = 0
   @exclusivity(unchecked) var shedder: LoadShedder
+  /// Requests whose clients went before they were answered.
+  @exclusivity(unchecked) var abandonedCount: UInt64 = 0
+  let refusals = RefusalCounts()
+  private(set) var acceptedCount: UInt64 = 0
   /// Nil while nobody asked for them.
   @exclusivity(unchecked) var answerTimes: AnswerTimes?
   private var sweepTimer: TimerID?
@@ -111,6 +115,7 @@ final class ServerCore {
       return
     }
     connectionCount += 1
+    acceptedCount &+= 1
     remember(peer)
     if isBeyondLimit { slots[index].connection?.refuseBeyondLimit() }
   }
@@ -189,7 +194,7 @@ final class ServerCore {
     return pending <= pendingShare && count <= limits.maxBufferedBytes - reserve - bufferedBytes
   }
 
-  /// Takes `count` bytes for a request's body unless the budget is used up.
+  /// Takes `count` bytes for a body that comes in pieces unless the budget is used up.
   func charge(_ exchange: Exchange, _ count: Int) -> Bool {
     guard count <= limits.maxBufferedBytes - bufferedBytes else { return false }
     bufferedBytes += count
@@ -212,6 +217,12 @@ final class ServerCore {
   func refund(_ exchange: Exchange) {
     bufferedBytes -= exchange.charged
     exchange.charged = 0
+  }
+
+  /// Gives back a part of what an exchange has taken.
+  func refund(_ exchange: Exchange, _ count: Int) {
+    bufferedBytes -= count
+    exchange.charged -= count
   }
 
   /// The 29 bytes of the `date` field, at a place that never moves.

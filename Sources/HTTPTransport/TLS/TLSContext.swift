@@ -29,6 +29,9 @@ public final class TLSContext {
     acceptor = try OpenSSLContext(accepting: files, demandsClientCertificate)
   }
 
+  /// When the certificate that is served ends, in seconds since 1970; nil without one.
+  package var expiry: Int64? { (acceptor ?? connector).expiry }
+
   /// Reads the files again. Connections that begin from here on use what they hold now.
   /// - Throws: `.tls` when they cannot be used; what was in force stays so.
   public func reload() throws(TransportError) {
@@ -121,6 +124,14 @@ final class OpenSSLContext {
     }
     ApplicationProtocol.offer(ApplicationProtocol.http2Only, in: pointer)
     SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+  }
+
+  /// When the certificate ends, in seconds since 1970.
+  var expiry: Int64? {
+    guard let certificate = SSL_CTX_get0_certificate(pointer) else { return nil }
+    var time = tm()
+    guard ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) == 1 else { return nil }
+    return Int64(timegm(&time))
   }
 
   private func useIdentity(_ files: TLSFiles) throws(TransportError) {

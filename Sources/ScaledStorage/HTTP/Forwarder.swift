@@ -11,6 +11,7 @@ package final class Forwarder {
   private let client: HTTPClient
   /// Tells for whom a request is passed on.
   private let access: AccessControl
+  package let counts: ForwardCounts
   private let scanner = KeyScanner()
   /// Where keys live at this moment; nil while nobody knows.
   private let look: () -> RouteTable?
@@ -48,16 +49,17 @@ package final class Forwarder {
 
   /// - Parameter fields: further header fields that are passed on.
   package init(
-    loop: EventLoop, client: HTTPClient, access: AccessControl,
-    passing fields: [StaticString] = [], routes: @escaping () -> RouteTable?
+    loop: EventLoop, routes: Routes, access: AccessControl, passing fields: [StaticString] = [],
+    look: @escaping () -> RouteTable?
   ) {
     rules = RelayRules(
       passedOn: FieldNames(Forwarder.passedOn + fields),
       passedBack: FieldNames(Forwarder.passedBack))
     self.loop = loop
-    self.client = client
+    client = routes.client
+    counts = routes.counts
     self.access = access
-    look = routes
+    self.look = look
   }
 
   deinit {
@@ -147,6 +149,8 @@ package final class Forwarder {
     // A node has no more patience than the proxy has: only what is less needs to be told.
     relay.tellsDeadline = relay.attempts > 0 || relay.exchange?.deadline != nil
     relay.attempts += 1
+    owner.count.requests &+= 1
+    if relay.attempts > 1 { counts.repeats &+= 1 }
     client.forward(relay, to: owner.peer)
   }
 
@@ -203,6 +207,7 @@ extension Forwarder: RelayOwner {
   package func relayFailed(_ relay: Relay, _ error: TransportError) {
     guard relay.exchange != nil else { return }
     let mayRepeat = relay.isSafe || error.isRetryable
+    counts.failed(error.code.rawValue)
     switch error.code {
     case .timedOut:
       answer(relay, Forwarder.timeUp(error, isDoubtful: !mayRepeat))

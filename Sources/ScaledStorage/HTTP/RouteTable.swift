@@ -11,8 +11,11 @@ package final class RouteTable {
     let id: Principal
     let address: String
     let peer: PeerReference
+    /// What was passed on to it.
+    let count: ForwardCounts.Count
 
-    init(id: Principal, address: String, peer: PeerReference) {
+    init(id: Principal, address: String, peer: PeerReference, count: ForwardCounts.Count) {
+      self.count = count
       self.id = id
       self.address = address
       self.peer = peer
@@ -30,7 +33,7 @@ package final class RouteTable {
   let first: Owner?
 
   /// O(slots of the ring).
-  package init(_ map: ClusterMap, client: HTTPClient) {
+  package init(_ map: ClusterMap, client: HTTPClient, counts: ForwardCounts) {
     epoch = map.ring.epoch
     revision = map.revision
     epochText = Array(String(map.ring.epoch).utf8)
@@ -39,7 +42,8 @@ package final class RouteTable {
       guard let slot, let id = try? Principal(slot.bytes), let text = map.addresses[id],
         let address = try? SocketAddress(text)
       else { return nil }
-      return Owner(id: id, address: text, peer: client.reference(to: address))
+      return Owner(
+        id: id, address: text, peer: client.reference(to: address), count: counts.count(of: id))
     }
     self.owners = owners
     first = owners.lazy.compactMap { $0 }.first { $0.id == map.members.first }
@@ -60,6 +64,7 @@ package final class RouteTable {
 /// The route table of the map in force, made again when the map changes.
 package final class Routes {
   package let client: HTTPClient
+  package let counts = ForwardCounts()
   private var current: RouteTable?
 
   package init(client: HTTPClient) {
@@ -72,7 +77,8 @@ package final class Routes {
   }
 
   package func renew(_ map: ClusterMap) -> RouteTable {
-    let table = RouteTable(map, client: client)
+    counts.keep(Set(map.members))
+    let table = RouteTable(map, client: client, counts: counts)
     current = table
     return table
   }

@@ -25,6 +25,9 @@ final class ModuleHost {
   /// Bytes of replies that wait for their commit.
   @exclusivity(unchecked) var waitingBytes = 0
   let meter: MethodMeter
+  private let requestKinds: RequestKinds
+  /// What a call of each method is counted as.
+  private(set) var countedAs: [UInt8] = []
   private let logger: Logger
   @exclusivity(unchecked) private var instance: WasmInstance?
   private var byPath: [(path: [UInt8], method: Int)] = []
@@ -37,8 +40,9 @@ final class ModuleHost {
   /// The caller that nobody has vouched for (The IC Interface Specification, "Principals").
   private static let anonymous: StaticString = "\u{4}"
 
-  init(budget: FuelBudget, logger: Logger) {
+  init(budget: FuelBudget, kinds: RequestKinds = RequestKinds([]), logger: Logger) {
     self.budget = budget
+    requestKinds = kinds
     self.logger = logger
     meter = MethodMeter(loop: budget.loop)
   }
@@ -72,6 +76,7 @@ final class ModuleHost {
     let interface = prepared.loaded.interface
     meter.begin(interface.methods.map(\.name))
     byPath = interface.methods.enumerated().map { (Array("/\($1.name)".utf8), $0) }
+    countedAs = interface.methods.map { requestKinds.add($0.name) }
     keyKinds = interface.methods.map { CallScanner.Kind($0, interface) }
   }
 

@@ -44,7 +44,8 @@ package struct ModuleInterface: Sendable {
 
   /// Paths that are the cluster's own.
   package static let reservedNames: Set<String> = [
-    "node_info", "handle_event", "init_wasm", "init_canister_manager", "nodes", "ring",
+    "node_info", "handle_event", "init_wasm", "init_canister_manager", "retire_node", "nodes",
+    "ring",
     "cluster_map", "scale", "kv", "metrics", "module_info", "module_rollback",
     "service.did", "openapi.json",
   ]

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Glibc
 import HTTPTransport
 
 /// `scaled-storage node`: one node as a service.
@@ -8,8 +9,9 @@ package struct NodeCommand: ParsableCommand {
       commandName: "node",
       abstract: "Run one node.",
       discussion: """
-        A fresh node waits until a gateway makes it a member of its cluster. To use it by itself, \
-        found a cluster of one:
+        A fresh node waits until a gateway that has it among its --nodes makes it a member of its \
+        cluster; one that has left the cluster forgets what it had and waits again. To use a node \
+        by itself, found a cluster of one:
 
           \(ServedProgram.current.name) node --data ./node-1 --listen 127.0.0.1:8081
           scaled-storage call init_canister_manager '(record { args = null })' \\
@@ -49,6 +51,15 @@ package struct NodeCommand: ParsableCommand {
     try service.start()
     process.loop.run()
     service.close()
+    if service.isRetired, process.exitStatus == 0 { NodeCommand.startAgain() }
     throw ExitCode(process.exitStatus)
+  }
+
+  /// Replaces this process by one that begins anew, with the same arguments and process id; whoever
+  /// runs it need not notice. Returns when that fails: a service manager starts it again as well.
+  private static func startAgain() {
+    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+    execv("/proc/self/exe", &arguments)
+    for argument in arguments { free(argument) }
   }
 }

@@ -170,12 +170,14 @@ struct ConfigurationError: Error, Hashable, CustomStringConvertible {
   let message: String
   var description: String { message }
 
-  /// Runs a service; wrong settings are wrong usage, and end the program with status 64.
+  /// Runs a service; wrong settings are wrong usage: one line says what is wrong, and the program
+  /// ends with status 64.
   static func asWrongUsage(_ body: () throws -> Void) throws {
     do {
       try body()
     } catch let error as ConfigurationError {
-      throw ValidationError(error.message)
+      FileHandle.standardError.write(Data("Error: \(error.message)\n".utf8))
+      throw ExitCode(EX_USAGE)
     }
   }
 }

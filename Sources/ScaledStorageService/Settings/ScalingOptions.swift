@@ -46,6 +46,14 @@ struct ScalingOptions: ParsableArguments {
   @Option(help: ScalingOptions.help("Milliseconds between two changes of the ring.", "100"))
   var cooldown: UInt64?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Nodes that others run, which the gateway makes members as it needs them, instead of starting \
+      nodes itself; a range of numbers is written node-{0..7}.nodes:8081.
+      """, valueName: "host:port,…"))
+  var nodes: InstanceNames?
+
   @Flag(help: "Only log when nodes would join or leave.")
   var dryRun = false
 
@@ -58,8 +66,7 @@ struct ScalingOptions: ParsableArguments {
   static let names = [
     "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
     "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
-    "max-nodes", "cooldown",
-    "dry-run",
+    "max-nodes", "cooldown", "nodes", "dry-run",
   ]
 }
 
@@ -68,6 +75,8 @@ struct ScalingSettings {
   let policy: ScalePolicy
   /// Whether the policy's decisions are only logged.
   let isDryRun: Bool
+  /// The nodes that others run; nil when the gateway starts them.
+  let instances: [String]?
 
   /// The buckets of a ring.
   private static let mostNodes = 1_024
@@ -107,6 +116,26 @@ struct ScalingSettings {
         "min-nodes",
         "is \(policy.minimumNodes); it can be 1 to max-nodes, which is "
           + "\(policy.maximumNodes)")
+    }
+    let text: String? = try configuration.optional(
+      "nodes", flag: options.nodes?.description, usual: "the gateway starts them")
+    instances = try text.map { text in
+      guard let instances = InstanceNames(text) else {
+        throw configuration.wrong(
+          "nodes",
+          "is \"\(text)\"; it can be a list HOST:PORT,HOST:PORT of at most "
+            + "\(InstanceNames.most), each once, as node-{0..7}.nodes:8081")
+      }
+      return instances.names
+    }
+    if let instances {
+      guard policy.minimumNodes <= instances.count else {
+        throw configuration.wrong(
+          "nodes",
+          "names \(instances.count), fewer than min-nodes, which is "
+            + "\(policy.minimumNodes); name more, or lower min-nodes")
+      }
+      policy.maximumNodes = min(policy.maximumNodes, instances.count)
     }
     self.policy = policy
     isDryRun = try configuration.value(

@@ -1,10 +1,7 @@
-import Glibc
-import HTTPTransport
-
-/// The addresses behind the names that a cluster goes by. Names are looked up on a thread of their
+/// The addresses behind names. Names are looked up on a thread of their
 /// own, so that the loop never waits for a resolver.
-final class AddressBook {
-  typealias Completion = (SocketAddress?) -> Void
+package final class AddressBook {
+  package typealias Completion = (SocketAddress?) -> Void
 
   private let loop: EventLoop
   /// By `host:port`.
@@ -13,12 +10,12 @@ final class AddressBook {
 
   private static let capacity = 4_096
 
-  init(loop: EventLoop) {
+  package init(loop: EventLoop) {
     self.loop = loop
   }
 
   /// Tells the address of `host:port`, at once when it is numeric or known; nil when it has none.
-  func find(_ authority: String, _ completion: @escaping Completion) {
+  package func find(_ authority: String, _ completion: @escaping Completion) {
     if let address = known[authority] { return completion(address) }
     // What `SocketAddress` cannot read by itself is a name.
     if let address = try? SocketAddress(authority) {
@@ -40,7 +37,7 @@ final class AddressBook {
   }
 
   /// Looks the name up again next time.
-  func forget(_ authority: String) {
+  package func forget(_ authority: String) {
     known[authority] = nil
   }
 

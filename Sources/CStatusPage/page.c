@@ -1,0 +1,37 @@
+#include "CStatusPage.h"
+
+// #embed is of C23; SwiftPM compiles C as an earlier one.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char head[] = {
+#embed "page/head.html"
+};
+static const unsigned char style[] = {
+#embed "page/style.css"
+};
+static const unsigned char body[] = {
+#embed "page/body.html"
+};
+static const unsigned char script[] = {
+#embed "page/script.js"
+};
+
+const unsigned char *scaled_storage_page_head(long *count) {
+  *count = sizeof head;
+  return head;
+}
+
+const unsigned char *scaled_storage_page_style(long *count) {
+  *count = sizeof style;
+  return style;
+}
+
+const unsigned char *scaled_storage_page_body(long *count) {
+  *count = sizeof body;
+  return body;
+}
+
+const unsigned char *scaled_storage_page_script(long *count) {
+  *count = sizeof script;
+  return script;
+}

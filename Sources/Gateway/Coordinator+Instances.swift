@@ -1,0 +1,25 @@
+package import Candid
+package import Cluster
+import Placement
+import ScaledStorage
+
+extension Coordinator: InstancePoolCluster {
+  package func origin(of node: Principal) -> NodeOrigin { machine.origin(of: node) }
+
+  /// Whether the node belongs to this cluster, or to none.
+  package func isOurs(_ info: NodeInfo) -> Bool {
+    info.cluster == nil || info.cluster == machine.state.map.clusterID
+  }
+
+  package func knows(_ node: Principal) -> Bool { machine.nodes[node] != nil }
+
+  package func retire(
+    _ node: Principal, at address: String,
+    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    guard machine.isMapDurable else {
+      return completion(.failure(ClusterError(.overloaded, "the map is not durable yet")))
+    }
+    peers.retire(node, map: machine.state.map, at: address, completion)
+  }
+}

@@ -1,0 +1,133 @@
+import Candid
+import Cluster
+import HTTPTransport
+import Placement
+
+/// How the cluster is, in a word and in a sentence for who looks at it at night.
+struct ClusterHealth {
+  enum State: String {
+    /// The first node is not there yet.
+    case starting
+    case healthy
+    /// The ring changes, or was changed and has still to be tidied up.
+    case changing
+    /// Some keys cannot be reached, or a node says that it has a problem.
+    case degraded
+  }
+
+  var state: State
+  var reason: String
+  /// What is no harm now and yet worth knowing: why the last change failed.
+  var notice: String?
+
+  init(_ coordinator: Coordinator) {
+    let machine = coordinator.machine
+    let members = coordinator.map.members
+    if machine.failures > 0, let failure = machine.lastFailure {
+      notice = "the last change failed: \(failure)"
+    }
+    let missing = members.filter { !(coordinator.reports[$0]?.status.isServing ?? false) }
+    if !machine.state.isBootstrapped {
+      (state, reason) = (.starting, "the first node is starting")
+    } else if let first = missing.first {
+      state = .degraded
+      reason = ClusterHealth.absence(of: first, among: missing, coordinator)
+    } else if let change = machine.changeStatus {
+      (state, reason) = (.changing, ClusterHealth.sentence(change))
+    } else if machine.state.isModuleRolling {
+      (state, reason) = (.changing, "a module is being brought to the nodes")
+    } else if let behind = members.first(where: { !ClusterHealth.isInStep($0, coordinator) }) {
+      state = .changing
+      reason =
+        coordinator.reports[behind]?.isPurging == true
+        ? "keys that moved away are being removed at \(behind.label)"
+        : "\(behind.label) is catching up with the ring"
+    } else {
+      state = .healthy
+      reason = members.count == 1 ? "the one node serves" : "all \(members.count) nodes serve"
+    }
+  }
+
+  private static func isInStep(_ node: Principal, _ coordinator: Coordinator) -> Bool {
+    guard let info = coordinator.reports[node] else { return false }
+    return info.epoch == coordinator.map.ring.epoch && !info.isPurging && info.handover == nil
+  }
+
+  private static func absence(
+    of first: Principal, among missing: [Principal], _ coordinator: Coordinator
+  ) -> String {
+    let share = missing.count * 100 / max(1, coordinator.map.members.count)
+    let keys = "; its keys, \(max(1, share))% of all, cannot be reached"
+    guard missing.count == 1 else {
+      let names = missing.prefix(4).map(\.label).joined(separator: ", ")
+      let more = missing.count > 4 ? " and \(missing.count - 4) more" : ""
+      return "\(missing.count) of \(coordinator.map.members.count) nodes do not serve: "
+        + "\(names)\(more); their keys, \(max(1, share))% of all, cannot be reached"
+    }
+    if let info = coordinator.reports[first] {
+      guard case .error(let error) = info.status else {
+        return "\(first.label) runs but does not serve yet (\(info.status.name))\(keys)"
+      }
+      return "\(first.label) has a problem: \(error.message)\(keys)"
+    }
+    switch coordinator.machine.nodes[first]?.process {
+    case .launching: return "\(first.label) is being started again\(keys)"
+    case .running:
+      let seconds = coordinator.silence(of: first) ?? 0
+      return seconds < 1
+        ? "\(first.label) does not answer\(keys)"
+        : "\(first.label) has not answered for \(seconds) s\(keys)"
+    case .stopped, nil: return "\(first.label) has stopped and is to be started again\(keys)"
+    }
+  }
+
+  private static func sentence(_ change: ChangeStatus) -> String {
+    let nodes = change.leaving.isEmpty ? change.joining : change.leaving
+    let names = nodes.prefix(4).map(\.label).joined(separator: ", ")
+    let more = nodes.count > 4 ? " and \(nodes.count - 4) more" : ""
+    let verb = change.leaving.isEmpty ? "joining" : "leaving"
+    return "\(names)\(more) \(nodes.count == 1 ? "is" : "are") \(verb): \(step(change))"
+  }
+
+  /// What is done at this step, in words.
+  private static func step(_ change: ChangeStatus) -> String {
+    switch change.step {
+    case "launching": "starting"
+    case "initialising": "getting an identity"
+    case "preparing": "preparing to copy"
+    case "copying":
+      change.copy.keys > 0
+        ? "copying, \(percent(change.copy.scannedKeys, of: change.copy.keys))% done" : "copying"
+    case "fencing": "handing over the last writes"
+    case "deciding": "deciding"
+    case "flipping": "telling everyone of the new ring"
+    case "settling": "removing what moved away"
+    default: change.step
+    }
+  }
+
+  private static func percent(_ part: UInt64, of whole: UInt64) -> UInt64 {
+    min(100, UInt64(min(1, Double(part) / Double(max(1, whole))) * 100))
+  }
+}
+
+extension Coordinator {
+  /// Whole seconds since the node answered last; nil when it was never heard of.
+  func silence(of node: Principal) -> Int64? {
+    answeredAt[node].map { (loop.now - $0).components.seconds }
+  }
+}
+
+extension Principal {
+  /// What people call a node: by its number, as in `scale drain 3`.
+  var label: String { canisterNumber.map { "node \($0)" } ?? text }
+}
+
+extension NodeError {
+  /// What the node says of it.
+  var message: String {
+    switch self {
+    case .migration(let text), .scaleUp(let text), .initialize(let text), .broadcast(let text): text
+    }
+  }
+}

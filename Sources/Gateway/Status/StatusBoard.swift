@@ -1,0 +1,173 @@
+import Candid
+import Cluster
+import HTTPTransport
+import Placement
+import ScaledStorage
+import WireProtocol
+
+/// Looks at the cluster once a second, remembers the last minutes, and tells those who watch what
+/// has changed.
+final class StatusBoard {
+  private unowned let coordinator: Coordinator
+  private let loop: EventLoop
+  private var history = StatusHistory()
+  /// The last that was heard of each node, also of those that do not answer.
+  private var lastKnown: [Principal: NodeInfo] = [:]
+  private var readers: [UInt64: AnswerStream] = [:]
+  private var nextReader: UInt64 = 0
+  /// What the readers have been told; nil while there are none.
+  private var told: StatusParts?
+  private var timer: TimerID?
+
+  /// Each reader costs a connection and what it has not read.
+  static let maximumReaders = 64
+  static let interval = Duration.seconds(1)
+  /// Bytes that may wait for a reader beside the first event.
+  private static let backlog = 262_144
+
+  init(_ coordinator: Coordinator, loop: EventLoop) {
+    self.coordinator = coordinator
+    self.loop = loop
+    schedule()
+  }
+
+  deinit {
+    if let timer { loop.cancel(timer) }
+  }
+
+  /// The board cancels its timer before it goes, so that the timer needs no reference that counts.
+  private func schedule() {
+    timer = loop.schedule(after: StatusBoard.interval) { [unowned self] in
+      look()
+      schedule()
+    }
+  }
+
+  /// How many watch.
+  var readerCount: Int { readers.count }
+
+  /// Ends the streams of those who watch, and looks no more.
+  func stop() {
+    if let timer { loop.cancel(timer) }
+    timer = nil
+    for reader in Array(readers.values) { reader.finish() }
+    readers = [:]
+  }
+
+  // MARK: - Every second
+
+  func look() {
+    for (node, info) in coordinator.reports { lastKnown[node] = info }
+    let nodes = coordinator.machine.nodes
+    if lastKnown.count > nodes.count { lastKnown = lastKnown.filter { nodes[$0.key] != nil } }
+    let reports = coordinator.reports.values
+    var sample = StatusHistory.Sample(
+      requestsPerSecond: reports.reduce(0) { $0 + $1.requestsPerSecond },
+      latencyP99: reports.compactMap(\.latencyP99).max())
+    for node in coordinator.map.members {
+      sample.keys &+= lastKnown[node]?.size ?? 0
+      sample.bytes &+= lastKnown[node]?.bytes ?? 0
+    }
+    history.add(
+      sample,
+      nodes: nodes.keys.map { ($0, coordinator.reports[$0]?.requestsPerSecond ?? 0) })
+    publish(sample)
+  }
+
+  /// Tells the readers what is not as it was.
+  private func publish(_ sample: StatusHistory.Sample) {
+    guard !readers.isEmpty, let before = told else { return told = nil }
+    let parts = StatusParts(coordinator, lastKnown: lastKnown)
+    told = parts
+    let event = StatusEvent.change(
+      from: before, to: parts, sample, endsInterval: history.endsInterval,
+      at: WallClock.milliseconds)
+    for reader in Array(readers.values) { reader.send(event) }
+  }
+
+  // MARK: - What is asked
+
+  /// All of it, as JSON. O(nodes + history).
+  func snapshot() -> [UInt8] {
+    snapshot(StatusParts(coordinator, lastKnown: current))
+  }
+
+  private var current: [Principal: NodeInfo] {
+    lastKnown.merging(coordinator.reports) { _, new in new }
+  }
+
+  private func snapshot(_ parts: StatusParts) -> [UInt8] {
+    var json = JSONText()
+    json.object { json in
+      json.field("time_ms", WallClock.milliseconds)
+      json.field("cluster", json: parts.cluster)
+      json.name("nodes")
+      json.array(parts.nodes) { $0.raw($1.json) }
+      json.field("change", json: parts.change)
+      json.field("decisions", json: parts.decisions)
+      json.name("history")
+      history.write(to: &json, nodes: parts.nodes.map(\.id))
+    }
+    return json.bytes
+  }
+
+  /// Lets `exchange` watch: it is told everything at once, and each second what has changed.
+  /// - Returns: false when as many watch as may.
+  func admit(_ exchange: Exchange) -> Bool {
+    guard readers.count < StatusBoard.maximumReaders else { return false }
+    // Who comes later begins with what the others know, so that one event serves all.
+    let parts = told ?? StatusParts(coordinator, lastKnown: current)
+    told = parts
+    let first = StatusEvent.event("status", snapshot(parts))
+    let stream = exchange.beginStream(limit: first.count + StatusBoard.backlog)
+    let number = nextReader
+    nextReader += 1
+    readers[number] = stream
+    stream.onEnd = { [weak self] in self?.readers[number] = nil }
+    stream.send(first)
+    return true
+  }
+}
+
+/// The events of the stream, in the format of server-sent events (WHATWG HTML section 9.2).
+enum StatusEvent {
+  /// JSON has no line ends of its own, so that one line carries it.
+  static func event(_ name: StaticString, _ json: [UInt8]) -> [UInt8] {
+    var text = JSONText()
+    text.raw("event: ")
+    text.raw(name)
+    text.raw("\ndata: ")
+    text.raw(json)
+    text.raw("\n\n")
+    return text.bytes
+  }
+
+  /// What differs between two moments, and the second's figures.
+  static func change(
+    from before: StatusParts, to parts: StatusParts, _ sample: StatusHistory.Sample,
+    endsInterval: Bool, at time: UInt64
+  ) -> [UInt8] {
+    var json = JSONText()
+    json.object { json in
+      json.field("time_ms", time)
+      json.field("requests_per_second", sample.requestsPerSecond)
+      json.field("latency_p99_us", sample.latencyP99)
+      json.field("keys", sample.keys)
+      json.field("bytes", sample.bytes)
+      if endsInterval { json.field("node_interval_ends", true) }
+      if parts.cluster != before.cluster { json.field("cluster", json: parts.cluster) }
+      if parts.change != before.change { json.field("change", json: parts.change) }
+      if parts.decisions != before.decisions { json.field("decisions", json: parts.decisions) }
+      let known = Dictionary(before.nodes.map { ($0.id, $0.json) }) { first, _ in first }
+      let changed = parts.nodes.filter { known[$0.id] != $0.json }
+      if !changed.isEmpty {
+        json.name("nodes")
+        json.array(changed) { $0.raw($1.json) }
+      }
+      let present = Set(parts.nodes.map(\.id))
+      let gone = before.nodes.map(\.id).filter { !present.contains($0) }
+      if !gone.isEmpty { json.field("gone", nodes: gone) }
+    }
+    return event("change", json.bytes)
+  }
+}

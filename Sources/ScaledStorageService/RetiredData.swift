@@ -1,0 +1,54 @@
+import Foundation
+
+/// What a node that has left its cluster leaves behind in its data directory.
+///
+/// A mark is made durable before anybody is told that the node is forgotten; the store is removed
+/// after that, by this process or by the next one that starts here.
+struct RetiredData {
+  private let directory: String
+  private var mark: String { directory + "/retired" }
+  private var store: String { directory + "/" + RetiredData.storeName }
+
+  static let storeName = "store"
+
+  init(directory: String) {
+    self.directory = directory
+  }
+
+  /// Whether what is stored here is to be forgotten.
+  var isMarked: Bool { access(mark, F_OK) == 0 }
+
+  /// Makes certain that the store will not be found again.
+  /// - Throws: `ServiceFailure` with the system's reason.
+  func setMark() throws {
+    let file = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw failure("made") }
+    defer { close(file) }
+    guard fsync(file) == 0 else { throw failure("made durable") }
+    try sync()
+  }
+
+  /// Removes the store of a node that was marked, and then the mark.
+  /// - Throws: `ServiceFailure` with the system's reason; the mark stays then.
+  func remove() throws {
+    do {
+      if access(store, F_OK) == 0 { try FileManager.default.removeItem(atPath: store) }
+    } catch {
+      throw ServiceFailure("the store \(store) of a node that has left cannot be removed: \(error)")
+    }
+    try sync()
+    guard unlink(mark) == 0 || errno == ENOENT else { throw failure("removed") }
+    try sync()
+  }
+
+  private func sync() throws {
+    let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure("made durable") }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw failure("made durable") }
+  }
+
+  private func failure(_ what: String) -> ServiceFailure {
+    ServiceFailure("the mark \(mark) cannot be \(what): \(String(cString: strerror(errno)))")
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import HTTPTransport
+
+/// Processes `node` that the test runs, as a service manager does, and a gateway that makes members
+/// of them.
+final class RunningPool {
+  private let directory: URL
+  private let program = RunningCluster.program("scaled-storage")
+  private var nodes: [pid_t]
+  private var gateway: pid_t?
+  private let ports: [UInt16]
+  private(set) var address = SocketAddress.loopback()
+
+  private var credential: String { directory.path + "/credential" }
+
+  init(_ count: Int) throws {
+    directory = FileManager.default.temporaryDirectory
+      .appendingPathComponent("scaled-storage-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    try Data((String(repeating: "c", count: 32) + "\n").utf8).write(
+      to: URL(fileURLWithPath: directory.path + "/credential"))
+    nodes = Array(repeating: 0, count: count)
+    ports = try (0..<count).map { _ in try RunningPool.freePort() }
+    for index in nodes.indices { try startNode(index) }
+    try startGateway()
+  }
+
+  /// A port that nobody listens on now; the node that gets it keeps it over its restarts.
+  private static func freePort() throws -> UInt16 {
+    let loop = try EventLoop()
+    let server = HTTPServer(loop: loop, handler: Nobody())
+    return try server.listen(on: .loopback()).port
+  }
+
+  private final class Nobody: RequestHandler {
+    func handle(_ exchange: Exchange) -> Disposition { .done }
+  }
+
+  func startNode(_ index: Int) throws {
+    nodes[index] = try spawn(
+      [
+        "node", "--data", directory.path + "/node-\(index)", "--listen",
+        "127.0.0.1:\(ports[index])", "--credential-file", credential,
+      ], name: "node-\(index)")
+  }
+
+  func startGateway() throws {
+    let output = directory.path + "/gateway.out"
+    try? FileManager.default.removeItem(atPath: output)
+    let names = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+    let listen = address.port == 0 ? "127.0.0.1:0" : address.description
+    let process = try spawn(
+      [
+        "gateway", "--data", directory.path + "/gateway", "--listen", listen,
+        "--credential-file", credential, "--nodes", names,
+      ], name: "gateway")
+    gateway = process
+    while true {
+      let text = (try? String(contentsOfFile: output, encoding: .utf8)) ?? ""
+      if text.hasSuffix("\n"), let range = text.range(of: "http") {
+        let url = String(text[range.lowerBound...].prefix { $0 != " " })
+        address = try HTTPEndpoint(url).resolve()
+        return
+      }
+      guard waitpid(process, nil, WNOHANG) == 0 else {
+        gateway = nil
+        throw ClusterFailure("the gateway ended before it was ready: \(log)")
+      }
+      usleep(2_000)
+    }
+  }
+
+  private func spawn(_ arguments: [String], name: String) throws -> pid_t {
+    try ProcessWatcher.spawn(
+      executable: program.path, arguments: arguments,
+      environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+      standardOutput: .file(directory.path + "/\(name).out"),
+      standardError: .file(directory.path + "/\(name).log"))
+  }
+
+  /// kill -9 of a node.
+  func killNode(_ index: Int) { end(nodes[index]) }
+
+  /// kill -9 of the gateway.
+  func killGateway() {
+    if let gateway { end(gateway) }
+    gateway = nil
+  }
+
+  private func end(_ process: pid_t) {
+    kill(process, SIGKILL)
+    while waitpid(process, nil, 0) < 0, errno == EINTR {}
+  }
+
+  /// Whether the node's process is the one that was started, be it with another program image.
+  func isRunning(_ index: Int) -> Bool { waitpid(nodes[index], nil, WNOHANG) == 0 }
+
+  func address(of index: Int) -> SocketAddress { .loopback(port: ports[index]) }
+
+  var log: String {
+    (try? String(contentsOfFile: directory.path + "/gateway.log", encoding: .utf8)) ?? ""
+  }
+
+  /// Runs the program's command against the gateway and returns its exit status.
+  func run(_ arguments: [String]) throws -> Int32 {
+    let process = try spawn(
+      arguments + ["--url", "http://\(address)", "--credential-file", credential], name: "command")
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+  }
+
+  func remove() {
+    killGateway()
+    for index in nodes.indices where isRunning(index) { killNode(index) }
+    try? FileManager.default.removeItem(at: directory)
+  }
+}
