@@ -41,7 +41,8 @@ struct AccessScanTests {
     Row("`GET`, `HEAD` `/kv/KEY`", .read, [(.get, key, ""), (.head, key, "")]),
     Row("queries, as `get_data`", .read, [(.post, "/get_data", "(\"kept\")")]),
     Row(
-      "`/ring` without placement, `/nodes`, `/module_info`, `/status`, `/status/events`, `/locate/KEY`",
+      "`/ring` without placement, `/nodes`, `/module_info`, `/status`, `/status/events`, "
+        + "`/locate/KEY`",
       at: [.gateway],
       .read,
       ["ring", "nodes", "module_info", "status", "locate/kept", "status/events"].flatMap {
