@@ -90,7 +90,10 @@ package final class NodeServer: RequestHandler {
     let isKey = KeyedRequest.isKeyPath(exchange)
     if isKey { exchange.kind = RequestKinds.ofValue(exchange.method) }
     do throws(Problem) {
-      if !access.isOpen { try admit(exchange, isKey: isKey) }
+      if !access.isOpen {
+        if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
+        try admit(exchange, isKey: isKey)
+      }
       if servesPlainly,
         let disposition = isKey ? serveValue(exchange) : serveCall(exchange)
       {

@@ -9,9 +9,9 @@ package import WireProtocol
 package final class Forwarder {
   private let loop: EventLoop
   private let client: HTTPClient
+  package let counts: ForwardCounts
   /// Tells for whom a request is passed on.
   private let access: AccessControl
-  package let counts: ForwardCounts
   private let scanner = KeyScanner()
   /// Where keys live at this moment; nil while nobody knows.
   private let look: () -> RouteTable?
