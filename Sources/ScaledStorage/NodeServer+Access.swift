@@ -9,8 +9,14 @@ extension NodeServer {
     // The methods that control the node look at their callers themselves.
     guard let role = isKey ? Role.ofValue(exchange) : neededRole(exchange) else { return }
     guard role > .none else { return }
-    try access.admit(
-      exchange, as: role, to: "\(exchange.method) \(isKey ? "/kv" : "/" + exchange.methodName)")
+    do throws(Problem) {
+      try access.admit(
+        exchange, as: role, to: "\(exchange.method) \(isKey ? "/kv" : "/" + exchange.methodName)")
+    } catch {
+      // However many are refused, no node is started for them.
+      runtime.discountRequest()
+      throw error
+    }
   }
 
   private func neededRole(_ exchange: Exchange) -> Role? {

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTransport
 import Testing
 import WireProtocol
@@ -129,5 +130,33 @@ struct RateLimiterTests {
     #expect(passed == RateLimiter.mostNetworks + 1)
     #expect(!passes(1, at: time(1)))
     #expect(passes(20_000, at: time(2_000)))
+  }
+}
+
+struct AuditLogTests {
+  @Test("Lines are JSON, whatever is in them, and refused tries do not fill the disk")
+  func lines() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("scaled-storage-\(UUID().uuidString).audit").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let audit = AuditLog(program: "node", path: path)
+    #expect(audit.check() == nil)
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let odd = "a \"quoted\" \\ line\nwith \u{1}, é, \u{1F600} and \u{2028}"
+    audit.note("scale", by: .file, odd)
+    for _ in 0..<1_000 {
+      audit.noteRefusal("scale", by: .file, Problem(401, "credential_missing", "…"))
+    }
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count < 500)
+    for line in lines {
+      let entry = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+      #expect(entry?["program"] == "node")
+      #expect(entry?["time"]?.count == 24)
+    }
+    let first = try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: String]
+    #expect(first?["detail"] == odd)
+    #expect(AuditLog(path: path + "/below").check() != nil)
   }
 }

@@ -44,7 +44,7 @@ package final class AccessControl {
   private var limiter: RateLimiter?
   /// Whether everybody may read and write at any rate: then nobody needs to be known for that.
   package private(set) var isOpen: Bool
-  /// Who sent the request that was asked about last: it is asked about again when it is passed on.
+  /// Who sent the request that was asked about last: it is asked about again as it is passed on.
   private var last: (token: ExchangeToken, identity: Identity)?
   /// Callers that other programs of the cluster told of lately.
   private var told: [Caller?]
@@ -84,10 +84,8 @@ package final class AccessControl {
   /// Who sends a request.
   /// - Throws: `Problem` 400 when the request says so twice.
   package func identity(of exchange: Exchange) throws(Problem) -> Identity {
-    let token = exchange.token
-    if let last, last.token == token { return last.identity }
     let identity = try find(exchange)
-    last = (token, identity)
+    last = (exchange.token, identity)
     return identity
   }
 
@@ -237,7 +235,9 @@ package final class AccessControl {
 
   /// Who sends a request, for the program that it is passed on to; nil when nobody needs to know.
   func passing(_ exchange: Exchange) -> Caller? {
-    isOpen ? nil : (try? identity(of: exchange))?.caller
+    guard !isOpen else { return nil }
+    if let last, last.token == exchange.token { return last.identity.caller }
+    return (try? identity(of: exchange))?.caller
   }
 
   /// The fields by which a node is told who calls.
