@@ -1,6 +1,9 @@
 #ifndef SCALED_STORAGE_COPENSSL_H
 #define SCALED_STORAGE_COPENSSL_H
 
+/* The one way to a digest that allocates nothing is called old. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -25,6 +28,17 @@ static inline int scaled_tls_prepare(SSL_CTX *context) {
 static inline int scaled_tls_indicate_name(SSL *connection, const char *name) {
   return SSL_set_tlsext_host_name(connection, name) == 1;
 }
+
+/* SHA-256, into 32 bytes. */
+static inline void scaled_sha256(const void *bytes, size_t count, void *digest) {
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes, count);
+  SHA256_Final((unsigned char *)digest, &context);
+}
+
+/* Frees what OpenSSL has allocated for its caller. */
+static inline void scaled_openssl_free(void *memory) { OPENSSL_free(memory); }
 
 /* Tells OpenSSL that a read has to be tried again. */
 static inline void scaled_bio_retry_read(BIO *bio) {

@@ -48,7 +48,7 @@ struct RootCommand: ParsableCommand {
         name: "The cluster",
         subcommands: [
           InfoCommand.self, RingCommand.self, ScaleCommand.self, DrainCommand.self,
-          UploadCommand.self, ModuleCommand.self,
+          UploadCommand.self, ModuleCommand.self, TokenCommand.self, CredentialCommand.self,
         ]),
       CommandGroup(
         name: "Data and measurements",

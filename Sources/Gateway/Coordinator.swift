@@ -68,7 +68,7 @@ package final class Coordinator {
   ///   - firstNode: the number of the first node of a new cluster.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   package init(
-    loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credential: Credential,
+    loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credentials: Credentials,
     tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
     settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), firstNode: UInt64 = 1,
     logger: Logger
@@ -82,7 +82,7 @@ package final class Coordinator {
     self.isDryRun = isDryRun
     self.logger = logger
     self.tls = tls
-    peers = PeerClient(loop: loop, credential: credential, tls: tls)
+    peers = PeerClient(loop: loop, credentials: credentials, tls: tls)
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {
       committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }

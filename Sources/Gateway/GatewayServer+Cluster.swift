@@ -21,33 +21,37 @@ extension GatewayServer {
   }
 
   /// `ring`: epoch, digest and members; with what places keys to those who know the credential,
-  /// since the hash key is the cluster's secret.
+  /// since the hash key is the cluster's secret. Who shows a credential that is none is told so.
   func ring(_ exchange: Exchange) throws(Problem) -> Disposition {
     var ring = RingDescription(coordinator)
-    if exchange.header("authorization") != nil {
-      try ControlCall.authorise(credential, exchange, "the placement of keys")
-      ring.placement = coordinator.map
+    let identity = try access.identity(of: exchange)
+    if identity.proof == .unknownToken || identity.proof == .missingCertificate {
+      try access.admit(exchange, as: .cluster, to: "the placement of keys")
     }
+    if identity.caller.role == .cluster { ring.placement = coordinator.map }
     try QueryAnswer.make(ring, to: exchange).write(to: exchange)
     return .done
   }
 
   /// `cluster_map`: the whole map with the cluster's hash key, for its nodes.
   func clusterMap(_ exchange: Exchange) throws(Problem) -> Disposition {
-    try ControlCall.authorise(credential, exchange, "cluster_map")
+    try access.admit(exchange, as: .cluster, to: "cluster_map")
     try QueryAnswer.make(coordinator.map, to: exchange).write(to: exchange)
     return .done
   }
 
   /// `scale`: changes the number of nodes by hand, or tells what that would move.
   func scale(_ exchange: Exchange) throws(Problem) -> Disposition {
-    let call = try ControlCall("scale", exchange, credential: credential)
+    let call = try ControlCall("scale", exchange, access, as: .admin)
     let request: ScaleRequest = try call.argument()
+    let result: Result<ScaleResult, Problem>
     do throws(ClusterError) {
-      call.answer(.success(try coordinator.answer(request))).write(to: exchange)
+      result = .success(try coordinator.answer(request))
     } catch {
-      throw Problem(error)
+      result = .failure(Problem(error))
     }
+    if request.plan != true { call.note(request.summary, result) }
+    call.answer(.success(try result.get())).write(to: exchange)
     return .done
   }
 }

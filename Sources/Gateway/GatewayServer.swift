@@ -3,12 +3,12 @@ import Cluster
 package import HTTPTransport
 import Placement
 package import ScaledStorage
-package import WireProtocol
+import WireProtocol
 
 /// The gateway's HTTP interface: it routes keys to their owners and tells of the whole cluster.
 package final class GatewayServer: RequestHandler {
   let coordinator: Coordinator
-  let credential: Credential
+  let access: AccessControl
   private let forward: ForwardMode
   private let application: Application
   private let documents: InterfaceDocuments
@@ -28,12 +28,12 @@ package final class GatewayServer: RequestHandler {
   var upload: ModuleUpload
 
   package init(
-    _ application: Application = .builtIn, coordinator: Coordinator, credential: Credential,
+    _ application: Application = .builtIn, coordinator: Coordinator, access: AccessControl,
     forward: ForwardMode, loop: EventLoop, limits: ServerLimits,
     tracing: TracingSettings = TracingSettings()
   ) {
     self.coordinator = coordinator
-    self.credential = credential
+    self.access = access
     self.forward = forward
     self.application = application
     documents = InterfaceDocuments(application)
@@ -47,10 +47,10 @@ package final class GatewayServer: RequestHandler {
     upload = coordinator.loader.newUpload
     let routes = Routes(
       client: HTTPClient(
-        forwarding: limits, credential: credential, tls: coordinator.tls, loop: loop))
+        forwarding: limits, credentials: access.credentials, tls: coordinator.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(
-      loop: loop, routes: routes, passing: application.passedFields
+      loop: loop, routes: routes, access: access, passing: application.passedFields
     ) { [unowned coordinator] in
       routes.table(revision: coordinator.machine.routingRevision) ?? routes.renew(coordinator.map)
     }
@@ -92,8 +92,9 @@ package final class GatewayServer: RequestHandler {
     meter.countRequest()
     tracer.begin(exchange)
     if KeyedRequest.isKeyPath(exchange) { exchange.kind = RequestKinds.ofValue(exchange.method) }
-    if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
     do throws(Problem) {
+      if !access.isOpen { try admit(exchange) }
+      if forward == .proxy, forwarder.forwardPlain(exchange) { return .later }
       return try route(exchange)
     } catch {
       var answer = Answer(error, as: .ofProblem(for: exchange))
@@ -109,6 +110,27 @@ package final class GatewayServer: RequestHandler {
       || coordinator.moduleMethod(named: exchange.methodName) != nil
   }
 
+  /// Lets a request pass whose sender may send it.
+  /// - Throws: `Problem` as `AccessControl.admit`.
+  private func admit(_ exchange: Exchange) throws(Problem) {
+    let isKey = KeyedRequest.isKeyPath(exchange)
+    guard let role = isKey ? Role.ofValue(exchange) : neededRole(exchange.methodName),
+      role > .none
+    else { return }
+    try access.admit(
+      exchange, as: role, to: "\(exchange.method) \(isKey ? "/kv" : "/" + exchange.methodName)")
+  }
+
+  /// Nil for methods that look at their callers themselves.
+  private func neededRole(_ name: String) -> Role? {
+    if let method = coordinator.moduleMethod(named: name) { return method.isQuery ? .read : .write }
+    if let method = application.methods[name] { return method.isQuery ? .read : .write }
+    switch name {
+    case "scale", "init_wasm", "module_rollback", "cluster_map": return nil
+    default: return Role.ofPublicName(name)
+    }
+  }
+
   private func route(_ exchange: Exchange) throws(Problem) -> Disposition {
     try ContentCoding.refuse(exchange)
     if KeyedRequest.isKeyPath(exchange) {
@@ -116,6 +138,9 @@ package final class GatewayServer: RequestHandler {
     }
     let name = exchange.methodName
     exchange.kind = kinds[name: name]
+    if name == "whoami", let disposition = try access.reportToCluster(exchange) {
+      return disposition
+    }
     if let method = coordinator.moduleMethod(named: name) {
       exchange.kind = kinds.add(name)
       return try pass(KeyedRequest(module: method, exchange), exchange)
@@ -137,6 +162,7 @@ package final class GatewayServer: RequestHandler {
     case "node_info": return try clusterInfo(exchange)
     case "nodes": return try nodes(exchange)
     case "ring": return try ring(exchange)
+    case "whoami": return try access.report(to: exchange)
     case "cluster_map": return try clusterMap(exchange)
     case "init_wasm": return try initWasm(exchange)
     case "service.did":

@@ -18,6 +18,17 @@ struct ScaleRequest: CandidRecord {
     CandidMember("plan", \.plan), CandidMember("count", \.count), CandidMember("nodes", \.nodes))
 }
 
+extension ScaleRequest {
+  /// What is asked for, in short.
+  var summary: String {
+    switch action {
+    case .drain: "drain " + (nodes ?? []).prefix(16).map { $0.prefix(80) }.joined(separator: ", ")
+    case .cancel: "cancel"
+    case .up, .down, .to: "\(action.rawValue.lowercased()) \(count ?? 1)"
+    }
+  }
+}
+
 enum ScaleAction: String, CaseIterable, CandidVariant {
   case up = "Up"
   case down = "Down"

@@ -74,12 +74,12 @@ package final class Node {
   ///   - loop: the loop that the node lives on.
   ///   - store: its data; the node is the only user of it.
   ///   - durability: what the store was opened with, as health reports show it.
-  ///   - credential: the cluster's, for what the node sends to other nodes.
+  ///   - credentials: the cluster's, for what the node sends to other nodes.
   ///   - tls: what other nodes are reached with; nil speaks plain text.
   ///   - compressesHandover: whether keys on their way to other nodes are compressed.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
   package init(
-    loop: EventLoop, store: any StorageEngine, durability: Durability, credential: Credential,
+    loop: EventLoop, store: any StorageEngine, durability: Durability, credentials: Credentials,
     tls: TLSContext? = nil, limits: NodeMachine.Limits = NodeMachine.Limits(),
     compressesHandover: Bool = false, logger: Logger
   ) throws(ClusterError) {
@@ -89,7 +89,7 @@ package final class Node {
     machine = try NodeMachine(
       store: store, limits: limits, tableSeed: UInt64.random(in: .min ... .max))
     peers = PeerClient(
-      loop: loop, credential: credential, tls: tls, compressesMigrations: compressesHandover)
+      loop: loop, credentials: credentials, tls: tls, compressesMigrations: compressesHandover)
     flushHook = { [me] in me.target?.flush() }
     let relay = CommitRelay(loop: loop)
     do throws(StorageError) {

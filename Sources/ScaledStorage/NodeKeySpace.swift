@@ -9,6 +9,7 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
   private let loop: EventLoop
   private let live: Node
   private let client: HTTPClient
+  private let access: AccessControl
   private let application: Application
   let maximumValueBytes: Int
 
@@ -16,11 +17,13 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
   private static let patience = Duration.seconds(10)
 
   init(
-    _ node: Node, client: HTTPClient, application: Application, maximumValueBytes: Int
+    _ node: Node, client: HTTPClient, access: AccessControl, application: Application,
+    maximumValueBytes: Int
   ) {
     loop = node.loop
     live = node
     self.client = client
+    self.access = access
     self.application = application
     self.maximumValueBytes = maximumValueBytes
   }
@@ -85,8 +88,12 @@ final class NodeKeySpace: KeySpace, @unchecked Sendable {
       ("content-type", "application/candid"), ("accept", "application/candid"),
       ("ss-forward", "proxy"), ("ss-hops", String(hops)),
     ]
+    if !access.isOpen {
+      fields += access.fields(for: request.sender ?? .service)
+    }
     for (name, value) in further where !fields.contains(where: { $0.0 == name }) {
-      fields.append((name, value))
+      // The cluster's own are not the service's to set: they say who calls.
+      if !name.lowercased().hasPrefix("ss-") { fields.append((name, value)) }
     }
     for field in application.passedFields {
       let name = "\(field)"

@@ -6,14 +6,15 @@ package import Logging
 import Placement
 package import Storage
 package import WasmRuntime
-package import WireProtocol
+import WireProtocol
 
 /// The life of a node in its cluster: initialisation, events, the module, health.
 package final class NodeRuntime {
   package let node: Node
   package let application: Application
   let settings: Settings
-  let credential: Credential
+  /// Who may do what here.
+  package let access: AccessControl
   let tls: TLSContext?
   private let logger: Logger
   let modules: ModuleHost
@@ -78,15 +79,17 @@ package final class NodeRuntime {
 
   /// Opens the node that lives in `store`.
   ///
-  /// - Parameter tls: the certificate and the authorities by which the cluster's programs know each
-  ///   other; nil speaks plain text.
+  /// - Parameters:
+  ///   - access: who may do what, with the cluster's credentials.
+  ///   - tls: the certificate and the authorities by which the cluster's programs know each other;
+  ///     nil speaks plain text.
   /// - Throws: `ClusterError` when the store cannot be read.
   package init(
     _ application: Application = .builtIn, loop: EventLoop, store: any StorageEngine,
-    credential: Credential, tls: TLSContext? = nil, settings: Settings, logger: Logger
+    access: AccessControl, tls: TLSContext? = nil, settings: Settings, logger: Logger
   ) throws(ClusterError) {
     self.settings = settings
-    self.credential = credential
+    self.access = access
     self.tls = tls
     self.logger = logger
     self.application = application
@@ -94,7 +97,7 @@ package final class NodeRuntime {
     limits.handoverBytesPerSecond = settings.handoverBytesPerSecond
     limits.cacheBytes = settings.cacheBytes
     node = try Node(
-      loop: loop, store: store, durability: settings.durability, credential: credential,
+      loop: loop, store: store, durability: settings.durability, credentials: access.credentials,
       tls: tls, limits: limits, compressesHandover: settings.compressesHandover, logger: logger)
     meter = WorkMeter(loop: loop)
     kinds = RequestKinds(NodeServer.ownMethods + application.methods.keys.sorted())
@@ -225,7 +228,7 @@ package final class NodeRuntime {
   /// Lets methods and hooks of the service reach the keys, through this client to other nodes.
   func serve(by client: HTTPClient) {
     let space = NodeKeySpace(
-      node, client: client, application: application,
+      node, client: client, access: access, application: application,
       maximumValueBytes: settings.maximumValueBytes)
     keySpace = space
     hooks = HookRunner(application.hooks, space, loop: node.loop) { [me] sentence in

@@ -15,7 +15,7 @@ extension NodeServer {
   /// A method of the cluster: only who knows the credential may call it.
   func control(_ method: ControlMethod, _ exchange: Exchange) throws(Problem) -> Disposition {
     let call = try ControlCall(
-      method.rawValue, exchange, credential: runtime.credential, expandedBytes: maxBodyBytes)
+      method.rawValue, exchange, access, as: .cluster, expandedBytes: maxBodyBytes)
     if let addressee = exchange.header("ss-node"), let id = runtime.node.id, addressee != id.text {
       // Another node had this address before.
       throw Problem(
@@ -28,8 +28,11 @@ extension NodeServer {
         pending.answer(call.answer(result.mapError(Problem.init)))
       }
     case .initCanisterManager:
-      runtime.initialise(try call.argument()) { result in
-        pending.answer(call.answer(result.mapError(Problem.init)))
+      let param: InitCanisterManagerParam = try call.argument()
+      runtime.initialise(param) { result in
+        let result = result.mapError(Problem.init)
+        call.note(param.args == nil ? "founds a cluster" : "joins a cluster", result)
+        pending.answer(call.answer(result))
       }
     case .retireNode:
       runtime.retire(try call.argument()) { result in

@@ -10,7 +10,7 @@ extension NodeServer {
   func admitValue(_ exchange: Exchange) throws(Problem) {
     guard !application.middleware.isEmpty else { return }
     let isUpdate = exchange.method == .put || exchange.method == .delete
-    _ = try admit(CallRequest(exchange, method: nil, isUpdate: isUpdate))
+    _ = try admit(request(exchange, method: nil, isUpdate: isUpdate))
   }
 
   /// What a call of a method runs in, once the middleware has let it pass.
@@ -18,10 +18,16 @@ extension NodeServer {
   func admitCall(
     of method: String, isUpdate: Bool, _ exchange: Exchange
   ) throws(Problem) -> CallSetting {
-    let request = try admit(CallRequest(exchange, method: method, isUpdate: isUpdate))
+    let request = try admit(request(exchange, method: method, isUpdate: isUpdate))
     return CallSetting(
       request: request, node: runtime.node.id ?? .anonymous, now: runtime.node.now.wall,
       maximumValueBytes: runtime.settings.maximumValueBytes)
+  }
+
+  private func request(_ exchange: Exchange, method: String?, isUpdate: Bool) -> CallRequest {
+    var request = CallRequest(exchange, method: method, isUpdate: isUpdate)
+    request.sender = access.passing(exchange)
+    return request
   }
 
   private func admit(_ request: CallRequest) throws(Problem) -> CallRequest {

@@ -24,6 +24,10 @@ extension NodeServer {
       return value.count == 1 && value[0] >= UInt8(ascii: "0")
         && value[0] <= UInt8(ascii: "0") + UInt8(KeyedRequest.maximumHops)
     }
+    // Who asks was looked at before.
+    if name.elementsEqual("ss-caller".utf8) || name.elementsEqual("ss-credential".utf8) {
+      return true
+    }
     return name.elementsEqual("ss-epoch".utf8)
       && value.elementsEqual(runtime.node.stamp.epochText.utf8)
   }

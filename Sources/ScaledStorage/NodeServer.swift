@@ -18,6 +18,7 @@ package final class NodeServer: RequestHandler {
   /// Whether values go in and out as they are, and nobody looks at requests before.
   private let servesPlainly: Bool
   let keyScanner = KeyScanner()
+  let access: AccessControl
   private let me = BackReference<NodeServer>()
   let forwarder: Forwarder
   private let routes: Routes
@@ -26,16 +27,18 @@ package final class NodeServer: RequestHandler {
   ///   messages; both fit in `limits.maxBodyBytes`.
   package init(runtime: NodeRuntime, loop: EventLoop, limits: ServerLimits) {
     self.runtime = runtime
+    access = runtime.access
     application = runtime.application
     documents = InterfaceDocuments(application)
     servesPlainly = runtime.application.servesPlainly
     maxBodyBytes = limits.maxBodyBytes
     let routes = Routes(
       client: HTTPClient(
-        forwarding: limits, credential: runtime.credential, tls: runtime.tls, loop: loop))
+        forwarding: limits, credentials: runtime.access.credentials, tls: runtime.tls, loop: loop))
     self.routes = routes
     forwarder = Forwarder(
-      loop: loop, routes: routes, passing: runtime.application.passedFields
+      loop: loop, routes: routes, access: runtime.access,
+      passing: runtime.application.passedFields
     ) { [unowned runtime] in
       routes.table(runtime.node.map)
     }
@@ -87,13 +90,17 @@ package final class NodeServer: RequestHandler {
     if exchange.carriesCredential { trust(exchange) }
     let isKey = KeyedRequest.isKeyPath(exchange)
     if isKey { exchange.kind = RequestKinds.ofValue(exchange.method) }
-    if servesPlainly,
-      let disposition = isKey ? serveValue(exchange) : serveCall(exchange)
-    {
-      return disposition
-    }
-    if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
     do throws(Problem) {
+      if !access.isOpen {
+        if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
+        try admit(exchange, isKey: isKey)
+      }
+      if servesPlainly,
+        let disposition = isKey ? serveValue(exchange) : serveCall(exchange)
+      {
+        return disposition
+      }
+      if !isKey { exchange.kind = runtime.kinds[name: exchange.methodName] }
       return try route(exchange, isKey: isKey)
     } catch {
       var answer = refusal(error, of: exchange.methodName, as: .ofProblem(for: exchange))
@@ -112,11 +119,7 @@ package final class NodeServer: RequestHandler {
   /// The cluster's own programs are no attackers: a gateway that takes back many requests at once
   /// must not lose its connection.
   private func trust(_ exchange: Exchange) {
-    let field = exchange.header("ss-credential") ?? exchange.header("authorization")
-    guard let header = field, runtime.credential.matches(header),
-      !exchange.lacksClientCertificate
-    else { return }
-    exchange.trustConnection()
+    if access.trusts(exchange) { exchange.trustConnection() }
   }
 
   private func route(_ exchange: Exchange, isKey: Bool) throws(Problem) -> Disposition {
@@ -126,6 +129,9 @@ package final class NodeServer: RequestHandler {
       return try run(KeyedRequest(value: exchange), exchange)
     }
     let name = exchange.methodName
+    if name == "whoami", let disposition = try access.reportToCluster(exchange) {
+      return disposition
+    }
     if let method = runtime.modules.interface?.method(named: name) {
       _ = try admitCall(of: name, isUpdate: !method.isQuery, exchange)
       return try call(method, exchange)
@@ -142,6 +148,7 @@ package final class NodeServer: RequestHandler {
     exchange.leaveUntimed()
     runtime.discountRequest()
     if name == "node_info" { return try nodeInfo(exchange) }
+    if name == "whoami" { return try access.report(to: exchange) }
     if name == "metrics" { return try metrics(exchange) }
     if name == "service.did" {
       return try documents.candid(

@@ -11,7 +11,7 @@ package final class PeerClient {
   package typealias Completion = (Result<Void, ClusterError>) -> Void
 
   package let client: HTTPClient
-  private let credential: Credential
+  private let credentials: Credentials
   private let compressesMigrations: Bool
   /// Nodes of older programs, which take keys only as they are.
   private var plainNodes: Set<Principal> = []
@@ -22,13 +22,13 @@ package final class PeerClient {
   private var moduleDeadline: Duration { compileTime + .seconds(15) }
 
   package init(
-    loop: EventLoop, credential: Credential, tls: TLSContext? = nil,
+    loop: EventLoop, credentials: Credentials, tls: TLSContext? = nil,
     compressesMigrations: Bool = false
   ) {
     var limits = ClientLimits()
     limits.tellsDeadline = true
     client = HTTPClient(loop: loop, limits: limits, tls: tls)
-    self.credential = credential
+    self.credentials = credentials
     self.compressesMigrations = compressesMigrations
   }
 
@@ -96,7 +96,7 @@ package final class PeerClient {
         method: .post, target: "/" + ControlMethod.initWasm.rawValue,
         headers: [
           ("content-type", "application/candid"), ("accept", "application/json"),
-          ("authorization", credential.headerValue),
+          ("authorization", credentials.used.headerValue),
         ], body: body)
       client.send(
         request, to: try SocketAddress(address), deadline: moduleDeadline, completion)
@@ -112,7 +112,7 @@ package final class PeerClient {
     guard let address = try? SocketAddress(address) else { return completion(nil) }
     let request = ClientRequest(
       method: .get, target: "/cluster_map",
-      headers: [("accept", "application/candid"), ("authorization", credential.headerValue)])
+      headers: [("accept", "application/candid"), ("authorization", credentials.used.headerValue)])
     client.send(request, to: address, deadline: PeerClient.deadline) { result in
       guard case .success(let response) = result, response.status == 200 else {
         return completion(nil)
@@ -131,7 +131,7 @@ package final class PeerClient {
       var body = try CandidArguments.encode(argument)
       var headers = [
         ("content-type", "application/candid"), ("accept", "application/json"),
-        ("authorization", credential.headerValue), ("ss-node", node.text),
+        ("authorization", credentials.used.headerValue), ("ss-node", node.text),
       ]
       if let epoch { headers.append(("ss-epoch", String(epoch))) }
       if isCompressed, let smaller = Deflate.compressed(body) {

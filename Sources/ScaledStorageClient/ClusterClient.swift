@@ -67,6 +67,8 @@ public final class ClusterClient: Sendable {
   ///   - credential: the cluster's credential (the text in its file), which lets the client see
   ///     where keys live. It is sent to the server of `url` only. Over `https` the cluster wants a
   ///     certificate of its authority with it: `tls` names one.
+  ///   - token: what tells the cluster who asks, where it wants to know: one that
+  ///     `scaled-storage token add` printed. It goes to the gateway and to the nodes.
   ///   - routing: where requests go.
   ///   - tls: the files for `https`.
   ///   - headers: fields that every request carries, such as `authorization` for the service's own
@@ -76,7 +78,8 @@ public final class ClusterClient: Sendable {
   ///     with ``ClientError/Code/overloaded``.
   /// - Throws: ``ClientError`` for a URL, a credential or files that cannot be used.
   public init(
-    _ url: String, credential: String? = nil, routing: Routing = .direct, tls: TLS = TLS(),
+    _ url: String, credential: String? = nil, token: String? = nil, routing: Routing = .direct,
+    tls: TLS = TLS(),
     headers: [(name: String, value: String)] = [], timeout: Duration = .seconds(30),
     maximumOutstanding: Int = 16_384
   ) throws(ClientError) {
@@ -86,6 +89,7 @@ public final class ClusterClient: Sendable {
       settings.credential = try credential.map { (text) throws(CredentialError) in
         try Credential(text)
       }
+      settings.token = try token.map { (text) throws(CredentialError) in try Credential(text) }
       let files = TLSFiles(
         certificate: tls.certificate, key: tls.key, authorities: tls.authorities)
       guard settings.endpoint.isSecure || tls == TLS() else {
@@ -100,6 +104,10 @@ public final class ClusterClient: Sendable {
       throw ClientError(.invalidRequest, error.message)
     } catch {
       throw ClientError(.invalidRequest, "\(error)")
+    }
+    guard token == nil || !headers.contains(where: { $0.name == "authorization" }) else {
+      throw ClientError(
+        .invalidRequest, "a token goes into the field authorization: give one of the two")
     }
     guard timeout > .zero, (1...65_536).contains(maximumOutstanding) else {
       throw ClientError(

@@ -56,7 +56,7 @@ final class ClusterService {
         message: "nodes is given, and `up` starts nodes of its own; run `gateway` instead")
     }
     let launcherSettings = try ClusterService.launcherSettings(settings)
-    let credential = try settings.credential()
+    let access = try process.access(settings)
     let tls = try process.secure(settings.tls)
     store = try settings.openStore("coordinator")
     let pool = scaling.instances.map {
@@ -66,14 +66,15 @@ final class ClusterService {
       pool
       ?? ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
     coordinator = try Coordinator(
-      loop: process.loop, store: store, launcher: launcher, credential: credential, tls: tls,
+      loop: process.loop, store: store, launcher: launcher,
+      credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
       logger: process.logger)
     pool?.cluster = coordinator
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
-      application, coordinator: coordinator, credential: credential, forward: settings.forward,
+      application, coordinator: coordinator, access: access, forward: settings.forward,
       loop: process.loop, limits: settings.serverLimits, tracing: settings.telemetry.tracing)
   }
 
@@ -99,6 +100,7 @@ final class ClusterService {
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
     launcher.environment = ProcessInfo.processInfo.environment

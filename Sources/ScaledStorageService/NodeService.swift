@@ -54,7 +54,7 @@ final class NodeService {
     node.tracing = settings.telemetry.tracing
     let runtime = try NodeRuntime(
       ServedProgram.current.application, loop: process.loop, store: store,
-      credential: try settings.credential(), tls: tls,
+      access: try process.access(settings), tls: tls,
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }

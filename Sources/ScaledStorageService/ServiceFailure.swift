@@ -1,11 +1,11 @@
 /// Why a service could not do what it was asked for: one sentence, printed on standard error; the
 /// exit status is 1.
-struct ServiceFailure: Error, Hashable, CustomStringConvertible {
-  let message: String
+package struct ServiceFailure: Error, Hashable, CustomStringConvertible {
+  package let message: String
 
   init(_ message: String) {
     self.message = message
   }
 
-  var description: String { message }
+  package var description: String { message }
 }

@@ -11,6 +11,8 @@ package final class ServiceProcess {
   private var signalCount = 0
   /// Read again when its files change.
   private var tls: TLSContext?
+  private var access: ServiceAccess?
+  private let label: String
   private(set) var exitStatus: Int32 = 0
 
   /// Ctrl-C, SIGTERM, and the end of the terminal call what `onStop` names once; a second one calls
@@ -19,6 +21,7 @@ package final class ServiceProcess {
     var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
     logger.logLevel = level
     self.logger = logger
+    self.label = label
     loop = try EventLoop()
     ServiceProcess.raiseDescriptorLimit()
   }
@@ -33,13 +36,14 @@ package final class ServiceProcess {
 
   /// Runs until `finish` is called. Signals are taken before any other thread starts.
   ///
-  /// SIGHUP is the end of the terminal where there is one; without one it asks for the certificates
-  /// to be read again, as service managers do.
+  /// SIGHUP is the end of the terminal where there is one; without one it asks for certificates,
+  /// credentials and the access file to be read again, as service managers do.
   func onStop(_ stop: @escaping () -> Void, hurry: @escaping () -> Void = { exit(1) }) throws {
     let hasTerminal = ServiceProcess.hasTerminal
     try loop.onSignals([SIGINT, SIGTERM, SIGHUP]) { [self] signal in
-      if signal == SIGHUP, let tls, !hasTerminal {
-        tls.reload(report)
+      if signal == SIGHUP, !hasTerminal {
+        tls?.reload(report)
+        access?.reload()
         return
       }
       signalCount += 1
@@ -64,6 +68,16 @@ package final class ServiceProcess {
     context.reloadOnChange(on: loop) { [unowned self] result in report(result) }
     tls = context
     return context
+  }
+
+  /// Who may do what, kept as fresh as the files that the settings name.
+  /// - Throws: `ConfigurationError` when they cannot be used, `ServiceFailure` when the credential
+  ///   cannot be made.
+  func access(_ settings: ServiceSettings) throws -> AccessControl {
+    let access = try ServiceAccess(settings, program: label, logger: logger)
+    access.watch(on: loop)
+    self.access = access
+    return access.control
   }
 
   private func report(_ reloaded: Result<Void, TransportError>) {

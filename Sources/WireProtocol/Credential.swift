@@ -1,6 +1,10 @@
-/// The cluster's shared secret: who knows it may control the cluster.
-public struct Credential: Sendable {
+/// A shared secret, such as the cluster's: who knows it may control the cluster.
+///
+/// It describes itself without telling what it is, so that no log and no error can tell it.
+public struct Credential: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
   private let bytes: [UInt8]
+  /// The value of an `authorization` header, as it is sent.
+  package let headerBytes: [UInt8]
 
   /// A credential holds 16 to 256 printable characters.
   /// - Throws: `CredentialError`.
@@ -10,7 +14,7 @@ public struct Credential: Sendable {
       throw CredentialError(
         "a credential has 16 to 256 printable characters without spaces")
     }
-    self.bytes = bytes
+    self.init(unchecked: bytes)
   }
 
   /// 64 hexadecimal digits from the system's random source.
@@ -23,7 +27,16 @@ public struct Credential: Sendable {
 
   private init(unchecked bytes: [UInt8]) {
     self.bytes = bytes
+    headerBytes = Array("Bearer ".utf8) + bytes
   }
+
+  /// Whether both are the same secret.
+  package func isSame(as other: Credential) -> Bool {
+    other.bytes.withUnsafeBytes { matches($0) }
+  }
+
+  public var description: String { "a credential" }
+  public var debugDescription: String { description }
 
   /// The secret itself, for the file that keeps it and for requests.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -31,15 +44,11 @@ public struct Credential: Sendable {
   /// The value of an `authorization` header.
   package var headerValue: String { "Bearer " + text }
 
-  /// Whether an `authorization` header carries this credential, in a time that does not depend on
-  /// where the two differ.
-  package func matches(_ header: String) -> Bool {
-    let scheme = "bearer "
-    guard header.prefix(scheme.count).lowercased() == scheme else { return false }
-    let given = Array(header.dropFirst(scheme.count).utf8)
-    guard given.count == bytes.count else { return false }
+  /// Whether a token is this credential, in a time that does not depend on where the two differ.
+  package func matches(_ token: UnsafeRawBufferPointer) -> Bool {
+    guard token.count == bytes.count else { return false }
     var difference: UInt8 = 0
-    for (left, right) in zip(given, bytes) { difference |= left ^ right }
+    for index in bytes.indices { difference |= token[index] ^ bytes[index] }
     return difference == 0
   }
 }

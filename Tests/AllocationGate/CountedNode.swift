@@ -32,7 +32,8 @@ enum CountedNode {
     let store = CountedEngine(try RocksDBEngine(path: folder.path))
     defer { store.close() }
     let runtime = try NodeRuntime(
-      loop: loop, store: store, credential: .random(), settings: NodeRuntime.Settings(),
+      loop: loop, store: store, access: AccessControl(Credentials(.random())),
+      settings: NodeRuntime.Settings(),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     let address = try server.listen(on: .loopback())

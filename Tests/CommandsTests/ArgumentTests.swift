@@ -117,8 +117,9 @@ struct ArgumentTests {
     let secret = "0123456789abcdef0123456789abcdef"
     let file = try folder.write("credential", Array("  \(secret)\n".utf8))
     let environment = Environment { $0 == "SCALED_STORAGE_CREDENTIAL_FILE" ? file : nil }
-    let credential = try CredentialOptions.parse([]).required(environment)
-    #expect(credential.headerValue == "Bearer \(secret)")
+    let credential = try CredentialOptions.parse([]).required(
+      orToken: ClusterOptions.parse([]), environment)
+    #expect(credential?.headerValue == "Bearer \(secret)")
   }
 
   @Test func `a credential file that is missing or holds something else is told of`() throws {

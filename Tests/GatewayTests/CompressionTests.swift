@@ -47,7 +47,8 @@ struct CompressionTests {
     let node = OlderNode()
     let server = HTTPServer(loop: loop, limits: ServerLimits(), handler: node)
     let address = try server.listen(on: .loopback()).description
-    let client = PeerClient(loop: loop, credential: .random(), compressesMigrations: true)
+    let client = PeerClient(
+      loop: loop, credentials: Credentials(.random()), compressesMigrations: true)
     let event = CanisterManagerEvent.migrate(
       Migration(data: [UInt8](repeating: 1, count: 1_000), epoch: 2, from: nil))
     var outcomes: [Bool] = []

@@ -24,19 +24,24 @@ final class InProcessCluster {
     isDryRun: Bool = false, forward: ForwardMode = .return,
     store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil,
     loop own: EventLoop? = nil, tracing: TracingSettings = TracingSettings(),
-    logger: Logger = .silent
+    rules: AccessControl.Rules = AccessControl.Rules(), tls: TLSContext? = nil,
+    audit: AuditLog = AuditLog(), logger: Logger = .silent
   ) throws {
     loop = try own ?? earlier?.loop ?? EventLoop()
     self.store = store
     launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
     launcher.settings.tracing = tracing
     launcher.logger = logger
-    client = HTTPClient(loop: loop)
+    launcher.rules = rules
+    launcher.tls = tls
+    client = HTTPClient(loop: loop, tls: tls)
+    let credentials = Credentials(launcher.credential)
     coordinator = try Coordinator(
-      loop: loop, store: store, launcher: launcher, credential: launcher.credential,
+      loop: loop, store: store, launcher: launcher, credentials: credentials, tls: tls,
       policy: policy, isDryRun: isDryRun, firstNode: application.firstNode, logger: logger)
     gateway = GatewayServer(
-      application, coordinator: coordinator, credential: launcher.credential, forward: forward,
+      application, coordinator: coordinator,
+      access: AccessControl(credentials, rules, audit: audit), forward: forward,
       loop: loop, limits: ServerLimits(), tracing: tracing)
     address = try gateway.listen(on: .loopback())
     coordinator.start(gatewayAddress: address.description)
@@ -98,6 +103,8 @@ final class InProcessLauncher: Launcher {
   /// Those of nodes that are launched from now on.
   var settings = NodeRuntime.Settings()
   var logger = Logger.silent
+  var rules = AccessControl.Rules()
+  var tls: TLSContext?
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
@@ -139,7 +146,8 @@ final class InProcessLauncher: Launcher {
     let engine = engines[node] ?? MemoryEngine()
     engines[node] = engine
     let runtime = try NodeRuntime(
-      application, loop: loop, store: engine, credential: credential, settings: settings,
+      application, loop: loop, store: engine,
+      access: AccessControl(Credentials(credential), rules), tls: tls, settings: settings,
       logger: logger)
     let server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     runtime.address = try server.listen(on: .loopback()).description

@@ -31,7 +31,7 @@ final class PooledCluster {
 
     func start() throws {
       let runtime = try NodeRuntime(
-        .builtIn, loop: loop, store: engine, credential: credential,
+        .builtIn, loop: loop, store: engine, access: AccessControl(Credentials(credential)),
         settings: NodeRuntime.Settings(), logger: .silent)
       runtime.onRetire = { [weak self] completion in
         completion(.success(()))
@@ -97,7 +97,7 @@ final class PooledCluster {
     pool = InstancePool(
       names: names ?? instances.map(\.address.description), loop: loop, tls: nil, logger: .silent)
     coordinator = try Coordinator(
-      loop: loop, store: store, launcher: pool, credential: credential,
+      loop: loop, store: store, launcher: pool, credentials: Credentials(credential),
       policy: .threshold(keys: .max), logger: .silent)
     pool.cluster = coordinator
     coordinator.start(gatewayAddress: "127.0.0.1:1")

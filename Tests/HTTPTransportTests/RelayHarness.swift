@@ -36,7 +36,7 @@ final class RelayHarness: Sendable {
       start.result = Result {
         let loop = try EventLoop()
         let proxy = TestProxy(
-          HTTPClient(loop: loop, limits: client, greeting: greeting), to: upstream)
+          HTTPClient(loop: loop, limits: client, greeting: { greeting }), to: upstream)
         let context = Context(loop: loop, proxy: proxy)
         let http = HTTPServer(loop: loop, limits: server, handler: proxy)
         context.server = http

@@ -18,8 +18,8 @@ struct ServiceSettingsTests {
   @Test func `a credential is made once and found again`() throws {
     let folder = try TemporaryFolder()
     let settings = try settings(["--data", folder.path + "/data"])
-    let first = try settings.credential()
-    #expect(try settings.credential().headerValue == first.headerValue)
+    let first = try settings.credentials()
+    #expect(try settings.credentials().used.headerValue == first.used.headerValue)
     let attributes = try FileManager.default.attributesOfItem(
       atPath: folder.path + "/data/credential")
     #expect(attributes[.posixPermissions] as? Int == 0o600)
@@ -31,10 +31,10 @@ struct ServiceSettingsTests {
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: false)
     let settings = try settings(["--data", folder.path, "--credential-file", directory])
-    #expect(throws: ServiceFailure.self) { try settings.credential() }
+    #expect(throws: ServiceFailure.self) { try settings.credentials() }
     let damaged = try folder.write("damaged", [0xff, 0xfe, 0x00, 0x41])
     let other = try self.settings(["--data", folder.path, "--credential-file", damaged])
-    #expect(throws: ConfigurationError.self) { try other.credential() }
+    #expect(throws: ConfigurationError.self) { try other.credentials() }
     #expect(FileManager.default.contents(atPath: damaged) == Data([0xff, 0xfe, 0x00, 0x41]))
   }
 

@@ -62,9 +62,22 @@ struct TLSSettingsTests {
     #expect(error?.message.hasPrefix("--listen: listen is \(address)") == true)
     #expect(error?.message.contains("tls-certificate") == true)
     #expect(error?.message.contains("allow-plaintext") == true)
-    #expect(try listening(["--listen", address, "--allow-plaintext"]).port == 1)
+    let open = ["--listen", address, "--anonymous", "write"]
+    #expect(try listening(open + ["--allow-plaintext"]).port == 1)
     let files = ["--tls-certificate", "a", "--tls-key", "b", "--tls-ca", "c"]
-    #expect(try listening(["--listen", address] + files).port == 1)
+    #expect(try listening(open + files).port == 1)
+  }
+
+  @Test(arguments: ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"])
+  func `who may do what beyond loopback has to be said`(address: String) throws {
+    let arguments = ["--listen", address, "--allow-plaintext"]
+    let error = #expect(throws: ConfigurationError.self) { try listening(arguments) }
+    #expect(error?.message.hasPrefix("--listen: listen is \(address)") == true)
+    #expect(error?.message.contains("access-file") == true)
+    #expect(error?.message.contains("anonymous = none, read or write") == true)
+    for said in [["--anonymous", "none"], ["--anonymous", "read"], ["--access-file", "a"]] {
+      #expect(try listening(arguments + said).port == 1)
+    }
   }
 
   @Test(arguments: ["127.0.0.1:1", "[::1]:1", "127.8.8.8:1", "localhost:1"])

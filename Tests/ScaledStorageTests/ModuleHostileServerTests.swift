@@ -26,7 +26,8 @@ private final class HostileNode {
     // What is measured here is not how much fuel there is.
     settings.fuelBudget = 1_000_000_000_000
     runtime = try NodeRuntime(
-      loop: loop, store: MemoryEngine(), credential: credential, settings: settings,
+      loop: loop, store: MemoryEngine(), access: AccessControl(Credentials(credential)),
+      settings: settings,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     client = HTTPClient(loop: loop)

@@ -25,7 +25,7 @@ final class ModuleNode {
     loop = try EventLoop()
     client = HTTPClient(loop: loop)
     runtime = try NodeRuntime(
-      loop: loop, store: store, credential: .random(), settings: settings,
+      loop: loop, store: store, access: AccessControl(Credentials(.random())), settings: settings,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     address = try server.listen(on: .loopback())

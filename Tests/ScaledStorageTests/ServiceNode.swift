@@ -23,7 +23,7 @@ final class ServiceNode {
     loop = try EventLoop()
     client = HTTPClient(loop: loop)
     runtime = try NodeRuntime(
-      service.application, loop: loop, store: store, credential: .random(),
+      service.application, loop: loop, store: store, access: AccessControl(Credentials(.random())),
       settings: NodeRuntime.Settings(), logger: logger)
     server = NodeServer(runtime: runtime, loop: loop, limits: ServerLimits())
     address = try server.listen(on: .loopback())

@@ -43,16 +43,25 @@ struct Representations {
   }
 }
 
-struct Credentials {
+struct CredentialTests {
   @Test func onlyTheSameCredentialMatches() throws {
     let credential = Credential.random()
     let same = try Credential(credential.text)
-    #expect(same.matches("Bearer " + credential.text))
-    #expect(same.matches("bearer " + credential.text))
-    #expect(!same.matches(credential.text))
-    #expect(!same.matches("Bearer " + Credential.random().text))
-    #expect(!same.matches("Bearer " + credential.text.dropLast()))
-    #expect(!same.matches("Bearer "))
+    func matches(_ header: String) -> Bool {
+      Array(header.utf8).withUnsafeBytes { header in
+        BearerToken.bytes(in: header).map { same.matches($0) } ?? false
+      }
+    }
+    #expect(matches("Bearer " + credential.text))
+    #expect(matches("bearer " + credential.text))
+    #expect(matches("BEARER   " + credential.text + " "))
+    #expect(!matches(credential.text))
+    #expect(!matches("Basic " + credential.text))
+    #expect(!matches("Bearer" + credential.text))
+    #expect(!matches("Bearer " + Credential.random().text))
+    #expect(!matches("Bearer " + credential.text.dropLast()))
+    #expect(!matches("Bearer " + credential.text + " x"))
+    #expect(!matches("Bearer "))
     #expect(Credential.random().text != credential.text)
   }
 

@@ -47,7 +47,8 @@ struct CallCommand: ParsableCommand {
   }
 
   func run() throws {
-    let connection = try cluster.connect(credential: needsCredential ? secret.credential() : nil)
+    let connection = try cluster.connect(
+      credential: needsCredential ? try secret.credential(orToken: cluster) : nil)
     let reply = try connection.perform(request).checked()
     try StandardStreams.write(
       accept == .hex ? Array((HexDigits.text(reply.body) + "\n").utf8) : reply.body)

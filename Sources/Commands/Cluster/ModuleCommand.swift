@@ -99,7 +99,7 @@ struct ModuleRollbackCommand: ParsableCommand {
   @OptionGroup var secret: CredentialOptions
 
   func run() throws {
-    let connection = try cluster.connect(credential: secret.required())
+    let connection = try cluster.connect(credential: secret.required(orToken: cluster))
     let request = ClusterRequest(
       method: .post, target: "/module_rollback",
       headers: [("content-type", "application/candid"), ("accept", "application/candid")],

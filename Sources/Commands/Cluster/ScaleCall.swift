@@ -60,7 +60,7 @@ struct ScaleCall: ParsableArguments {
   }
 
   func run(_ order: ScaleOrder) throws {
-    let connection = try cluster.connect(credential: secret.required())
+    let connection = try cluster.connect(credential: secret.required(orToken: cluster))
     if wait { try awaitCalm(connection) }
     let reply: ScaleResult = try connection.perform(request(order)).checked().result()
     if !json { try StandardStreams.write(reply.text(withTable: plan)) }

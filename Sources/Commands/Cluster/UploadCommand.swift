@@ -45,7 +45,7 @@ struct UploadCommand: ParsableCommand {
   func run() throws {
     let file = try ModuleFile(module, candid: candid)
     let stored = try file.embedded(stubsImports: stubImports)
-    let connection = try cluster.connect(credential: secret.required())
+    let connection = try cluster.connect(credential: secret.required(orToken: cluster))
     try send(file, connection)
     let digest = SHA256.hexadecimal(stored.digest)
     let info =

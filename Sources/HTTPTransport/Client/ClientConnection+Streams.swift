@@ -59,7 +59,8 @@ extension ClientConnection {
 
   /// Adds what makes the peer trust this connection, until an answer shows that it was seen.
   private func greet(_ encoder: RequestEncoder) throws(TransportError) {
-    for field in client.greeting { try encoder.append(field) }
+    guard let greeting = client.greeting else { return }
+    for field in greeting() { try encoder.append(field) }
   }
 
   /// Takes an exchange off its stream, which stays open until it is reset or ends. The stream goes

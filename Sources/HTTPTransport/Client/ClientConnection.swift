@@ -82,7 +82,7 @@ final class ClientConnection: ReadinessHandler {
     table = client.table
     self.client = client
     self.peer = peer
-    isGreeted = client.greeting.isEmpty
+    isGreeted = client.greeting == nil
     loop = client.loop
     memory = client.loop.sessionMemory
     startedAt = client.loop.now.nanoseconds

@@ -14,7 +14,10 @@ public final class HTTPClient: TurnFlushable {
   public let tls: TLSContext?
   /// The names that certificates must have, where these are not the numeric addresses.
   private var names: [SocketAddress: String] = [:]
-  let greeting: [(name: String, value: String)]
+  let greeting: Greeting?
+
+  /// Tells the fields that the first requests of each connection carry.
+  public typealias Greeting = () -> [(name: String, value: String)]
   let table: ExchangeTable
   let encoder: RequestEncoder
 
@@ -45,11 +48,11 @@ public final class HTTPClient: TurnFlushable {
 
   /// - Parameters:
   ///   - tls: what connections are encrypted with; nil speaks plain text.
-  ///   - greeting: fields that the first requests of each connection carry besides their own, such
-  ///     as the credential that makes the peer trust the connection.
+  ///   - greeting: asked for fields that the first requests of each connection carry besides their
+  ///     own, such as the credential that makes the peer trust the connection.
   public init(
     loop: EventLoop, limits: ClientLimits = .init(), tls: TLSContext? = nil,
-    greeting: [(name: String, value: String)] = []
+    greeting: Greeting? = nil
   ) {
     self.loop = loop
     self.tls = tls

@@ -160,7 +160,7 @@ extension Exchange {
   }
 
   /// How many fields have this lower-case name.
-  func fieldCount(_ name: StaticString) -> Int {
+  package func fieldCount(_ name: StaticString) -> Int {
     var count = 0
     for field in requestFields.elements
     where requestBytes[field.nameStart..<field.nameEnd].equals(name) {

@@ -8,4 +8,7 @@ extension Exchange {
   /// Whether the sender was asked for a certificate and showed none. False in plain text, and where
   /// the server has no authorities to verify certificates with.
   public var lacksClientCertificate: Bool { connection?.tls?.lacksPeerCertificate ?? false }
+
+  /// The SHA-256 of the certificate that the sender showed, in DER; nil when it showed none.
+  package var clientCertificateDigest: SHA256.Digest? { connection?.tls?.peerCertificateDigest }
 }

@@ -13,7 +13,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// What one peer can choose freely left out: the port, and of an IPv6 address all but its network
   /// of 64 bits.
-  var network: SocketAddress {
+  package var network: SocketAddress {
     var network = self
     network.port = 0
     if isIPv6, high != 0 { network.low = 0 }

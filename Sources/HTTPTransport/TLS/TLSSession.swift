@@ -182,6 +182,16 @@ final class TLSSession {
   /// Whether the peer showed a certificate, which was then verified.
   var hasPeerCertificate: Bool { SSL_get0_peer_certificate(connection) != nil }
 
+  /// The SHA-256 of the peer's certificate (DER); nil when it showed none. Computed once.
+  private(set) lazy var peerCertificateDigest: SHA256.Digest? = {
+    guard let certificate = SSL_get0_peer_certificate(connection) else { return nil }
+    var encoded: UnsafeMutablePointer<UInt8>?
+    let count = i2d_X509(certificate, &encoded)
+    guard count > 0, let encoded else { return nil }
+    defer { scaled_openssl_free(encoded) }
+    return SHA256.Digest(of: UnsafeRawBufferPointer(start: encoded, count: Int(count)))
+  }()
+
   /// Whether the peer could have shown a certificate and did not.
   var lacksPeerCertificate: Bool { asksForCertificate && !hasPeerCertificate }
 }

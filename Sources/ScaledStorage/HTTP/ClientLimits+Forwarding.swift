@@ -22,13 +22,13 @@ extension HTTPClient {
   /// A client that passes requests on.
   ///
   /// - Parameters:
-  ///   - credential: the cluster's, by which nodes trust the connections.
+  ///   - credentials: the cluster's, by which nodes trust the connections.
   ///   - tls: what nodes are reached with; nil speaks plain text.
   package convenience init(
-    forwarding limits: ServerLimits, credential: Credential, tls: TLSContext?, loop: EventLoop
+    forwarding limits: ServerLimits, credentials: Credentials, tls: TLSContext?, loop: EventLoop
   ) {
     self.init(
       loop: loop, limits: .forwarding(limits), tls: tls,
-      greeting: [("ss-credential", credential.headerValue)])
+      greeting: { [("ss-credential", credentials.used.headerValue)] })
   }
 }

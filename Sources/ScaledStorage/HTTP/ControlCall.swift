@@ -2,22 +2,30 @@ package import Candid
 package import HTTPTransport
 package import WireProtocol
 
-/// A call of a method of the cluster, by someone who knows its credential and, over TLS, has a
-/// certificate of its authority.
+/// A call of a method that changes the cluster, by someone who may do that.
 package struct ControlCall {
   /// The arguments, as they were sent.
   private let body: [UInt8]
   private let given: Representation
   /// How results are written.
   private let representation: Representation
+  private let name: String
+  private let origin: AuditLog.Origin
+  private let audit: AuditLog
 
-  /// - Parameter expandedBytes: the most bytes that a compressed body may stand for.
-  /// - Throws: `Problem` 401 and 403 without the credential, 405, 406 and 415 for other faults, 400
-  ///   and 413 for a body that cannot be expanded.
+  /// - Parameters:
+  ///   - role: what the caller must have.
+  ///   - expandedBytes: the most bytes that a compressed body may stand for.
+  /// - Throws: `Problem` as `AccessControl.admit`, 405, 406 and 415 for other faults, 400 and 413
+  ///   for a body that cannot be expanded.
   package init(
-    _ name: String, _ exchange: Exchange, credential: Credential, expandedBytes: Int = 0
+    _ name: String, _ exchange: Exchange, _ access: AccessControl, as role: Role,
+    expandedBytes: Int = 0
   ) throws(Problem) {
-    try ControlCall.authorise(credential, exchange, name)
+    let identity = try access.admit(exchange, as: role, to: name)
+    self.name = name
+    origin = AuditLog.Origin(identity.caller, exchange)
+    audit = access.audit
     guard exchange.method == .post else {
       throw .methodNotAllowed(
         allow: "POST", "call \(name) by POST, with its arguments in the body")
@@ -28,25 +36,12 @@ package struct ControlCall {
     body = try ContentCoding.body(of: exchange, limit: expandedBytes)
   }
 
-  /// - Throws: `Problem` 401 without a credential, 403 with another one or without a certificate.
-  package static func authorise(
-    _ credential: Credential, _ exchange: Exchange, _ name: String
-  ) throws(Problem) {
-    guard let header = exchange.header("authorization") else {
-      throw Problem(
-        401, "credential_missing",
-        "\(name) is for the cluster only; send its credential as authorization: Bearer …")
-    }
-    guard credential.matches(header) else {
-      throw Problem(
-        403, "credential_refused",
-        "the credential is not this cluster's; the file named by --credential-file holds it")
-    }
-    guard !exchange.lacksClientCertificate else {
-      throw Problem(
-        403, "certificate_missing",
-        "\(name) is for the cluster only; show a certificate of its authority "
-          + "(--tls-certificate and --tls-key; with curl --cert and --key)")
+  /// Notes in the audit log what became of the call.
+  package func note<Value>(_ detail: String, _ result: Result<Value, Problem>) {
+    switch result {
+    case .success: audit.note(name, by: origin, detail)
+    case .failure(let problem):
+      audit.note(name, by: origin, detail, outcome: "failed: \(problem.code)")
     }
   }
 

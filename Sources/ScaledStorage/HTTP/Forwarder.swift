@@ -10,6 +10,8 @@ package final class Forwarder {
   private let loop: EventLoop
   private let client: HTTPClient
   package let counts: ForwardCounts
+  /// Tells for whom a request is passed on.
+  private let access: AccessControl
   private let scanner = KeyScanner()
   /// Where keys live at this moment; nil while nobody knows.
   private let look: () -> RouteTable?
@@ -51,7 +53,7 @@ package final class Forwarder {
 
   /// - Parameter fields: further header fields that are passed on.
   package init(
-    loop: EventLoop, routes: Routes, passing fields: [StaticString] = [],
+    loop: EventLoop, routes: Routes, access: AccessControl, passing fields: [StaticString] = [],
     look: @escaping () -> RouteTable?
   ) {
     let passedOn = Forwarder.passedOn + fields
@@ -64,6 +66,7 @@ package final class Forwarder {
     self.loop = loop
     client = routes.client
     counts = routes.counts
+    self.access = access
     self.look = look
   }
 
@@ -194,8 +197,11 @@ extension Forwarder: RelayOwner {
     } else {
       try request.append("ss-hops", decimal: relay.hops + 1)
     }
-    if let exchange = relay.exchange, exchange.span != nil, let span = Span.of(exchange) {
-      try request.append("traceparent", text: Array(span.hopContext.text.utf8))
+    if let exchange = relay.exchange {
+      try access.addFields(access.passing(exchange), to: request)
+      if exchange.span != nil, let span = Span.of(exchange) {
+        try request.append("traceparent", text: Array(span.hopContext.text.utf8))
+      }
     }
     // Reads are answered by whoever has the key, whatever the ring.
     guard !relay.isSafe, let routes else { return }

@@ -1,5 +1,6 @@
 public import Candid
 package import HTTPTransport
+public import WireProtocol
 
 /// A request as middleware sees it, before its method runs or its value is read or written.
 public struct CallRequest: Sendable {
@@ -13,6 +14,12 @@ public struct CallRequest: Sendable {
   public let isSecure: Bool
   /// Who calls, as the methods see it: anonymous unless middleware finds out.
   public var caller = Principal.anonymous
+  /// What the access file calls who sends the request, or "anonymous", whatever middleware finds.
+  public var callerName: String { sender?.name ?? "anonymous" }
+  /// What the cluster lets the sender do; it may at least do this.
+  public var callerRole: Role { sender?.role ?? .write }
+  /// Nil where everybody may do the same.
+  package var sender: Caller?
   private let fields: RequestFields
   /// When the caller stops waiting; nil when it did not tell.
   package var deadline: MonotonicTime?

@@ -135,8 +135,9 @@ public struct CanisterManager<Value: Sendable>: Sendable {
   private func hook(_ body: @escaping Hook) -> Hooks.Body {
     let form = form
     return { space in
-      let request = CallRequest(
+      var request = CallRequest(
         method: nil, httpMethod: "", path: "", isSecure: true, isUpdate: true)
+      request.sender = .service
       let setting = CallSetting(
         request: request, node: space.node, now: space.now,
         maximumValueBytes: space.maximumValueBytes)

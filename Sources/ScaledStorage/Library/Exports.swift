@@ -3,3 +3,4 @@
 @_exported public import Candid
 @_exported public import enum Cluster.NodeResult
 @_exported public import struct Cluster.ScalePolicy
+@_exported public import enum WireProtocol.Role

@@ -70,7 +70,7 @@ extension ClusterEngine {
     counters.refreshes.add()
     var request = ClientRequest(
       target: settings.endpoint.target(for: "/ring"), headers: [("accept", "application/candid")])
-    if let credential = settings.credential {
+    if let credential = settings.credential ?? settings.token {
       request.headers.append(("authorization", credential.headerValue))
     }
     client.send(request, to: origin, deadline: RingWatch.patience) { [weak self] result in

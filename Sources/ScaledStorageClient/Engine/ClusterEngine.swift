@@ -28,6 +28,8 @@ package final class ClusterEngine {
     package var connectPatience = Duration.seconds(30)
     /// For the cluster's methods when requests follow, else for what the ring tells.
     package var credential: Credential?
+    /// What tells the cluster who asks, for the gateway and for nodes.
+    package var token: Credential?
     /// Of every request.
     package var headers: [(name: String, value: String)] = []
     package var maximumOutstanding = 65_536
@@ -213,16 +215,17 @@ package final class ClusterEngine {
       method: journey.request.method, target: journey.target, headers: journey.request.headers,
       body: journey.request.body)
     if !settings.headers.isEmpty { request.headers += settings.headers }
+    // The credential is for whom the user named, not for whom an answer names.
+    if let credential = settings.credential, settings.routing == .following, journey.hops == 0 {
+      request.headers.append(("authorization", credential.headerValue))
+    } else if let token = settings.token {
+      request.headers.append(("authorization", token.headerValue))
+    }
     switch settings.routing {
-    case .following:
-      // The credential is for whom the user named, not for whom an answer names.
-      if let credential = settings.credential, journey.hops == 0 {
-        request.headers.append(("authorization", credential.headerValue))
-      }
     case .gateway:
       journey.asksForProxy = mustAskForProxy
       if mustAskForProxy { request.headers.append(("ss-forward", "proxy")) }
-    case .direct: break
+    case .following, .direct: break
     }
     return request
   }

@@ -45,10 +45,12 @@ struct ServiceOptions: ParsableArguments {
   @OptionGroup var limits: LimitOptions
   @OptionGroup var modules: ModuleOptions
   @OptionGroup var tls: TLSOptions
+  @OptionGroup var access: AccessOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
     ] + TelemetryOptions.names + LimitOptions.names + ModuleOptions.names + TLSOptions.names
+    + AccessOptions.names
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import HTTPTransport
 import Logging
 import RocksDBStorage
@@ -27,7 +28,9 @@ struct ServiceSettings {
   var modules: ModuleSettings
   /// Nil for plain text.
   var tls: TLSSettings?
-  private let configuration: Configuration
+  /// Who may do what.
+  var access: AccessSettings
+  let configuration: Configuration
 
   static let largestValue = 16 << 20
   static let largestCache: UInt64 = 16 << 30
@@ -66,6 +69,7 @@ struct ServiceSettings {
     telemetry = try TelemetrySettings(options.telemetry, configuration)
     modules = try ModuleSettings(options.modules, configuration)
     tls = try TLSSettings(options.tls, configuration)
+    access = try AccessSettings(options.access, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
       throw configuration.wrong(
         "max-value-bytes",
@@ -99,14 +103,15 @@ struct ServiceSettings {
       guard isDirectory.boolValue else {
         throw configuration.wrong("data", "is \(data), which is no directory; name another")
       }
-      guard access(data, R_OK | W_OK | X_OK) == 0 else {
+      guard Glibc.access(data, R_OK | W_OK | X_OK) == 0 else {
         throw configuration.wrong(
           "data",
           "is \(data), which cannot be used: \(String(cString: strerror(errno))); give it "
             + "to the user that runs the service")
       }
     }
-    if try existingCredential() != nil { _ = try credential() }
+    _ = try existingCredentials()
+    _ = try access.list(configuration)
   }
 
   /// The file with the cluster's credential.
@@ -127,6 +132,13 @@ struct ServiceSettings {
         "is \(listen), which other machines reach, in plain text; encrypt it with "
           + "tls-certificate, tls-key and tls-ca, listen on a loopback address, or say "
           + "allow-plaintext")
+    }
+    guard address.isLoopback || access.isGiven else {
+      throw configuration.wrong(
+        "listen",
+        "is \(listen), which other machines reach, and nothing says who may do what there; name "
+          + "an access-file, which scaled-storage token add makes, or say what those may do who "
+          + "show no token: anonymous = none, read or write")
     }
     return address
   }
@@ -153,50 +165,27 @@ struct ServiceSettings {
     return String(cString: real)
   }
 
-  /// The cluster's credential, made at the first start for the owner's eyes only.
-  func credential() throws -> Credential {
-    if let text = try existingCredential() {
-      do throws(CredentialError) {
-        return try Credential(text.trimmingCharacters(in: .whitespacesAndNewlines))
-      } catch {
-        throw configuration.wrong(
-          "credential-file",
-          "is \(credentialFile), which holds no credential: \(error.message); "
-            + "put the cluster's there, or remove the file to have one made")
-      }
-    }
-    let credential = Credential.random()
+  /// The cluster's credentials; one is made at the first start, for the owner's eyes only.
+  func credentials() throws -> Credentials {
+    let file = CredentialFile(path: credentialFile)
+    if let found = try existingCredentials() { return Credentials(found) }
     try ServiceSettings.createDirectory(
       URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path)
-    // Never over a file that is there: who holds the old credential would be locked out.
-    let file = open(credentialFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard file >= 0 else {
-      throw ServiceFailure("\(credentialFile) cannot be made: \(String(cString: strerror(errno)))")
-    }
-    do {
-      let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
-      try handle.write(contentsOf: Data((credential.text + "\n").utf8))
-      try handle.synchronize()
-    } catch {
-      unlink(credentialFile)
-      throw ServiceFailure("the credential cannot be written to \(credentialFile)")
-    }
-    return credential
+    return Credentials(try file.make())
   }
 
-  /// The text of the credential's file; nil when there is none.
-  /// - Throws: `ServiceFailure` when there is one that cannot be read.
-  private func existingCredential() throws -> String? {
-    let file = open(credentialFile, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return nil }
-      throw ServiceFailure("\(credentialFile) cannot be read: \(String(cString: strerror(errno)))")
+  /// Those of the credential's file; nil when there is none.
+  /// - Throws: `ConfigurationError` when it holds something else, `ServiceFailure` when it cannot
+  ///   be read.
+  private func existingCredentials() throws -> [Credential]? {
+    do {
+      return try CredentialFile(path: credentialFile).credentials()
+    } catch let error as CredentialError {
+      throw configuration.wrong(
+        "credential-file",
+        "is \(credentialFile), which holds no credential: \(error.message); "
+          + "put the cluster's there, or remove the file to have one made")
     }
-    let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
-    guard let data = try? handle.read(upToCount: 4_096) ?? Data() else {
-      throw ServiceFailure("\(credentialFile) cannot be read")
-    }
-    return String(decoding: data, as: UTF8.self)
   }
 
   /// - Throws: `ServiceFailure` that tells why the directory is not to be had.
