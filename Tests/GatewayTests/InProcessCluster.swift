@@ -23,17 +23,17 @@ final class InProcessCluster {
     _ application: Application = .builtIn, policy: ScalePolicy = .threshold(keys: .max),
     isDryRun: Bool = false, forward: ForwardMode = .return,
     store: MemoryEngine = MemoryEngine(), launcher earlier: InProcessLauncher? = nil,
+    loop own: EventLoop? = nil, tracing: TracingSettings = TracingSettings(),
     rules: AccessControl.Rules = AccessControl.Rules(), tls: TLSContext? = nil,
-    audit: AuditLog = AuditLog(), loop own: EventLoop? = nil,
-    tracing: TracingSettings = TracingSettings(), logger: Logger = .silent
+    audit: AuditLog = AuditLog(), logger: Logger = .silent
   ) throws {
     loop = try own ?? earlier?.loop ?? EventLoop()
     self.store = store
     launcher = earlier ?? InProcessLauncher(application, loop: loop, credential: credential)
-    launcher.rules = rules
-    launcher.tls = tls
     launcher.settings.tracing = tracing
     launcher.logger = logger
+    launcher.rules = rules
+    launcher.tls = tls
     client = HTTPClient(loop: loop, tls: tls)
     let credentials = Credentials(launcher.credential)
     coordinator = try Coordinator(
@@ -102,9 +102,9 @@ final class InProcessLauncher: Launcher {
   private(set) var launches = 0
   /// Those of nodes that are launched from now on.
   var settings = NodeRuntime.Settings()
+  var logger = Logger.silent
   var rules = AccessControl.Rules()
   var tls: TLSContext?
-  var logger = Logger.silent
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]

@@ -62,6 +62,7 @@ final class TortureProcesses {
         arguments: [
           "gateway", "--data", settings.data, "--listen", listen ?? "127.0.0.1:0",
           "--scale-up-at", "1000000000", "--max-nodes", String(settings.mostNodes),
+          "--log-format", "text",
         ], environment: TortureProcesses.environment, standardOutput: .discard,
         standardError: .file(gatewayLog))
       gateway = try loop.watchExit(of: process) { [weak self] exit in self?.gatewayEnded(exit) }
