@@ -39,6 +39,7 @@ struct RootCommand: ParsableCommand {
         name: "Services",
         subcommands: [
           UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
+          DoctorCommand.self,
           InterfaceCommand.self,
         ]),
       CommandGroup(

@@ -10,6 +10,7 @@ extension CanisterManager {
   ///   starts this same program for further nodes;
   /// - `node` and `gateway`: the parts of a cluster of several machines;
   /// - `config check`: prints the settings in force and where each comes from;
+  /// - `doctor`: looks at a deployment, and says how to mend what is wrong;
   /// - `interface`: prints the service's `.did` file or, with `--openapi`, its OpenAPI document.
   ///
   /// Every command explains its settings with `--help`; they also come from `SCALED_STORAGE_…`
@@ -59,6 +60,7 @@ struct ServiceCommand: ParsableCommand {
       version: "ScaledStorage \(scaledStorageVersion)",
       subcommands: [
         UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
+        DoctorCommand.self,
         InterfaceCommand.self,
       ])
   }

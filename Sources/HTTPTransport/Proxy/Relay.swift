@@ -145,7 +145,7 @@ package protocol RelayOwner: AnyObject {
 
 /// Reads a number in decimal; nil for anything else, or what does not fit.
 func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
-  guard !bytes.isEmpty, bytes.count <= 15 else { return nil }
+  guard !bytes.isEmpty, bytes.count <= 18 else { return nil }
   var value = 0
   for byte in bytes {
     guard byte >= 0x30, byte <= 0x39 else { return nil }

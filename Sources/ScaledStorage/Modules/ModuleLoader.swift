@@ -75,6 +75,10 @@ package final class ModuleLoader {
     try ModuleLoader.make(module, openedEngine())
   }
 
+  /// Opens Wasmtime now rather than with the first module.
+  /// - Throws: `Problem` 501 when it is not installed, or cannot be used.
+  package func requireEngine() throws(Problem) { _ = try openedEngine() }
+
   /// - Throws: `Problem` 501 when Wasmtime is not installed.
   private func openedEngine() throws(Problem) -> WasmEngine {
     if let engine { return engine }

@@ -55,8 +55,23 @@ struct ConfigCheckCommand: ParsableCommand {
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> String {
     let configuration = try Configuration(file: options.config, environment: environment)
-    let usualListen =
-      service == .node ? NodeCommand.usualListen : ClusterService.usualListen
+    let settings = try ConfigCheckCommand.settings(
+      service, options, scaling, advertise: advertise, configuration)
+    try settings.checkFiles()
+    if let (name, sentence) = configuration.unknownVariables.first {
+      throw ConfigurationError(message: "\(name): \(sentence)")
+    }
+    let inForce = configuration.settings.sorted { $0.name < $1.name }
+    return try json ? ConfigCheckCommand.lines(inForce) : ConfigCheckCommand.table(inForce)
+  }
+
+  /// The settings of a service, all of them read.
+  /// - Throws: `ConfigurationError` for the first that is wrong.
+  static func settings(
+    _ service: Service, _ options: ServiceOptions, _ scaling: ScalingOptions, advertise: String?,
+    _ configuration: Configuration
+  ) throws -> ServiceSettings {
+    let usualListen = service == .node ? NodeCommand.usualListen : ClusterService.usualListen
     let settings = try ServiceSettings(options, configuration, listen: usualListen)
     if service == .node {
       let _: String? = try configuration.optional(
@@ -65,12 +80,7 @@ struct ConfigCheckCommand: ParsableCommand {
       _ = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)
     }
-    try settings.checkFiles()
-    if let (name, sentence) = configuration.unknownVariables.first {
-      throw ConfigurationError(message: "\(name): \(sentence)")
-    }
-    let inForce = configuration.settings.sorted { $0.name < $1.name }
-    return try json ? ConfigCheckCommand.lines(inForce) : ConfigCheckCommand.table(inForce)
+    return settings
   }
 
   private struct Line: Encodable {

@@ -1,0 +1,105 @@
+package import ArgumentParser
+import Foundation
+import HTTPTransport
+
+/// `PROGRAM doctor`: what is wrong with a deployment, and how to mend it.
+package struct DoctorCommand: ParsableCommand {
+  package static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "doctor",
+      abstract: "Look at a deployment, and say how to mend what is wrong.",
+      discussion: """
+        Run it where the service runs, as the user that runs it, with the service's settings. It \
+        looks at the data directory, the disk, the secrets and their modes, certificates, limits, \
+        clocks and Wasmtime, and asks the running cluster whether its nodes serve and agree on the \
+        ring, the module and the version. It changes nothing. The exit status is 0 without errors, \
+        else 1.
+
+          \(ServedProgram.current.name) doctor gateway --config scaled-storage.conf
+        """)
+  }
+
+  @Argument(help: "The service: up, gateway or node.")
+  var service: ConfigCheckCommand.Service = .gateway
+
+  @Option(help: "Where the service answers. (default: where its settings say)")
+  var url: String?
+
+  @Flag(help: "Look at this machine only.")
+  var offline = false
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @OptionGroup var options: ServiceOptions
+  @OptionGroup var scaling: ScalingOptions
+
+  @Option(help: .hidden)
+  var advertise: String?
+
+  package init() {}
+
+  package func run() throws {
+    var findings: [Finding] = []
+    try ConfigurationError.asWrongUsage { findings = try examine() }
+    let text = json ? try DoctorCommand.lines(findings) : DoctorCommand.page(findings)
+    try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    if findings.contains(where: { $0.level == .error }) { throw ExitCode.failure }
+  }
+
+  func examine(
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> [Finding] {
+    let configuration = try Configuration(file: options.config, environment: environment)
+    let settings: ServiceSettings
+    do {
+      settings = try ConfigCheckCommand.settings(
+        service, options, scaling, advertise: advertise, configuration)
+    } catch let error as ConfigurationError {
+      return [.error("settings", error.message, mend: "mend it; nothing else was looked at")]
+    }
+    var findings = configuration.unknownVariables.map { name, sentence in
+      Finding.warning("settings", "\(name): \(sentence)", mend: "correct or remove the variable")
+    }
+    if findings.isEmpty {
+      findings.append(.good("settings", "the service can start with them"))
+    }
+    findings += MachineChecks(settings: settings).findings
+    guard !offline else { return findings }
+    do {
+      let endpoint = try HTTPEndpoint(url ?? DoctorCommand.usualURL(settings))
+      findings += try ClusterChecks(settings, endpoint).findings()
+    } catch let error as TransportError {
+      throw ConfigurationError(message: "--url: \(error.message)")
+    }
+    return findings
+  }
+
+  private static func usualURL(_ settings: ServiceSettings) throws -> String {
+    var address = try settings.listenAddress()
+    if address.isUnspecified { address = .loopback(port: address.port) }
+    return "\(settings.tls == nil ? "http" : "https")://\(address)"
+  }
+
+  private static func lines(_ findings: [Finding]) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(findings), as: UTF8.self) + "\n"
+  }
+
+  private static func page(_ findings: [Finding]) -> String {
+    let width = findings.reduce(0) { max($0, $1.subject.count) } + 2
+    var text = ""
+    for finding in findings {
+      let level = finding.level.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+      let subject = finding.subject.padding(toLength: width, withPad: " ", startingAt: 0)
+      text += level + subject + finding.sentence + "\n"
+      if let mend = finding.mend {
+        text += String(repeating: " ", count: 9 + width) + "-> " + mend + "\n"
+      }
+    }
+    let errors = findings.count { $0.level == .error }
+    let warnings = findings.count { $0.level == .warning }
+    return text + "\(errors) errors, \(warnings) warnings\n"
+  }
+}
