@@ -14,13 +14,12 @@ extension HTTPServer {
 }
 
 extension ServerCore {
+  /// Asked for every answer, before the observer is looked up: nearly none is.
   @inline(__always)
-  func tell(_ observer: any AnswerObserver, of exchange: Exchange) {
-    let isNotable =
-      exchange.isTimed
-      && (exchange.status >= 500
-        || loop.now.nanoseconds &- exchange.arrival.nanoseconds > slowNanoseconds)
-    if isNotable || exchange.span != nil { observer.answering(exchange) }
+  func isNotable(_ exchange: Exchange) -> Bool {
+    if exchange.status >= 500 { return exchange.isTimed || exchange.span != nil }
+    let waited = loop.now.nanoseconds &- exchange.arrival.nanoseconds
+    return exchange.span != nil || (waited > slowNanoseconds && exchange.isTimed)
   }
 }
 

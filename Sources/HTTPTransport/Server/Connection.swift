@@ -291,7 +291,7 @@ final class Connection: ReadinessHandler, TurnFlushable {
       Rejection.answerDropped(isSafe: exchange.method == .get).fill(exchange)
       server.refusals.count(.responsesPending)
     }
-    if let observer = server.observer { server.tell(observer, of: exchange) }
+    if server.isNotable(exchange) { server.observer?.answering(exchange) }
     server.answerTimes?.note(exchange)
     if pendingResponseBytes == 0 { lastProgress = server.loop.now }
     if pendingResponseBytes == 0, unsent.isEmpty { sendGoal = 0 }
