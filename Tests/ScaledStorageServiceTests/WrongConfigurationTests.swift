@@ -43,7 +43,8 @@ struct WrongConfigurationTests {
     Case("data =", "FILE, line 1: data has no value; give it one, or remove the line"),
     Case(
       "listen = 127.0.0.1",
-      "FILE, line 1: listen is no address to listen on: '127.0.0.1' has no port; write HOST:PORT"),
+      "FILE, line 1: listen is no address to listen on: '127.0.0.1' has no port between "
+        + "0 and 65535; write it as HOST:PORT"),
     Case(
       ["--listen", "0.0.0.0:8080"],
       "--listen: listen is 0.0.0.0:8080, which other machines reach, in plain text; encrypt it "

@@ -166,8 +166,10 @@ struct ClusterChecks {
 
   /// A date as HTTP writes it (RFC 9110 section 5.6.7).
   private static func seconds(_ text: String) -> Double? {
-    var time = tm()
-    guard strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &time) != nil else { return nil }
-    return Double(timegm(&time))
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.timeZone = TimeZone(secondsFromGMT: 0)
+    format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+    return format.date(from: text)?.timeIntervalSince1970
   }
 }

@@ -88,11 +88,15 @@ struct MachineChecks {
     guard let mounts = try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8) else {
       return false
     }
-    let holding = mounts.split(separator: "\n").map { $0.split(separator: " ") }.filter { words in
-      words.count > 2
-        && (words[1] == "/" || path == words[1] || path.hasPrefix(words[1] + "/"))
+    var holding = (place: "", kind: "")
+    for line in mounts.split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      guard words.count > 2, words[1].count > holding.place.count else { continue }
+      let place = words[1]
+      guard place == "/" || path == place || path.hasPrefix(place + "/") else { continue }
+      holding = (place, words[2])
     }
-    return holding.max { $0[1].count < $1[1].count }?[2] == "tmpfs"
+    return holding.kind == "tmpfs"
   }
 
   // MARK: - Secrets
@@ -142,7 +146,8 @@ struct MachineChecks {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & 0o777 & ~most != 0 else { return nil }
     return .error(
-      subject, "\(path) has the mode \(String(status.st_mode & 0o777, radix: 8)), so that others "
+      subject,
+      "\(path) has the mode \(String(status.st_mode & 0o777, radix: 8)), so that others "
         + "may read or change it", mend: "chmod \(String(most, radix: 8)) \(path)")
   }
 

@@ -38,7 +38,7 @@ struct ConfigurationFile {
           "the configuration file \(path) cannot be read: \(String(cString: strerror(errno)))"
       )
     }
-    guard let data = try? handle.read(upToCount: mostBytes + 1) else {
+    guard let data = try? handle.read(upToCount: mostBytes + 1) ?? Data() else {
       throw ConfigurationError(
         message: "the configuration file \(path) cannot be read: it is no file")
     }
