@@ -1,5 +1,6 @@
 import Candid
 import Cluster
+import Foundation
 import Gateway
 import HTTPTransport
 import ScaledStorage
@@ -220,6 +221,26 @@ struct AccessAttackTests {
       }
       #expect(seen == [asker == .nobody ? 401 : 403, 429])
     }
+  }
+
+  @Test("What fails is audited: a module that is none")
+  func failures() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("scaled-storage-\(UUID().uuidString).audit").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let restricted = try RestrictedCluster(audit: AuditLog(program: "gateway", path: path))
+    let args = WasmInitArgs(position: 2, chunk: Array("no module".utf8), offset: 0, sha256: nil)
+    let refused = try restricted.cluster.client.sendAndWait(
+      ClientRequest(
+        method: .post, target: "/init_wasm",
+        headers: restricted.headers(.admin) + [("content-type", "application/candid")],
+        body: try CandidArguments.encode(args)),
+      to: restricted.gateway, deadline: .seconds(20))
+    #expect(refused.header("ss-error") == "not_wasm", "\(refused.text)")
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 1)
+    #expect(lines.first?.contains("\"action\":\"init_wasm\",\"detail\":\"module\"") == true)
+    #expect(lines.first?.contains("\"outcome\":\"failed: ") == true, "\(refused.text)")
   }
 
   @Test("Callers are kept to their rate, by name or by where they come from")
