@@ -16,9 +16,9 @@ fail() {
   exit 1
 }
 
-# bounded SECONDS COMMAND...: Swift passes an interrupt on to the test processes, which stand in groups of
-# their own; a SIGTERM would leave them running. In the foreground, so that
-# Ctrl-C arrives as well.
+# bounded SECONDS COMMAND... ends the command when it takes longer. Swift passes an
+# interrupt on to the test processes, which stand in groups of their own; a SIGTERM
+# would leave them running. In the foreground, so that Ctrl-C arrives as well.
 bounded() { timeout --foreground --signal=INT --kill-after=10 "$@"; }
 
 is_installed() {
