@@ -12,12 +12,18 @@ extension GatewayServer {
     let complete = { (result: Result<Void, Problem>) in
       pending.answer(call.answer(result.map { true }))
     }
-    guard let received = try upload.take(args) else {
-      complete(.success(()))
-      return pending.disposition()
+    let module: Module
+    do throws(Problem) {
+      guard let received = try upload.take(args) else {
+        complete(.success(()))
+        return pending.disposition()
+      }
+      module = try received.embedding(
+        candid: args.candid, stubsImports: args.stubImports ?? false, for: coordinator.loader)
+    } catch {
+      call.note(chunk: args, .failure(error))
+      throw error
     }
-    let module = try received.embedding(
-      candid: args.candid, stubsImports: args.stubImports ?? false, for: coordinator.loader)
     let isForced = args.force ?? false
     coordinator.install(module, force: isForced) { result in
       call.note(

@@ -14,11 +14,7 @@ extension GatewayServer {
   /// `status/events`: the same, and from then on each second what has changed.
   func statusEvents(_ exchange: Exchange) throws(Problem) -> Disposition {
     try GatewayServer.checkIsRead(exchange)
-    guard board.admit(exchange) else {
-      throw Problem(
-        503, "too_many_readers",
-        "\(StatusBoard.maximumReaders) readers watch already; close one, or ask GET /status")
-    }
+    try board.admit(exchange)
     exchange.setHeader("content-type", static: "text/event-stream")
     exchange.setHeader("cache-control", static: "no-store")
     // Proxies that gather answers would hold the events back.

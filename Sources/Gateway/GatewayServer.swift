@@ -58,6 +58,8 @@ package final class GatewayServer: RequestHandler {
     self.server = server
     meter.answerTimes = server.answerTimes
     tracer.follow(server)
+    // Whoever may not watch any more does not watch on.
+    access.onChange = { [weak board] in board?.endStreams() }
   }
 
   /// Listens; port 0 takes a free one. Returns the address that was bound.
@@ -114,6 +116,8 @@ package final class GatewayServer: RequestHandler {
   /// - Throws: `Problem` as `AccessControl.admit`.
   private func admit(_ exchange: Exchange) throws(Problem) {
     let isKey = KeyedRequest.isKeyPath(exchange)
+    // What is refused counts as what it asked for.
+    if !isKey { exchange.kind = kinds[name: exchange.methodName] }
     guard let role = isKey ? Role.ofValue(exchange) : neededRole(exchange.methodName),
       role > .none
     else { return }

@@ -1,6 +1,7 @@
 import Candid
 import Cluster
 import HTTPTransport
+import Placement
 import WireProtocol
 
 extension NodeServer {
@@ -35,11 +36,17 @@ extension NodeServer {
         pending.answer(call.answer(result))
       }
     case .retireNode:
-      runtime.retire(try call.argument()) { result in
-        pending.answer(call.answer(result.mapError(Problem.init)))
+      let map: ClusterMap = try call.argument()
+      let node = runtime.node.id?.text ?? "no node"
+      runtime.retire(map) { result in
+        let result = result.mapError(Problem.init)
+        call.note("\(node) leaves at epoch \(map.ring.epoch)", result)
+        pending.answer(call.answer(result))
       }
     case .initWasm:
-      runtime.initWasm(try call.argument()) { result in
+      let args: WasmInitArgs = try call.argument()
+      runtime.initWasm(args) { result in
+        call.note(chunk: args, result)
         pending.answer(call.answer(result.map { true }))
       }
     }

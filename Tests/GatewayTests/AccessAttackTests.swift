@@ -181,6 +181,47 @@ struct AccessAttackTests {
     #expect(try restricted.send(.get, Self.key, as: .writer, to: restricted.node).status == 404)
   }
 
+  @Test(
+    "Tokens are not guessed at any rate, and who has one is not kept out",
+    arguments: [Role.none, .read], ["/kv/kept", "/whoami"])
+  func guessing(anonymous: Role, target: String) throws {
+    var rules = AccessControl.Rules()
+    rules.list = try RestrictedCluster.list()
+    rules.anonymous = anonymous
+    rules.limits.anonymous = 1
+    let restricted = try RestrictedCluster(rules: rules)
+    for server in [restricted.gateway, restricted.node] {
+      var number = 0
+      var status = 0
+      // A slow machine may need more than two tries.
+      while status != 429, number < 1_000 {
+        number += 1
+        let guess = [(name: "authorization", value: "Bearer token-that-nobody-knows-\(number)")]
+        status = try restricted.send(.get, target, as: .nobody, guess, to: server).status
+      }
+      #expect(status == 429)
+      #expect(
+        [200, 404].contains(try restricted.send(.get, target, as: .reader, to: server).status))
+    }
+  }
+
+  @Test("Who tries what needs a role that it has not is kept to its rate as well")
+  func refusedTries() throws {
+    var rules = AccessControl.Rules()
+    rules.list = try RestrictedCluster.list()
+    rules.anonymous = .none
+    rules.limits.anonymous = 1
+    rules.limits.read = 1
+    let restricted = try RestrictedCluster(rules: rules)
+    for asker in [Asker.nobody, .reader] {
+      var seen: Set<Int> = []
+      for _ in 0..<1_000 where !seen.contains(429) {
+        seen.insert(try restricted.send(.post, "/scale", "()", as: asker).status)
+      }
+      #expect(seen == [asker == .nobody ? 401 : 403, 429])
+    }
+  }
+
   @Test("Callers are kept to their rate, by name or by where they come from")
   func rates() throws {
     var rules = AccessControl.Rules()

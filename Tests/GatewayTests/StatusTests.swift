@@ -122,6 +122,52 @@ struct StatusTests {
     other.shutdown()
   }
 
+  @Test("One network does not take all places from the others, and the own machine has no bound")
+  func readersOfNetworks() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    let request = ClientRequest(method: .get, target: "/status/events", headers: [], body: [])
+    let board = cluster.gateway.board
+    for _ in 0..<17 {
+      cluster.client.send(request, to: cluster.address, deadline: .seconds(60)) { _ in }
+    }
+    cluster.run(until: "all are there") { board.readerCount == 17 }
+    let stranger = SocketAddress(ipv4: 0x0A00_0001, port: 1).network
+    #expect(StatusBoard.hasRoom(beside: 15, of: stranger))
+    #expect(!StatusBoard.hasRoom(beside: 16, of: stranger))
+    try board.checkRoom(for: stranger)
+  }
+
+  @Test("Who may not watch any more does not watch on")
+  func removal() throws {
+    let restricted = try RestrictedCluster()
+    let cluster = restricted.cluster
+    var answer: ClientResponse?
+    let request = ClientRequest(
+      method: .get, target: "/status/events", headers: restricted.headers(.reader), body: [])
+    cluster.client.send(request, to: cluster.address, deadline: .seconds(60)) { result in
+      answer = try? result.get()
+    }
+    let board = cluster.gateway.board
+    cluster.run(until: "there is a reader") { board.readerCount == 1 }
+    cluster.gateway.access.replace(list: try RestrictedCluster.list([.writer]))
+    cluster.run(until: "the stream has ended") { answer != nil }
+    #expect(answer?.status == 200 && board.readerCount == 0)
+    #expect(try restricted.send(.get, "/status/events", as: .reader).status == 403)
+  }
+
+  @Test("Within a second everybody is answered by the same look")
+  func keptSnapshot() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    let board = cluster.gateway.board
+    // A second may end between two of them.
+    #expect((0..<3).contains { _ in board.snapshot() == board.snapshot() })
+    try cluster.coordinator.addNodes(1, reason: "test")
+    cluster.settle(2)
+    #expect(text(try cluster.send(.get, "/status")).contains("\"number\":2"))
+  }
+
   // MARK: - /locate
 
   @Test("A key is found with its owner and the reason, and nothing of the hash key is told")

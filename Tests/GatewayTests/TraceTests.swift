@@ -102,6 +102,19 @@ struct TraceTests {
     #expect(Set(spans.map(\.trace)).count == 1 && !spans.contains { $0.trace == Self.trace })
   }
 
+  @Test("Clients cannot have more recorded than so many a second")
+  func bound() throws {
+    let collector = try Collector()
+    let cluster = try traced(collector)
+    let tracer = cluster.gateway.tracer
+    func recorded(at seconds: UInt64) -> Int {
+      let now = MonotonicTime(nanoseconds: seconds * 1_000_000_000)
+      return (0..<2 * Tracer.mostAskedSpans).count { _ in tracer.mayRecord(at: now) }
+    }
+    #expect(recorded(at: 1 << 30) == Tracer.mostAskedSpans)
+    #expect(recorded(at: 1 << 31) == Tracer.mostAskedSpans)
+  }
+
   @Test("A collector that is gone costs spans, and nothing else")
   func gone() throws {
     let collector = try Collector()

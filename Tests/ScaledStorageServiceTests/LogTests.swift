@@ -56,6 +56,14 @@ struct LogTests {
         #" error node: a\nb\u{1b}[2J\u{202e} empty="" key="x \"y\"\n" node=aaaaa-aa"#))
   }
 
+  @Test("No value of a field can look like the end of it, or like another")
+  func values() throws {
+    let lines = try lines(.text) { logger in
+      logger.error("m", metadata: ["a": #"x \"#, "b": #"C:\n"#, "c": "é=1"])
+    }
+    #expect(lines[0].hasSuffix(#" m a="x \\" b="C:\\n" c="é=1" node=aaaaa-aa"#))
+  }
+
   @Test("For systemd's journal a line begins with its priority")
   func journal() throws {
     let lines = try lines(.auto, isJournal: true) { logger in

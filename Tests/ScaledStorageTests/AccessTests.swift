@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HTTPTransport
 import Testing
 import WireProtocol
@@ -129,11 +130,26 @@ struct RateLimiterTests {
     // One each, and one for the crowd that found no room.
     #expect(passed == RateLimiter.mostNetworks + 1)
     #expect(!passes(1, at: time(1)))
+    // Places are looked for once a second only.
+    #expect(!passes(20_000, at: time(1_000)))
     #expect(passes(20_000, at: time(2_000)))
   }
 }
 
 struct AuditLogTests {
+  @Test("Only a file will do: a pipe could hold the program up")
+  func pipes() {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("scaled-storage-\(UUID().uuidString).pipe").path
+    defer { unlink(path) }
+    #expect(mkfifo(path, 0o600) == 0)
+    #expect(AuditLog(path: path).check() == "it is no regular file")
+    let reader = open(path, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    #expect(AuditLog(path: path).check() == "it is no regular file")
+    #expect(AuditLog(path: "/dev/null").check() == "it is no regular file")
+  }
+
   @Test("Lines are JSON, whatever is in them, and refused tries do not fill the disk")
   func lines() throws {
     let path = FileManager.default.temporaryDirectory

@@ -35,6 +35,10 @@ struct CredentialCommand: ParsableCommand {
     @OptionGroup var secret: CredentialOptions
 
     func run() throws {
+      try secret.alone(change)
+    }
+
+    private func change() throws {
       let (file, lines) = try secret.file()
       guard lines.count < Credentials.most else {
         throw CommandFailure(
@@ -55,6 +59,10 @@ struct CredentialCommand: ParsableCommand {
     @OptionGroup var secret: CredentialOptions
 
     func run() throws {
+      try secret.alone(change)
+    }
+
+    private func change() throws {
       let (file, lines) = try secret.file()
       guard let last = lines.last, lines.count > 1 else {
         throw CommandFailure("\(file.path) has one line only; add another")
@@ -74,6 +82,10 @@ struct CredentialCommand: ParsableCommand {
     @OptionGroup var secret: CredentialOptions
 
     func run() throws {
+      try secret.alone(change)
+    }
+
+    private func change() throws {
       let (file, lines) = try secret.file()
       guard lines.count > 1 else { throw CommandFailure("\(file.path) has one line only") }
       try file.replace(with: [lines[0]])
@@ -120,6 +132,10 @@ struct CredentialCommand: ParsableCommand {
     @OptionGroup var secret: CredentialOptions
 
     func run() throws {
+      try secret.alone(change)
+    }
+
+    private func change() throws {
       let (file, lines) = try secret.file()
       guard lines.count < Credentials.most else {
         throw CommandFailure(
@@ -144,6 +160,14 @@ struct CredentialCommand: ParsableCommand {
 }
 
 extension CredentialOptions {
+  /// Does what changes the credential's file while no other command does.
+  /// - Throws: `CommandFailure` when there is none.
+  func alone(_ change: () throws -> Void) throws {
+    // A lock is made only where there is something to lock.
+    _ = try file()
+    try FileChange.alone(at: path(), change)
+  }
+
   /// The credential's file with what it holds.
   /// - Throws: `CommandFailure` when there is none.
   func file() throws -> (file: CredentialFile, credentials: [Credential]) {

@@ -61,21 +61,24 @@ struct TokenCommand: ParsableCommand {
     }
 
     func run() throws {
-      var text = try file.text() ?? AccessFileOptions.heading
-      if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
       if let certificate {
         let bytes = try InputFile.read(certificate, limit: 1 << 20)
         guard let encoded = PEM.first("CERTIFICATE", in: bytes) else {
           throw CommandFailure("\(certificate) holds no certificate in PEM")
         }
-        try file.replace(
-          text + "\(name) \(role) certificate:\(SHA256.hexadecimal(SHA256.digest(encoded)))\n")
-        return
+        return try append("certificate:\(SHA256.hexadecimal(SHA256.digest(encoded)))")
       }
       let token = TokenCommand.random()
-      let digest = SHA256.hexadecimal(SHA256.digest(Array(token.utf8)))
-      try file.replace(text + "\(name) \(role) sha256:\(digest)\n")
+      try append("sha256:\(SHA256.hexadecimal(SHA256.digest(Array(token.utf8))))")
       try StandardStreams.write(token + "\n")
+    }
+
+    private func append(_ proof: String) throws {
+      try FileChange.alone(at: file.path) {
+        var text = try file.text() ?? AccessFileOptions.heading
+        if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
+        try file.replace(text + "\(name) \(role) \(proof)\n")
+      }
     }
   }
 
@@ -131,6 +134,11 @@ struct TokenCommand: ParsableCommand {
     @OptionGroup var file: AccessFileOptions
 
     func run() throws {
+      _ = try file.existing()
+      try FileChange.alone(at: file.path, remove)
+    }
+
+    private func remove() throws {
       let (text, list) = try file.existing()
       let gone = list.entries.filter { entry in
         entry.caller.name == name

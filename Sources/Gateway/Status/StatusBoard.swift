@@ -13,14 +13,23 @@ final class StatusBoard {
   private var history = StatusHistory()
   /// The last that was heard of each node, also of those that do not answer.
   private var lastKnown: [Principal: NodeInfo] = [:]
-  private var readers: [UInt64: AnswerStream] = [:]
+  private var readers: [UInt64: Reader] = [:]
   private var nextReader: UInt64 = 0
   /// What the readers have been told; nil while there are none.
   private var told: StatusParts?
   private var timer: TimerID?
+  /// The snapshot that was asked for last, which serves all who ask within its second.
+  private var kept: (second: UInt64, epoch: UInt64, bytes: [UInt8])?
+
+  private struct Reader {
+    let stream: AnswerStream
+    let network: SocketAddress
+  }
 
   /// Each reader costs a connection and what it has not read.
   static let maximumReaders = 64
+  /// From one network, so that none keeps all others away.
+  static let maximumReadersOfNetwork = 16
   static let interval = Duration.seconds(1)
   /// Bytes that may wait for a reader beside the first event.
   private static let backlog = 262_144
@@ -50,13 +59,19 @@ final class StatusBoard {
   func stop() {
     if let timer { loop.cancel(timer) }
     timer = nil
-    for reader in Array(readers.values) { reader.finish() }
+    endStreams()
+  }
+
+  /// Ends the streams of those who watch: who still may do so comes again.
+  func endStreams() {
+    for reader in Array(readers.values) { reader.stream.finish() }
     readers = [:]
   }
 
   // MARK: - Every second
 
   func look() {
+    kept = nil
     for (node, info) in coordinator.reports { lastKnown[node] = info }
     let nodes = coordinator.machine.nodes
     if lastKnown.count > nodes.count { lastKnown = lastKnown.filter { nodes[$0.key] != nil } }
@@ -82,14 +97,18 @@ final class StatusBoard {
     let event = StatusEvent.change(
       from: before, to: parts, sample, endsInterval: history.endsInterval,
       at: WallClock.milliseconds)
-    for reader in Array(readers.values) { reader.send(event) }
+    for reader in Array(readers.values) { reader.stream.send(event) }
   }
 
   // MARK: - What is asked
 
-  /// All of it, as JSON. O(nodes + history).
+  /// All of it, as JSON, at most a second old. O(nodes + history) once a second.
   func snapshot() -> [UInt8] {
-    snapshot(StatusParts(coordinator, lastKnown: current))
+    let (second, epoch) = (loop.now.nanoseconds / 1_000_000_000, coordinator.map.ring.epoch)
+    if let kept, kept.second == second, kept.epoch == epoch { return kept.bytes }
+    let bytes = snapshot(StatusParts(coordinator, lastKnown: current))
+    kept = (second, epoch, bytes)
+    return bytes
   }
 
   private var current: [Principal: NodeInfo] {
@@ -112,9 +131,10 @@ final class StatusBoard {
   }
 
   /// Lets `exchange` watch: it is told everything at once, and each second what has changed.
-  /// - Returns: false when as many watch as may.
-  func admit(_ exchange: Exchange) -> Bool {
-    guard readers.count < StatusBoard.maximumReaders else { return false }
+  /// - Throws: `Problem` 503 when as many watch as may.
+  func admit(_ exchange: Exchange) throws(Problem) {
+    let network = exchange.peer.network
+    try checkRoom(for: network)
     // Who comes later begins with what the others know, so that one event serves all.
     let parts = told ?? StatusParts(coordinator, lastKnown: current)
     told = parts
@@ -122,10 +142,30 @@ final class StatusBoard {
     let stream = exchange.beginStream(limit: first.count + StatusBoard.backlog)
     let number = nextReader
     nextReader += 1
-    readers[number] = stream
+    readers[number] = Reader(stream: stream, network: network)
     stream.onEnd = { [weak self] in self?.readers[number] = nil }
     stream.send(first)
-    return true
+  }
+
+  /// Whether one more of a network may watch.
+  static func hasRoom(beside neighbours: Int, of network: SocketAddress) -> Bool {
+    // Proxies and people at the gateway's own machine are not told apart.
+    network.isLoopback || neighbours < maximumReadersOfNetwork
+  }
+
+  /// - Throws: `Problem` 503 when nobody of that network may watch beside those who do.
+  func checkRoom(for network: SocketAddress) throws(Problem) {
+    guard readers.count < StatusBoard.maximumReaders else {
+      throw Problem(
+        503, "too_many_readers",
+        "\(StatusBoard.maximumReaders) readers watch already; close one, or ask GET /status")
+    }
+    let neighbours = readers.values.count { $0.network == network }
+    guard StatusBoard.hasRoom(beside: neighbours, of: network) else {
+      throw Problem(
+        503, "too_many_readers",
+        "\(neighbours) readers from your network watch already; close one, or ask GET /status")
+    }
   }
 }
 

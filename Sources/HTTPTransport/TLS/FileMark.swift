@@ -6,8 +6,19 @@ package struct FileMark: Hashable {
   private let device: UInt
   private let inode: UInt
   private let size: Int
-  private let seconds: Int
-  private let nanoseconds: Int
+  private let written: Instant
+  /// Another owner or mode may make readable what was not.
+  private let changed: Instant
+
+  private struct Instant: Hashable {
+    let seconds: Int
+    let nanoseconds: Int
+
+    init(_ time: timespec) {
+      seconds = time.tv_sec
+      nanoseconds = time.tv_nsec
+    }
+  }
 
   /// Nil when there is no such file.
   package init?(_ path: String) {
@@ -16,7 +27,7 @@ package struct FileMark: Hashable {
     device = UInt(status.st_dev)
     inode = UInt(status.st_ino)
     size = Int(status.st_size)
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
+    written = Instant(status.st_mtim)
+    changed = Instant(status.st_ctim)
   }
 }

@@ -44,6 +44,8 @@ package final class AccessControl {
   private var limiter: RateLimiter?
   /// Whether everybody may read and write at any rate: then nobody needs to be known for that.
   package private(set) var isOpen: Bool
+  /// Called when others may do something than before.
+  package var onChange: () -> Void = {}
   /// Who sent the request that was asked about last: it is asked about again as it is passed on.
   private var last: (token: ExchangeToken, identity: Identity)?
   /// Callers that other programs of the cluster told of lately.
@@ -71,12 +73,14 @@ package final class AccessControl {
     rules.list = list
     last = nil
     limiter?.keepOnly(list.names)
+    onChange()
   }
 
   /// Other credentials are valid; the first is to be used.
   package func replace(credentials: [Credential]) {
     self.credentials.replace(with: credentials)
     last = nil
+    onChange()
   }
 
   // MARK: - Who it is
@@ -165,28 +169,31 @@ package final class AccessControl {
   /// Lets a request pass whose sender has at least the role `needed`, within its rate.
   ///
   /// - Parameter what: what the request asks for, as the subject of a sentence.
-  /// - Throws: `Problem` 401 without anything that tells who sends it, 403 for another role, 429
-  ///   beyond the sender's rate, 400 as ``identity(of:)``.
+  /// - Throws: `Problem` 429 beyond the sender's rate, 401 without anything that tells who sends
+  ///   it, 403 for another role, 400 as ``identity(of:)``.
   @discardableResult
   package func admit(
     _ exchange: Exchange, as needed: Role, to what: @autoclosure () -> String
   ) throws(Problem) -> Identity {
     let identity = try identity(of: exchange)
-    guard identity.caller.role >= needed else {
-      let problem = AccessControl.refusal(identity, needed, what())
-      if needed >= .admin {
-        audit.noteRefusal(what(), by: AuditLog.Origin(identity.caller, exchange), problem)
+    let isEnough = identity.caller.role >= needed
+    do throws(Problem) {
+      // What is refused counts as well: tokens are not to be guessed at any rate.
+      if needed > .none { try count(identity, exchange) }
+      guard isEnough else { throw AccessControl.refusal(identity, needed, what()) }
+    } catch {
+      if !isEnough, needed >= .admin {
+        audit.noteRefusal(what(), by: AuditLog.Origin(identity.caller, exchange), error)
       }
-      throw problem
+      throw error
     }
-    try count(identity, exchange, needed)
     return identity
   }
 
-  private func count(
-    _ identity: Identity, _ exchange: Exchange, _ needed: Role
-  ) throws(Problem) {
-    guard let limiter, needed > .none, identity.proof != .passedOn else { return }
+  /// Counts a request against its sender's rate.
+  /// - Throws: `Problem` 429 beyond it.
+  func count(_ identity: Identity, _ exchange: Exchange) throws(Problem) {
+    guard let limiter, identity.proof != .passedOn else { return }
     let isAnonymous =
       switch identity.proof {
       case .none, .unknownToken, .missingCertificate: true
@@ -198,7 +205,8 @@ package final class AccessControl {
     var problem = Problem(
       429, "rate_limited",
       "\(identity.caller.name) sends more requests a second than --rate-limits allows"
-        + (isAnonymous ? " without a token" : " to the role \(identity.caller.role.rawValue)")
+        + (isAnonymous
+          ? " without a token that is known" : " to the role \(identity.caller.role.rawValue)")
         + "; send fewer")
     problem.retryAfter = seconds
     throw problem

@@ -49,10 +49,12 @@ package final class AuditLog {
   /// - Returns: why that cannot be done; nil when it can.
   package func check() -> String? {
     guard let path else { return nil }
-    let file = AuditLog.open(path)
-    guard file >= 0 else { return String(cString: strerror(errno)) }
-    close(file)
-    return nil
+    switch AuditLog.open(path) {
+    case .file(let file):
+      close(file)
+      return nil
+    case .failed(let reason): return reason
+    }
   }
 
   /// Notes what was done, or why it was not.
@@ -92,9 +94,10 @@ package final class AuditLog {
 
   private func append(_ line: String) {
     guard let path else { return }
-    let file = AuditLog.open(path)
-    guard file >= 0 else {
-      let reason = String(cString: strerror(errno))
+    let file: Int32
+    switch AuditLog.open(path) {
+    case .file(let opened): file = opened
+    case .failed(let reason):
       logger?.error("the audit log \(path) cannot be opened: \(reason)")
       return
     }
@@ -112,8 +115,24 @@ package final class AuditLog {
     }
   }
 
-  private static func open(_ path: String) -> Int32 {
-    Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
+  private enum Opening {
+    case file(Int32)
+    case failed(String)
+  }
+
+  /// A pipe would hold the program up, now or when its reader is slow: only a file will do.
+  private static func open(_ path: String) -> Opening {
+    let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
+    let file = Glibc.open(path, flags, 0o600)
+    // A pipe that nobody reads.
+    if file < 0, errno == ENXIO { return .failed("it is no regular file") }
+    guard file >= 0 else { return .failed(String(cString: strerror(errno))) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(file)
+      return .failed("it is no regular file")
+    }
+    return .file(file)
   }
 
   /// Now, as RFC 3339 writes it, to the millisecond.

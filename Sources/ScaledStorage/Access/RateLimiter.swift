@@ -32,6 +32,8 @@ final class RateLimiter {
   private var unnamed: [SocketAddress: UInt64] = [:]
   /// What all share that find no room in ``unnamed``.
   private var crowd: UInt64 = 0
+  /// When ``unnamed`` is swept again, at the earliest.
+  private var nextSweep: UInt64 = 0
 
   /// Networks that are told apart. Names are those of the access file, so that they are bounded.
   static let mostNetworks = 4_096
@@ -41,7 +43,8 @@ final class RateLimiter {
     self.limits = limits
   }
 
-  /// Counts a request. Returns nil when it may pass, else the seconds to wait.
+  /// Counts a request. Returns nil when it may pass, else the seconds to wait. O(1), and once a
+  /// second O(``mostNetworks``).
   func wait(_ caller: Caller, isAnonymous: Bool, from peer: SocketAddress, now: MonotonicTime)
     -> Int?
   {
@@ -52,7 +55,11 @@ final class RateLimiter {
     }
     let network = peer.network
     if unnamed[network] == nil, unnamed.count >= RateLimiter.mostNetworks {
-      unnamed = unnamed.filter { $0.value > now.nanoseconds }
+      // Once a second: a sweep costs more than what it is to keep away.
+      if now.nanoseconds >= nextSweep {
+        nextSweep = now.nanoseconds + RateLimiter.burst
+        unnamed = unnamed.filter { $0.value > now.nanoseconds }
+      }
       guard unnamed.count < RateLimiter.mostNetworks else {
         return RateLimiter.count(&crowd, rate, now)
       }

@@ -12,10 +12,16 @@ extension AccessControl {
   }
 
   /// `whoami`: who the server takes the sender for, and what that may do.
-  /// - Throws: `Problem` 403 for the credential without the certificate that goes with it.
+  /// - Throws: `Problem` 403 for the credential without the certificate that goes with it, 429 for
+  ///   too many tokens that are not known.
   package func report(to exchange: Exchange) throws(Problem) -> Disposition {
     let identity = try identity(of: exchange)
-    if identity.proof == .missingCertificate { try admit(exchange, as: .cluster, to: "whoami") }
+    switch identity.proof {
+    case .missingCertificate: try admit(exchange, as: .cluster, to: "whoami")
+    // The answer tells whoever guesses a token whether it is one.
+    case .unknownToken: try count(identity, exchange)
+    default: break
+    }
     var report = CallerReport(name: identity.caller.name, role: identity.caller.role.rawValue)
     if case .credential(let place) = identity.proof {
       report.credential = place == 0 ? "used" : "accepted"

@@ -1,4 +1,5 @@
 package import Candid
+package import Cluster
 package import HTTPTransport
 package import WireProtocol
 
@@ -43,6 +44,13 @@ package struct ControlCall {
     case .failure(let problem):
       audit.note(name, by: origin, detail, outcome: "failed: \(problem.code)")
     }
+  }
+
+  /// Notes what became of a module that came with its last chunk, and of any chunk that failed.
+  package func note(chunk args: WasmInitArgs, _ result: Result<Void, Problem>) {
+    if args.position != 2, case .success = result { return }
+    let digest = args.sha256.map { " " + SHA256.hexadecimal(Array($0.prefix(32))) } ?? ""
+    note("module" + digest, result)
   }
 
   /// The only argument.

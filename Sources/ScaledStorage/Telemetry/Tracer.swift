@@ -37,6 +37,13 @@ package final class Tracer {
 
   private static let mostLines = 20
 
+  /// Spans of this second that others asked for.
+  private var askedSecond: UInt64 = 0
+  private var asked = 0
+
+  /// Any client can ask for its trace to be recorded. Beyond so many a second it is passed on only.
+  package static let mostAskedSpans = 1_000
+
   /// - Parameters:
   ///   - service: the program's name for the collector.
   ///   - quiet: methods of which no traces are begun here.
@@ -70,13 +77,24 @@ package final class Tracer {
   }
 
   private func beginSpan(_ exchange: Exchange) {
-    if let asked = TraceContext(of: exchange) {
-      if asked.isSampled { exchange.span = Span(asked, start: loop.now) }
+    if let context = TraceContext(of: exchange) {
+      if context.isSampled, mayRecord(at: loop.now) {
+        exchange.span = Span(context, start: loop.now)
+      }
     } else if isSampling, Double.random(in: 0..<1) < settings.sample,
       !quiet.contains(exchange.methodName)
     {
       exchange.span = Span(nil, start: loop.now)
     }
+  }
+
+  /// Whether one more span that was asked for is recorded in this second.
+  package func mayRecord(at now: MonotonicTime) -> Bool {
+    let second = now.nanoseconds / 1_000_000_000
+    if second != askedSecond { (askedSecond, asked) = (second, 0) }
+    guard asked < Tracer.mostAskedSpans else { return false }
+    asked += 1
+    return true
   }
 
   /// How this program is told from others of its kind.

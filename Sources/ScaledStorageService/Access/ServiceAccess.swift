@@ -12,6 +12,10 @@ final class ServiceAccess {
   private let logger: Logger
   private var credentialMark: FileMark?
   private var listMark: FileMark?
+  // Why a file could not be used the last time. It is tried again then, whether it changes or not:
+  // what was in its way, as a lack of descriptors, may go without a trace at the file.
+  private var credentialFailure: String?
+  private var listFailure: String?
   private static let interval = Duration.seconds(1)
 
   /// Reads the files; makes the credential's when it is missing.
@@ -43,32 +47,43 @@ final class ServiceAccess {
   func watch(on loop: EventLoop) {
     loop.schedule(after: ServiceAccess.interval) { [weak self, unowned loop] in
       guard let self else { return }
-      let isChanged =
-        FileMark(settings.credentialFile) != credentialMark
-        || settings.access.file.flatMap { FileMark($0) } != listMark
-      if isChanged { reload() }
+      look()
       watch(on: loop)
     }
   }
 
-  /// Reads the files again; what cannot be used leaves in force what was.
-  func reload() {
-    // Before they are read: what changes meanwhile is seen the next time.
-    noteMarks()
-    do {
-      try reloadCredentials()
-    } catch {
-      logger.error("the credentials of before stay in force: \(ServiceAccess.sentence(error))")
-    }
-    do {
-      try reloadList()
-    } catch {
-      logger.error("the access file of before stays in force: \(ServiceAccess.sentence(error))")
-    }
+  /// Reads the files again if they have changed, or could not be used the last time.
+  func look() {
+    let isChanged =
+      FileMark(settings.credentialFile) != credentialMark
+      || settings.access.file.flatMap { FileMark($0) } != listMark
+    guard isChanged || credentialFailure != nil || listFailure != nil else { return }
+    readAgain()
   }
 
-  private static func sentence(_ error: any Error) -> String {
-    (error as? CredentialError)?.message ?? "\(error)"
+  /// Reads the files again, and tells of what cannot be used, also when it has been told before.
+  func reload() {
+    (credentialFailure, listFailure) = (nil, nil)
+    readAgain()
+  }
+
+  /// What cannot be used leaves in force what was.
+  private func readAgain() {
+    // Before they are read: what changes meanwhile is seen the next time.
+    noteMarks()
+    attempt(&credentialFailure, "the credentials of before stay", reloadCredentials)
+    attempt(&listFailure, "the access file of before stays", reloadList)
+  }
+
+  private func attempt(_ failure: inout String?, _ what: String, _ read: () throws -> Void) {
+    do {
+      try read()
+      failure = nil
+    } catch {
+      let reason = (error as? CredentialError)?.message ?? "\(error)"
+      if reason != failure { logger.error("\(what) in force: \(reason)") }
+      failure = reason
+    }
   }
 
   private func reloadCredentials() throws {

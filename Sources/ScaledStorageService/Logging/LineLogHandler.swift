@@ -80,15 +80,28 @@ enum TextLine {
   ) -> String {
     var line = "\(time) \(level.rawValue) \(label): \(escaped(message))"
     for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-      let text = escaped("\(value)")
-      let isPlain = !text.isEmpty && text.allSatisfy { $0 != " " && $0 != "\"" && $0 != "=" }
-      line += " \(escaped(key))=" + (isPlain ? text : "\"\(quoted(text))\"")
+      let text = "\(value)"
+      let isPlain = !text.isEmpty && !text.unicodeScalars.contains(where: needsQuotes)
+      line += " \(escaped(key))=" + (isPlain ? escaped(text) : "\"\(escaped(quoted(text)))\"")
     }
     return line
   }
 
+  private static func needsQuotes(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case " ", "\"", "=", "\\": true
+    default: false
+    }
+  }
+
+  /// With what would end the quotes, or look like an escape, escaped.
   private static func quoted(_ text: String) -> String {
-    text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"")
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      if scalar == "\"" || scalar == "\\" { result.append("\\") }
+      result.append(scalar)
+    }
+    return String(result)
   }
 
   /// With control characters, and those that change the direction of writing, as `\u{…}`.
