@@ -79,7 +79,8 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage", "Storage",
+        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage",
+        "Storage",
         "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -1,4 +1,4 @@
-# What deploy/up and deploy/check share. Sourced by them, never run.
+# What the scripts of this folder share. Sourced by them, never run.
 # shellcheck shell=bash
 
 # Debian packages that the build needs: the libraries it links, what the package
@@ -15,6 +15,11 @@ fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
 }
+
+# bounded SECONDS COMMAND... ends the command when it takes longer. Swift passes an
+# interrupt on to the test processes, which stand in groups of their own; a SIGTERM
+# would leave them running. In the foreground, so that Ctrl-C arrives as well.
+bounded() { timeout --foreground --signal=INT --kill-after=10 "$@"; }
 
 is_installed() {
   # shellcheck disable=SC2016 # dpkg-query expands the field, not the shell.

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import queue
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -24,6 +25,9 @@ class Browser:
             os.dup2(read, 3)
             os.dup2(write, 4)
 
+        if not shutil.which(executable):
+            self.folder.cleanup()
+            raise SystemExit(f"there is no {executable}; install Debian's package chromium")
         self.process = subprocess.Popen(
             [executable, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -40,8 +44,15 @@ class Browser:
         self.errors = []
         self.addresses = []
         threading.Thread(target=self._read, daemon=True).start()
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self.session = None
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self):
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.send(
             "Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ["Page", "Runtime", "Network", "Log"]:
@@ -71,7 +82,7 @@ class Browser:
     def send(self, method, **values):
         self.number += 1
         message = {"id": self.number, "method": method, "params": values}
-        if getattr(self, "session", None):
+        if self.session:
             message["sessionId"] = self.session
         self.output.write(json.dumps(message).encode() + b"\0")
         while True:

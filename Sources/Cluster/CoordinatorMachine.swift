@@ -111,9 +111,6 @@ public struct CoordinatorMachine {
   /// The revision of ``routingMap``, without a copy of the map.
   public var routingRevision: UInt64 { previousMap?.revision ?? state.map.revision }
 
-  /// Whether the map is durable, so that others may be told of it.
-  public var isMapDurable: Bool { persistedSequence >= mapSequence }
-
   /// Where the instance of a node that is to be launched is found.
   public func origin(of node: Principal) -> NodeOrigin {
     if state.map.contains(node) {
@@ -121,7 +118,8 @@ public struct CoordinatorMachine {
       return state.map.addresses[node] == nil ? .new : .perhapsGiven
     }
     if state.change?.leaving.contains(node) == true { return .member }
-    return progress?.isResumed == true ? .perhapsGiven : .new
+    // Where it was given to, only that instance can tell.
+    return progress?.isResumed == true ? .member : .new
   }
 
   public mutating func takeActions() -> [CoordinatorAction] {
@@ -315,9 +313,9 @@ public struct CoordinatorMachine {
 public enum NodeOrigin: Hashable, Sendable {
   /// None was ever asked to become it.
   case new
-  /// One may have been asked to, before the coordinator started again.
+  /// One may have been asked to found the cluster with it.
   case perhapsGiven
-  /// It has keys: only the instance that holds it will do.
+  /// It may have keys: only the instance that holds it will do.
   case member
 }
 

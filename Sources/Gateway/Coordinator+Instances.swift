@@ -17,8 +17,9 @@ extension Coordinator: InstancePoolCluster {
     _ node: Principal, at address: String,
     _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    guard machine.isMapDurable else {
-      return completion(.failure(ClusterError(.overloaded, "the map is not durable yet")))
+    // A crash that forgets how the leave ended would look for the node again.
+    guard machine.durableSequence >= machine.lastSequence else {
+      return completion(.failure(ClusterError(.overloaded, "the state is not durable yet")))
     }
     peers.retire(node, map: machine.state.map, at: address, completion)
   }

@@ -67,9 +67,11 @@ private struct ClusterMetrics {
   private var nodes: [Principal] { coordinator.machine.nodes.keys.sorted() }
 
   private func writeNodes(to text: inout MetricsText) {
+    // Of members alone: one that joins, has left or is blank does not serve, and nobody misses it.
     text.begin(
-      "scaled_storage_cluster_node_up", .gauge, "1 while the node answers the gateway and serves.")
-    for node in nodes {
+      "scaled_storage_cluster_node_up", .gauge,
+      "1 while the member of the ring answers the gateway and serves.")
+    for node in nodes where coordinator.map.contains(node) {
       text.sample(
         flag(coordinator.reports[node]?.status.isServing ?? false), [("node", node.text)])
     }

@@ -53,8 +53,8 @@ package final class InstancePool: Launcher {
   /// The instance that each node was given to.
   private var given: [Principal: Int] = [:]
   private var endings: [Principal: [() -> Void]] = [:]
-  /// The round of looks after which what is seen is later than the node's end.
-  private var endedAt: [Principal: UInt64] = [:]
+  /// When each of them began, and the round of looks after which what is seen is later.
+  private var endedAt: [Principal: (time: MonotonicTime, round: UInt64)] = [:]
   /// Instances that were asked to forget their node, and which incarnation of each was.
   private var retiring: [Int: UInt64] = [:]
   /// What was said last of an instance, so that it is said once.
@@ -63,6 +63,8 @@ package final class InstancePool: Launcher {
   private static let launchTimeout = Duration.seconds(30)
   /// How long an instance may be silent until its node counts as stopped.
   private static let patience = Duration.seconds(10)
+  /// For how long it looks more often on account of an ending.
+  private static let endingHaste = Duration.seconds(60)
 
   /// - Parameters:
   ///   - names: where the instances answer, as `HOST:PORT`, in the order in which blank ones are
@@ -76,7 +78,8 @@ package final class InstancePool: Launcher {
     watch.isOurs = { [weak self] info in self?.cluster?.isOurs(info) ?? true }
     watch.isHasty = { [weak self] in
       guard let self else { return false }
-      return !endings.isEmpty || tenants.values.contains { $0.place == nil }
+      return tenants.values.contains { $0.place == nil }
+        || endedAt.values.contains { self.loop.now - $0.time < InstancePool.endingHaste }
     }
     watch.start()
   }
@@ -103,7 +106,7 @@ package final class InstancePool: Launcher {
   package func destroy(_ node: Principal, _ done: @escaping () -> Void) {
     tenants[node] = nil
     endings[node, default: []].append(done)
-    endedAt[node] = watch.round
+    endedAt[node] = (loop.now, watch.round)
     loop.schedule(after: .zero) { [weak self] in self?.settle() }
   }
 
@@ -132,6 +135,8 @@ package final class InstancePool: Launcher {
     switch instance.sight {
     case .unseen: break
     case .holds(node, let incarnation):
+      let holders = holders(of: node)
+      if holders.count > 1 { remarkCopies(of: node, at: holders) }
       if incarnation != tenant.incarnation {
         end(node, "\(instance.name) was started again")
       } else if instance.address != tenant.address {
@@ -149,17 +154,26 @@ package final class InstancePool: Launcher {
   }
 
   private func place(_ node: Principal, _ tenant: Tenant) {
-    let holders = watch.indices.filter { watch[$0].sight.node == node }
+    let holders = holders(of: node)
     if holders.count == 1 { return begin(node, tenant, at: holders[0]) }
     guard holders.isEmpty else {
-      let names = holders.map { watch[$0].name }.joined(separator: " and ")
-      return remark(
-        holders[0], "\(node.text) is held by \(names): stop the one whose data is the copy")
+      remarkCopies(of: node, at: holders)
+      if loop.now >= tenant.deadline { end(node, "more than one instance holds it") }
+      return
     }
     if let choice = blank(for: node) { return begin(node, tenant, at: choice) }
     if loop.now >= tenant.deadline || isHopeless(node) {
       end(node, "no instance can be it: \(watch.summary)")
     }
+  }
+
+  private func holders(of node: Principal) -> [Int] {
+    watch.indices.filter { watch[$0].sight.node == node && !watch.isAlias($0) }
+  }
+
+  private func remarkCopies(of node: Principal, at places: [Int]) {
+    let names = places.map { watch[$0].name }.joined(separator: " and ")
+    remark(places[0], "\(node.text) is held by \(names): stop the one whose data is the copy")
   }
 
   /// A blank instance that may become the node.
@@ -176,10 +190,11 @@ package final class InstancePool: Launcher {
       case .perhapsGiven, .new: choices = Array(watch.indices)
       }
     }
-    let taken = Set(tenants.values.compactMap(\.place))
+    let taken = Set(tenants.values.compactMap { $0.place == nil ? nil : $0.incarnation })
     // In the order of the list, also while the first looks are under way.
     return choices.prefix { watch[$0].sight != .unseen }.first { index in
-      watch[index].sight.isBlank && !taken.contains(index)
+      guard case .blank(let incarnation) = watch[index].sight else { return false }
+      return !taken.contains(incarnation)
     }
   }
 
@@ -249,7 +264,7 @@ package final class InstancePool: Launcher {
     return places.allSatisfy { index in
       let instance = watch[index]
       return instance.sight.incarnation != nil && instance.sight.node != node
-        && instance.seenIn > endedAt[node] ?? 0
+        && instance.seenIn > endedAt[node]?.round ?? 0
     }
   }
 

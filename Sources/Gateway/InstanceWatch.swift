@@ -38,6 +38,7 @@ final class InstanceWatch {
     var sight = Sight.unseen
     /// The round of the look that gave ``sight``.
     var seenIn: UInt64 = 0
+    fileprivate var resolvedAt = MonotonicTime(nanoseconds: 0)
     fileprivate var isBeingLookedAt = false
   }
 
@@ -56,6 +57,8 @@ final class InstanceWatch {
   var isHasty: () -> Bool = { false }
 
   private static let deadline = Duration.seconds(2)
+  /// How long a name is taken to lead to the same address: the one of before may be another's.
+  private var nameLife: Duration { max(.seconds(5), .milliseconds(20) * instances.count) }
 
   init(names: [String], loop: EventLoop, tls: TLSContext?) {
     self.loop = loop
@@ -67,6 +70,12 @@ final class InstanceWatch {
   var indices: Range<Int> { instances.indices }
 
   subscript(index: Int) -> Instance { instances[index] }
+
+  /// Whether an instance before it in the list is the same process, by another name or address.
+  func isAlias(_ index: Int) -> Bool {
+    guard let incarnation = instances[index].sight.incarnation else { return false }
+    return instances[..<index].contains { $0.sight.incarnation == incarnation }
+  }
 
   /// Whether every instance answers.
   var seesAll: Bool { instances.allSatisfy { $0.sight.incarnation != nil } }
@@ -103,6 +112,10 @@ final class InstanceWatch {
     guard !instances[index].isBeingLookedAt else { return }
     instances[index].isBeingLookedAt = true
     let round = round
+    if loop.now - instances[index].resolvedAt >= nameLife {
+      names.forget(instances[index].name)
+      instances[index].resolvedAt = loop.now
+    }
     names.find(instances[index].name) { [weak self] address in
       guard let self else { return }
       guard let address else {

@@ -51,10 +51,7 @@ final class ClusterService {
     self.stopsNodes = stopsNodes
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
-    if stopsNodes, scaling.instances != nil {
-      throw ConfigurationError(
-        message: "nodes is given, and `up` starts nodes of its own; run `gateway` instead")
-    }
+    if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
     let launcherSettings = try ClusterService.launcherSettings(settings)
     let access = try process.access(settings)
     let tls = try process.secure(settings.tls)

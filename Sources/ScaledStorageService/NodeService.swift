@@ -35,6 +35,7 @@ final class NodeService {
   func start() throws {
     let address = try settings.listenAddress()
     let tls = try process.secure(settings.tls)
+    try retiredData.lock()
     if retiredData.isMarked {
       try retiredData.remove()
       process.logger.notice("the node that was here has left its cluster, so its data is removed")
@@ -104,6 +105,12 @@ final class NodeService {
     guard !isRetired else { return }
     isRetired = true
     process.logger.notice("the node has left its cluster; it starts again as a blank one")
+    stop()
+  }
+
+  /// Ends for good, also a node that is about to start again.
+  func stopForGood() {
+    isRetired = false
     stop()
   }
 

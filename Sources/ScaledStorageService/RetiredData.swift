@@ -15,6 +15,23 @@ struct RetiredData {
     self.directory = directory
   }
 
+  /// Keeps others off the directory for as long as this process runs this program: the store's own
+  /// lock goes with the store.
+  /// - Throws: `ServiceFailure` when another node has it.
+  func lock() throws {
+    let path = directory + "/lock"
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else {
+      throw ServiceFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      close(file)
+      throw ServiceFailure(
+        "another node runs on \(directory); give this one a directory of its own")
+    }
+    // The descriptor stays open until the process ends.
+  }
+
   /// Whether what is stored here is to be forgotten.
   var isMarked: Bool { access(mark, F_OK) == 0 }
 

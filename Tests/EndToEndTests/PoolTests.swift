@@ -6,6 +6,15 @@ extension EndToEnd {
   /// Nodes that something else runs, with the real program.
   @Suite(.serialized, .timeLimit(.minutes(5)))
   struct PoolEndToEnd {
+    /// Looks until the condition holds; so often at most.
+    private func waitFor(_ looks: Int, _ condition: () throws -> Bool) throws {
+      for _ in 0..<looks {
+        if try condition() { return }
+        usleep(50_000)
+      }
+      Issue.record("what was waited for has not come")
+    }
+
     @Test("Nodes of others join, leave, come back blank, and nothing is lost by kill -9 meanwhile")
     func lifeOfAPool() throws {
       let pool = try RunningPool(3)
@@ -21,9 +30,10 @@ extension EndToEnd {
       pool.killGateway()
       try pool.startGateway()
       user = try HTTPUser(pool.address)
-      while try user.members() < 2 {
+      try waitFor(1000) {
+        guard try user.members() < 2 else { return true }
         _ = try? pool.run(["scale", "to", "2"])
-        usleep(20_000)
+        return false
       }
       _ = try user.settledRing(members: 2)
 
@@ -31,17 +41,21 @@ extension EndToEnd {
       #expect(try pool.run(["scale", "up"]) == 0)
       pool.killNode(1)
       try pool.startNode(1)
-      while try user.members() < 3 {
+      try waitFor(1000) {
+        guard try user.members() < 3 else { return true }
         _ = try? pool.run(["scale", "to", "3"])
-        usleep(20_000)
+        return false
       }
       _ = try user.settledRing(members: 3)
 
       // The first leaves: the same process is a blank node then, and can join again.
-      #expect(try pool.run(["drain", "rrkah-fqaaa-aaaaa-aaaaq-cai"]) == 0)
+      let first = "rrkah-fqaaa-aaaaa-aaaaq-cai"
+      let place = try #require(
+        try (0..<3).first { try user.node(at: pool.address(of: $0)) == first })
+      #expect(try pool.run(["drain", first]) == 0)
       _ = try user.settledRing(members: 2)
-      while try user.node(at: pool.address(of: 0)) != nil { usleep(5_000) }
-      #expect(pool.isRunning(0))
+      try waitFor(200) { try user.node(at: pool.address(of: place)) == nil }
+      #expect(pool.isRunning(place))
       #expect(try pool.run(["scale", "up"]) == 0)
       _ = try user.settledRing(members: 3)
 

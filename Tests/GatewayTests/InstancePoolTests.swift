@@ -158,6 +158,49 @@ struct InstancePoolTests {
     try expectAll(cluster)
   }
 
+  @Test("One process that the list names twice is one instance")
+  func aliases() throws {
+    var cluster = try PooledCluster(2)
+    let names = cluster.instances.map(\.address).flatMap {
+      ["localhost:\($0.port)", $0.description]
+    }
+    cluster = try cluster.successor(names: names)
+    cluster.settle(1)
+    try fill(cluster)
+    try cluster.coordinator.addNodes(1, reason: "the test")
+    cluster.settle(2)
+    cluster = try cluster.successor(names: names)
+    cluster.settle(2)
+    try expectAll(cluster)
+  }
+
+  @Test("A join that the gateway's end interrupts is taken up only where it was begun")
+  func resumedJoin() throws {
+    var cluster = try PooledCluster(3)
+    cluster.settle(1)
+    try fill(cluster)
+    try cluster.coordinator.addNodes(1, reason: "the test")
+    cluster.run(until: "the instance is claimed") {
+      cluster.instances[1].node != nil || cluster.coordinator.machine.state.change == nil
+    }
+    // The instance that was claimed is not on the list any more.
+    let names = [0, 2].map { cluster.instances[$0].address.description }
+    let isUndecided = cluster.coordinator.machine.state.change?.isDecided == false
+    cluster = try cluster.successor(names: names)
+    guard isUndecided else { return }
+    cluster.run(until: "nobody else is taken for it") {
+      cluster.coordinator.machine.nodes[.canister(number: 2)] != nil
+        || cluster.coordinator.machine.state.change == nil
+    }
+    var looks = 0
+    cluster.run(until: "some looks later") {
+      looks += 1
+      return looks > 100
+    }
+    #expect(cluster.instances[2].node == nil)
+    try expectAll(cluster)
+  }
+
   @Test("A node is retired only by a map of its cluster that is no older and has it not")
   func retirementIsChecked() throws {
     let cluster = try PooledCluster(2)

@@ -53,6 +53,25 @@ struct MetricsTests {
     #expect(metrics["scaled_storage_scaler_maximum_nodes"] == 64)
   }
 
+  @Test("Only members of the ring are told to be up or down, not one that is about to join")
+  func membersAlone() throws {
+    let cluster = try InProcessCluster()
+    cluster.settle(1)
+    try cluster.coordinator.addNodes(1, reason: "asked for by hand")
+    cluster.run(until: "the gateway knows a node that is no member") {
+      cluster.coordinator.machine.nodes.count > cluster.coordinator.map.members.count
+    }
+    let before = cluster.coordinator.map.members
+    let told = try metrics(cluster).samples.keys.filter {
+      $0.hasPrefix("scaled_storage_cluster_node_up{")
+    }
+    // The change goes on while the gateway answers.
+    let after = cluster.coordinator.map.members
+    #expect(told.count == before.count || told.count == after.count)
+    #expect(
+      before.allSatisfy { told.contains("scaled_storage_cluster_node_up{node=\"\($0.text)\"}") })
+  }
+
   @Test("A node tells of its requests, its data and its ring, each sample with its id")
   func node() throws {
     let cluster = try InProcessCluster()

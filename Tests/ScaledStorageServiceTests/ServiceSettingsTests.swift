@@ -38,6 +38,51 @@ struct ServiceSettingsTests {
     #expect(FileManager.default.contents(atPath: damaged) == Data([0xff, 0xfe, 0x00, 0x41]))
   }
 
+  @Test("Programs that start at once make one credential")
+  func credentialRace() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/data"
+    let found = try await withThrowingTaskGroup(of: String.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          let configuration = try Configuration(file: nil, environment: [:])
+          let settings = try ServiceSettings(
+            try ServiceOptions.parse(["--data", path]), configuration, listen: "127.0.0.1:0")
+          return try settings.credentials().all.map(\.headerValue).joined()
+        }
+      }
+      return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+    }
+    #expect(found.count == 1)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path) == ["credential"])
+  }
+
+  @Test("Two nodes never run on one data directory")
+  func oneNode() throws {
+    let folder = try TemporaryFolder()
+    try RetiredData(directory: folder.path).lock()
+    let error = #expect(throws: ServiceFailure.self) {
+      try RetiredData(directory: folder.path).lock()
+    }
+    #expect(error?.message.contains("another node runs on") == true)
+  }
+
+  @Test("What a node that has left had is removed, by it or by the next that starts")
+  func retiredData() throws {
+    let folder = try TemporaryFolder()
+    let data = RetiredData(directory: folder.path)
+    try FileManager.default.createDirectory(
+      atPath: folder.path + "/store", withIntermediateDirectories: false)
+    #expect(!data.isMarked)
+    try data.setMark()
+    try data.setMark()
+    #expect(data.isMarked)
+    try data.remove()
+    #expect(!data.isMarked)
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/store"))
+    try data.remove()
+  }
+
   @Test func `data below a file is refused in a sentence`() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("file", [])

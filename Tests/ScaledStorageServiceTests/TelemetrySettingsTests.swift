@@ -11,8 +11,7 @@ struct TelemetrySettingsTests {
     _ arguments: [String], _ environment: [String: String] = [:]
   ) throws -> TelemetrySettings {
     let configuration = try Configuration(file: nil, environment: environment)
-    return try TelemetrySettings(
-      try TelemetryOptions.parse(arguments), configuration, environment: environment)
+    return try TelemetrySettings(try TelemetryOptions.parse(arguments), configuration)
   }
 
   @Test("Nodes that are launched do what the gateway does")

@@ -94,8 +94,13 @@ struct WrongConfigurationTests {
         + "cluster's programs know each other; deploy/dev-ca makes all three for development"),
     Case(
       ["--tls-certificate", "/no/a", "--tls-key", "/no/b", "--tls-ca", "/no/c"],
-      "tls-certificate, tls-key or tls-ca: the certificate /no/a cannot be read: No such file or "
-        + "directory"),
+      "--tls-certificate: tls-certificate cannot be used: the certificate /no/a cannot be read: No "
+        + "such file or directory"),
+    Case(
+      ["up", "--nodes", "a:1"],
+      "--nodes: nodes is given, and `up` starts nodes of its own; run `gateway`, or leave it away"),
+    Case(
+      "audit-log = DIR", "FILE, line 1: audit-log is DIR, which is a directory; name another"),
     Case(
       "access-file = /no/access",
       "FILE, line 1: access-file is /no/access, which is not there; make it with scaled-storage "
@@ -147,6 +152,18 @@ struct WrongConfigurationTests {
     #expect(error?.message.contains("\n") == false)
     // Nothing is made to find that out.
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/data"))
+  }
+
+  @Test("Lines may end as other systems end them")
+  func lineEnds() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write(
+      "settings", Array("# first\r\nmax-nodes = 7\r\nmin-nodes = 2\r\n".utf8))
+    let report = try ConfigCheckCommand.parse(["--config", file, "--json"]).report(environment: [:])
+    #expect(
+      report.contains("{\"from\":\"\(file), line 2\",\"name\":\"max-nodes\",\"value\":\"7\"}"))
+    #expect(
+      report.contains("{\"from\":\"\(file), line 3\",\"name\":\"min-nodes\",\"value\":\"2\"}"))
   }
 
   @Test("A file that is not there is named")

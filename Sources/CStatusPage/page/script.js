@@ -11,7 +11,7 @@ const nodes = new Map();
 const gone = new Map();
 let cluster = null, change = null, decisions = [], series = { rate: [], p99: [], keys: [] };
 let chosen = null, hovered = null, sort = { by: "number", down: false };
-let located = null, lostAt = null, lastEvent = 0, isDirty = false;
+let located = null, lostAt = null, refusal = null, lastEvent = 0, isDirty = false;
 
 // Elements. Text of others gets into the document as text only.
 function el(name, attributes = {}, ...children) {
@@ -538,6 +538,9 @@ function ask(path, options = {}) {
   return fetch(path, { cache: "no-store", ...options, headers: { ...headers, ...options.headers } });
 }
 function signIn(why) {
+  // The gateway answers: what was lost before is found, and would be told again each second.
+  lostAt = null;
+  document.body.classList.remove("stale");
   $("sign-in").hidden = false;
   $("main").hidden = true;
   if (why) say($("sign-in-why"), why);
@@ -556,7 +559,7 @@ function showLost() {
   document.querySelector(".headline").className = "headline";
   set($("mark"), "href", "#i-starting");
   say($("state"), "Not connected");
-  say($("reason"), cluster ? "what you see is what was told last" : "the gateway does not answer");
+  say($("reason"), refusal ?? (cluster ? "what you see is what was told last" : "the gateway does not answer"));
   $("notice").hidden = true;
   showLink("lost", "Not connected since " + clock(lostAt) + " (" + ago(Date.now() - lostAt) + "). Trying again…");
   document.title = "Not connected · ScaledStorage";
@@ -579,6 +582,7 @@ function take(block) {
 }
 async function watch() {
   const stop = new AbortController();
+  let why = null;
   // A connection that was cut without a word brings no error: silence tells.
   const guard = setInterval(() => { if (Date.now() - lastEvent > 6000) stop.abort(); }, 1000);
   lastEvent = Date.now();
@@ -588,7 +592,11 @@ async function watch() {
       const told = await answer.json().catch(() => ({}));
       return signIn(token() || answer.status === 403 ? "That did not do: " + (told.detail ?? "the token is not known.") : null);
     }
-    if (!answer.ok) throw new Error("status " + answer.status);
+    if (!answer.ok) {
+      why = "the gateway answered " + answer.status;
+      why = (await answer.json()).detail ?? why;
+      throw new Error(why);
+    }
     $("sign-in").hidden = true;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -601,6 +609,7 @@ async function watch() {
       blocks.forEach(take);
     }
   } catch { /* what follows is the same for every way to lose the connection */ } finally { clearInterval(guard); }
+  refusal = why;
   if (lostAt == null) {
     lostAt = Date.now();
     $("live").textContent = "Not connected";

@@ -23,15 +23,21 @@ package enum SecretFile {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// Makes a file, readable by its owner only.
+  /// Makes a file, readable by its owner only, with all of its text at once.
   /// - Throws: `ServiceFailure` when that is not possible, or there is one already.
   package static func make(_ path: String, _ text: String) throws(ServiceFailure) {
-    // Never over a file that is there: who knows what it holds would be locked out.
-    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let temporary = temporaryName(for: path)
+    let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else {
       throw ServiceFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
     }
-    try write(text, to: file, named: path)
+    defer { unlink(temporary) }
+    try write(text, to: file, named: temporary)
+    // Never over a file that is there: who knows what it holds would be locked out.
+    guard link(temporary, path) == 0 else {
+      throw ServiceFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    sync(directoryOf: path)
   }
 
   /// Puts another text in a file's place, for the same readers; makes it when it is missing.
@@ -45,7 +51,7 @@ package enum SecretFile {
       } ?? path
     var status = stat()
     guard stat(path, &status) == 0 else { return try make(path, text) }
-    let temporary = "\(path).\(getpid()).new"
+    let temporary = temporaryName(for: path)
     let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else {
       throw ServiceFailure("\(temporary) cannot be made: \(String(cString: strerror(errno)))")
@@ -66,11 +72,20 @@ package enum SecretFile {
       unlink(temporary)
       throw ServiceFailure("\(path) cannot be replaced: \(reason)")
     }
-    let directory = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
-    if directory >= 0 {
-      fsync(directory)
-      close(directory)
-    }
+    sync(directoryOf: path)
+  }
+
+  /// One that no program uses, also not one of another container.
+  private static func temporaryName(for path: String) -> String {
+    "\(path).\(String(UInt64.random(in: 0 ... .max), radix: 36)).new"
+  }
+
+  private static func sync(directoryOf path: String) {
+    let above = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let directory = open(above, O_RDONLY | O_CLOEXEC)
+    guard directory >= 0 else { return }
+    fsync(directory)
+    close(directory)
   }
 
   /// Writes all of it to the disk and closes the file; removes the file when that fails.

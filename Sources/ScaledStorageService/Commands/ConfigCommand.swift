@@ -77,8 +77,9 @@ struct ConfigCheckCommand: ParsableCommand {
       let _: String? = try configuration.optional(
         "advertise", flag: advertise, usual: "the address that is bound")
     } else {
-      _ = try ScalingSettings(
+      let scaling = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)
+      if service == .up { try scaling.requireOwnNodes(configuration) }
     }
     return settings
   }

@@ -49,19 +49,21 @@ package struct NodeCommand: ParsableCommand {
       settings, process: process,
       advertise: advertise,
       portFallback: portFallback)
-    try process.onStop { service.stop() }
+    try process.onStop { service.stopForGood() }
     try service.start()
     process.loop.run()
     service.close()
-    if service.isRetired, process.exitStatus == 0 { NodeCommand.startAgain() }
+    if service.isRetired, process.exitStatus == 0 { try NodeCommand.startAgain() }
     throw ExitCode(process.exitStatus)
   }
 
   /// Replaces this process by one that begins anew, with the same arguments and process id; whoever
-  /// runs it need not notice. Returns when that fails: a service manager starts it again as well.
-  private static func startAgain() {
+  /// runs it need not notice.
+  /// - Throws: `ExitCode` 1 when that fails, so that a service manager starts it again.
+  private static func startAgain() throws {
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", &arguments)
     for argument in arguments { free(argument) }
+    throw ExitCode.failure
   }
 }

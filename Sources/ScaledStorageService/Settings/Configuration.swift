@@ -106,17 +106,19 @@ final class Configuration {
   }
 
   /// The setting `name`; nil when it is given nowhere.
-  /// - Parameter usual: what holds then, in words.
+  /// - Parameters:
+  ///   - other: a variable by which programs of all kinds are told the same.
+  ///   - usual: what holds then, in words.
   /// - Throws: as ``value(_:flag:default:)``.
   func optional<Value: LosslessStringConvertible>(
-    _ name: String, flag: Value?, usual: String? = nil
+    _ name: String, flag: Value?, orVariable other: String? = nil, usual: String? = nil
   ) throws -> Value? {
     if let flag {
       note(name, flag.description, .flag("--" + name))
       return flag
     }
-    let variable = Configuration.variable(name)
-    if let text = environment[variable], !text.isEmpty {
+    for variable in [Configuration.variable(name), other].compactMap({ $0 }) {
+      guard let text = environment[variable], !text.isEmpty else { continue }
       note(name, text, .variable(variable))
       return try read(text, name)
     }

@@ -23,7 +23,7 @@ struct ConfigurationFile {
   init(path: String, known: [String]) throws {
     self.path = path
     for (index, line) in try ConfigurationFile.text(path)
-      .split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+      .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
     {
       let content = line.prefix { $0 != "#" }.trimmingCharacters(in: .whitespacesAndNewlines)
       guard !content.isEmpty else { continue }

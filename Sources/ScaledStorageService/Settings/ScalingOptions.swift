@@ -142,6 +142,13 @@ struct ScalingSettings {
       "dry-run", flag: options.dryRun ? true : nil, default: false)
   }
 
+  /// - Throws: `ConfigurationError` when nodes are named for a service that starts its own.
+  func requireOwnNodes(_ configuration: Configuration) throws {
+    guard instances != nil else { return }
+    throw configuration.wrong(
+      "nodes", "is given, and `up` starts nodes of its own; run `gateway`, or leave it away")
+  }
+
   /// The rule of a node's size; one of the two replaces a service's own rule.
   private static func setSizes(
     _ policy: inout ScalePolicy, _ options: ScalingOptions, _ configuration: Configuration,

@@ -98,20 +98,50 @@ struct ServiceSettings {
   /// - Throws: `ConfigurationError` that names the first that cannot.
   func checkFiles() throws {
     _ = try tls?.context()
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: data, isDirectory: &isDirectory) {
-      guard isDirectory.boolValue else {
-        throw configuration.wrong("data", "is \(data), which is no directory; name another")
-      }
-      guard Glibc.access(data, R_OK | W_OK | X_OK) == 0 else {
-        throw configuration.wrong(
-          "data",
-          "is \(data), which cannot be used: \(String(cString: strerror(errno))); give it "
-            + "to the user that runs the service")
-      }
+    try check("data", isDirectory: true, data)
+    if let log = access.auditLog { try check("audit-log", isDirectory: false, log) }
+    do {
+      _ = try existingCredentials()
+    } catch let error as ServiceFailure {
+      throw configuration.wrong(
+        "credential-file",
+        "cannot be used: \(error.message); give it to the user that runs the "
+          + "service")
     }
-    _ = try existingCredentials()
     _ = try access.list(configuration)
+  }
+
+  /// Whether something can be written to, or made, at a path.
+  private func check(_ name: String, isDirectory: Bool, _ path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      let above = URL(fileURLWithPath: path).deletingLastPathComponent().path
+      // The nearest that is there says whether the rest can be made.
+      return try check(name, isDirectory: true, above, for: path)
+    }
+    guard isFolder.boolValue == isDirectory else {
+      throw configuration.wrong(
+        name, "is \(path), which is \(isDirectory ? "no" : "a") directory; name another")
+    }
+    try check(name, isDirectory: isDirectory, path, for: path)
+  }
+
+  private func check(
+    _ name: String, isDirectory: Bool, _ path: String, for wanted: String
+  ) throws {
+    guard Glibc.access(path, F_OK) == 0 || path == "/" else {
+      let above = URL(fileURLWithPath: path).deletingLastPathComponent().path
+      return try check(name, isDirectory: true, above, for: wanted)
+    }
+    guard Glibc.access(path, isDirectory ? R_OK | W_OK | X_OK : W_OK) == 0 else {
+      let reason = String(cString: strerror(errno))
+      throw configuration.wrong(
+        name,
+        path == wanted
+          ? "is \(path), which cannot be used: \(reason); give it to the user that runs the service"
+          : "is \(wanted), which cannot be made in \(path): \(reason); make it for the user that "
+            + "runs the service, or name another")
+    }
   }
 
   /// The file with the cluster's credential.
@@ -171,7 +201,13 @@ struct ServiceSettings {
     if let found = try existingCredentials() { return Credentials(found) }
     try ServiceSettings.createDirectory(
       URL(fileURLWithPath: credentialFile).deletingLastPathComponent().path)
-    return Credentials(try file.make())
+    do {
+      return Credentials(try file.make())
+    } catch {
+      // Another program of the cluster, started at the same moment, may have made it.
+      guard let found = try existingCredentials() else { throw error }
+      return Credentials(found)
+    }
   }
 
   /// Those of the credential's file; nil when there is none.

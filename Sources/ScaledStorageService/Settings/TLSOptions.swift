@@ -28,9 +28,10 @@ struct TLSOptions: ParsableArguments {
 }
 
 /// The TLS that is in force.
-struct TLSSettings: Hashable {
+struct TLSSettings {
   let files: TLSFiles
   let demandsClientCertificate: Bool
+  private let configuration: Configuration
 
   /// Nil for plain text.
   /// - Throws: `ConfigurationError` unless all files are named, or none.
@@ -55,6 +56,7 @@ struct TLSSettings: Hashable {
           + "know each other; deploy/dev-ca makes all three for development")
     }
     files = TLSFiles(certificate: certificate, key: key, authorities: authorities)
+    self.configuration = configuration
   }
 
   /// - Throws: `ConfigurationError` that tells which file cannot be used.
@@ -62,8 +64,12 @@ struct TLSSettings: Hashable {
     do throws(TransportError) {
       return try TLSContext(files, demandsClientCertificate: demandsClientCertificate)
     } catch {
-      throw ConfigurationError(
-        message: "tls-certificate, tls-key or tls-ca: \(error.message)")
+      // The message names the file.
+      let named = [
+        ("tls-certificate", files.certificate), ("tls-key", files.key),
+        ("tls-ca", files.authorities),
+      ].first { $0.1.map(error.message.contains) ?? false }
+      throw configuration.wrong(named?.0 ?? "tls-certificate", "cannot be used: \(error.message)")
     }
   }
 

@@ -48,8 +48,7 @@ struct TelemetrySettings {
   let sample: Double
 
   init(
-    _ options: TelemetryOptions, _ configuration: Configuration,
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    _ options: TelemetryOptions, _ configuration: Configuration
   ) throws {
     logFormat = try ServiceSettings.choice("log-format", options.logFormat, configuration, .auto)
     slowRequests = try configuration.value("slow-requests", flag: options.slowRequests, default: 1)
@@ -62,11 +61,9 @@ struct TelemetrySettings {
       throw configuration.wrong(
         "trace-sample", "is \(sample); it can be 0, for none, to 1, for all, as 0.01")
     }
-    let variable = environment["OTEL_EXPORTER_OTLP_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
-    let given = try configuration.optional(
-      "otlp-endpoint", flag: options.otlpEndpoint,
-      usual: variable ?? "none: traces are passed on, and not told")
-    endpointText = given ?? variable
+    endpointText = try configuration.optional(
+      "otlp-endpoint", flag: options.otlpEndpoint, orVariable: "OTEL_EXPORTER_OTLP_ENDPOINT",
+      usual: "none: traces are passed on, and not told")
     do throws(TransportError) {
       endpoint = try endpointText.map { (text) throws(TransportError) in try HTTPEndpoint(text) }
     } catch {
