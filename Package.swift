@@ -94,8 +94,8 @@ let package = Package(
     layer(
       "ScaledStorageService",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "RocksDBStorage", "ScaledStorage",
-        "Storage", "WasmRuntime", "WireProtocol",
+        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "RocksDBStorage",
+        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -7,7 +7,7 @@ package import HTTPTransport
 /// lease's time, less a margin: etcd counts from later on, so that it cannot have given the lease
 /// up before, whatever became of messages since. It is kept by the monotonic clock of this machine;
 /// the margin covers the difference in the clocks' rates and the time that work begun before the
-/// instant takes to end. A lost lease is given up for a new one; `onLost` and `onGranted` alternate.
+/// instant takes to end. A lost lease is given up for a new one: `onLost` and `onGranted` alternate.
 ///
 /// Belongs to the client's loop. Letting it go stops it without a revocation.
 package final class EtcdLease {
@@ -22,6 +22,8 @@ package final class EtcdLease {
   package private(set) var safeUntil: MonotonicTime?
   /// A lease was got; called once for each, with its identifier.
   package var onGranted: (Int64) -> Void = { _ in }
+  /// The lease was prolonged: ``safeUntil`` is a later one.
+  package var onProlonged: () -> Void = {}
   /// The lease expired, or is not safe to act on any more.
   package var onLost: () -> Void = {}
 
@@ -130,6 +132,8 @@ package final class EtcdLease {
       case .success(0): lose()
       case .success(let seconds):
         safeUntil = max(safeUntil ?? sent, safeEnd(from: sent, seconds: seconds))
+        onProlonged()
+        guard self.generation == generation, !isStopped else { return }
         step(after: max(pace - (MonotonicTime.current() - sent), .zero)) { $0.prolong() }
       case .failure: step(after: Self.pause) { $0.prolong() }
       }

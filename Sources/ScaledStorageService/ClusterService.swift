@@ -51,7 +51,10 @@ final class ClusterService {
     self.stopsNodes = stopsNodes
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
-    if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
+    if stopsNodes {
+      try scaling.requireOwnNodes(settings.configuration)
+      try settings.requireNoEtcd()
+    }
     let launcherSettings = try ClusterService.launcherSettings(settings)
     let access = try process.access(settings)
     let tls = try process.secure(settings.tls)
@@ -99,6 +102,7 @@ final class ClusterService {
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    launcher.arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
     launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.

@@ -36,8 +36,8 @@ extension LayerRules {
         "ScaledStorage", "Storage", "WireProtocol",
       ],
       "ScaledStorageService": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "ArgumentParser", "Candid", "Cluster", "Etcd", "Foundation", "Gateway", "HTTPTransport",
+        "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
