@@ -18,6 +18,7 @@ extension LayerRules {
       "RocksDBStorage": ["Storage", "CRocksDB"],
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
       "WasmRuntime": ["CWasmtime"],
+      "Etcd": ["FoundationEssentials", "HTTPTransport", "SwiftProtobuf"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "WireProtocol": ["Candid", "Cluster", "HTTPTransport"],
       "ScaledStorageClient": ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"],
