@@ -86,16 +86,15 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage",
-        "Storage",
-        "WireProtocol",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Placement", "ScaledStorage",
+        "Storage", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
       "ScaledStorageService",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "RocksDBStorage", "ScaledStorage",
-        "Storage", "WasmRuntime", "WireProtocol",
+        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "RocksDBStorage",
+        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

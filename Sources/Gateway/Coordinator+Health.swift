@@ -55,7 +55,8 @@ extension Coordinator {
 
   /// A node that runs and has not answered for long is ended, and so started again on its data.
   private func killIfHung(_ node: Principal) {
-    guard isLeading, let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime else {
+    guard isLeading, let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime
+    else {
       return
     }
     answeredAt[node] = loop.now

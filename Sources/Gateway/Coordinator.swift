@@ -253,6 +253,11 @@ package final class Coordinator {
 
   // MARK: - What the gateway's interface asks
 
+  /// Members in the order in which they would best leave.
+  func leavingOrder(of members: [Principal]) -> [Principal] {
+    launcher?.leavingOrder(of: members) ?? members.reversed()
+  }
+
   /// The map to route by.
   package var map: ClusterMap { machine.routingMap }
 

@@ -10,7 +10,9 @@ extension GatewayServer {
 
   /// A module may have to be compiled.
   private static let patience = Duration.seconds(90)
-  private static let passedOn: [StaticString] = ["content-type", "accept", "content-encoding", "x-request-id"]
+  private static let passedOn: [StaticString] = [
+    "content-type", "accept", "content-encoding", "x-request-id",
+  ]
   private static let passedBack: [StaticString] = [
     "content-type", "ss-epoch", "ss-error", "retry-after", "cache-control", "allow", "vary",
     "accept-encoding",

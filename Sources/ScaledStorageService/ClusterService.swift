@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import Etcd
 import Foundation
 import Gateway
 import HTTPTransport
@@ -85,8 +86,8 @@ final class ClusterService {
     }
     guard try EmbeddedLog.read(store) == nil else { throw ServiceFailure(ClusterService.twoLogs) }
     EtcdLog.open(
-      client: EtcdClient(loop: process.loop, settings: try etcd.clientSettings(process.loop)),
-      keys: EtcdKeys(cluster: etcd.cluster), loop: process.loop, logger: process.logger,
+      client: EtcdClient(loop: process.loop, settings: try etcd.settings()),
+      keys: etcd.keys, loop: process.loop, logger: process.logger,
       founding: { () throws(ClusterError) in
         try EtcdLog.founding(
           mayFound: mayFound, capacity: capacity, firstNode: application.firstNode)

@@ -32,12 +32,12 @@ extension LayerRules {
         "WireProtocol",
       ],
       "Gateway": [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Logging", "Placement",
         "ScaledStorage", "Storage", "WireProtocol",
       ],
       "ScaledStorageService": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "ArgumentParser", "Candid", "Cluster", "Etcd", "Foundation", "Gateway", "HTTPTransport",
+        "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",

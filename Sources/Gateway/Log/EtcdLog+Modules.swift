@@ -1,5 +1,6 @@
 package import Cluster
 import Etcd
+import HTTPTransport
 package import ScaledStorage
 
 /// Modules in etcd: a header that counts the parts of each, written last, and the parts.
@@ -9,8 +10,8 @@ extension EtcdLog {
   ) {
     let parts = module.chunks.map(\.chunk)
     let name = SHA256.hexadecimal(module.digest)
-    var writes = parts.indices.map { (keys.modulePart(name, $0), parts[$0]) }
-    writes.append((keys.module(name), Array(String(parts.count).utf8)))
+    var writes = parts.indices.map { (key: keys.modulePart(name, $0), value: parts[$0]) }
+    writes.append((key: keys.module(name), value: Array(String(parts.count).utf8)))
     put(writes[...], completion)
   }
 

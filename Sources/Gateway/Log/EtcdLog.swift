@@ -3,7 +3,8 @@ package import Cluster
 package import Etcd
 package import HTTPTransport
 package import Logging
-package import ScaledStorage
+import Placement
+import ScaledStorage
 
 /// The log in etcd: several gateways share it, and the one that holds the key `leader` writes.
 ///
@@ -111,6 +112,22 @@ package final class EtcdLog: CoordinatorLog {
         + "start the gateway there without --etcd, or move it by `coordinator to-etcd`")
   }
 
+  /// The first state of a new cluster.
+  /// - Parameter mayFound: whether a cluster may begin: no node's data is here.
+  /// - Throws: `ClusterError` when it may not.
+  package static func founding(
+    mayFound: Bool, capacity: Int, firstNode: UInt64
+  ) throws(ClusterError) -> CoordinatorState {
+    guard mayFound else {
+      throw ClusterError(
+        .corruption,
+        "there are nodes here, and etcd has no state that tells of them; name the --etcd-cluster "
+          + "that has, or begin with an empty data directory")
+    }
+    return try CoordinatorState.fresh(
+      hashKey: .random(), capacity: capacity, firstNode: firstNode)
+  }
+
   /// Writes the first state unless another gateway has.
   private static func found(
     _ state: CoordinatorState, _ client: EtcdClient, _ keys: EtcdKeys, _ done: @escaping () -> Void
@@ -189,7 +206,9 @@ package final class EtcdLog: CoordinatorLog {
     guard !isRefreshing, !isClosed else { return }
     isRefreshing = true
     var transaction = EtcdTransaction()
-    transaction.success = [.range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false)]
+    transaction.success = [
+      .range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false),
+    ]
     client.commit(transaction) { [weak self] result in
       guard let self else { return }
       isRefreshing = false
@@ -294,7 +313,9 @@ package final class EtcdLog: CoordinatorLog {
     transaction.success = [
       .put(keys.ring, submission.state), .put(keys.desired, submission.desired),
     ]
-    transaction.failure = [.range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false)]
+    transaction.failure = [
+      .range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false),
+    ]
     client.commit(transaction) { [weak self] result in
       guard let self, self.token == token, !isClosed else { return }
       switch result {
