@@ -10,8 +10,8 @@ package import WireProtocol
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and lets the cluster grow and shrink when the policy says so.
 ///
-/// Where several gateways share a log, one leads and does all that. The others follow: their machine
-/// only mirrors the state, so that they route, and tell how the cluster is.
+/// Where several gateways share a log, one leads and does all that. The others follow: their
+/// machine only mirrors the state, so that they route, and tell how the cluster is.
 package final class Coordinator {
   package internal(set) var machine: CoordinatorMachine
   let loop: EventLoop

@@ -38,6 +38,11 @@ struct SharedGatewayTests {
     let cluster = try SharedCluster(3)
     cluster.settle(1)
     try fill(cluster)
+    for gateway in cluster.gateways {
+      cluster.run(until: "it says that the cluster serves") {
+        ClusterSummary.info(of: gateway.coordinator).status.isServing
+      }
+    }
     for gateway in 0..<3 {
       #expect(try cluster.send(.get, "/node_info", to: gateway).status == 200)
     }

@@ -108,8 +108,9 @@ package final class EtcdLog: CoordinatorLog {
     guard let moved else { return }
     throw ClusterError(
       .conflict,
-      "the coordinator's state was moved from etcd to \(String(decoding: moved.value, as: UTF8.self)); "
-        + "start the gateway there without --etcd, or move it by `coordinator to-etcd`")
+      "the coordinator's state was moved from etcd to "
+        + String(decoding: moved.value, as: UTF8.self)
+        + "; start the gateway there without --etcd, or move it by `coordinator to-etcd`")
   }
 
   /// The first state of a new cluster.
