@@ -22,6 +22,8 @@ package final class EtcdLease {
   package private(set) var safeUntil: MonotonicTime?
   /// A lease was got; called once for each, with its identifier.
   package var onGranted: (Int64) -> Void = { _ in }
+  /// The lease was prolonged: ``safeUntil`` is a later one.
+  package var onProlonged: () -> Void = {}
   /// The lease expired, or is not safe to act on any more.
   package var onLost: () -> Void = {}
 
@@ -130,6 +132,8 @@ package final class EtcdLease {
       case .success(0): lose()
       case .success(let seconds):
         safeUntil = max(safeUntil ?? sent, safeEnd(from: sent, seconds: seconds))
+        onProlonged()
+        guard self.generation == generation, !isStopped else { return }
         step(after: max(pace - (MonotonicTime.current() - sent), .zero)) { $0.prolong() }
       case .failure: step(after: Self.pause) { $0.prolong() }
       }

@@ -63,7 +63,10 @@ final class ClusterService {
     self.process = process
     self.stopsNodes = stopsNodes
     // What the settings have wrong is told before anything is made.
-    if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
+    if stopsNodes {
+      try scaling.requireOwnNodes(settings.configuration)
+      try settings.requireNoEtcd()
+    }
     launcherSettings = try ClusterService.launcherSettings(settings)
     access = try process.access(settings)
     tls = try process.secure(settings.tls)
@@ -84,7 +87,9 @@ final class ClusterService {
         capacity: capacity, firstNode: application.firstNode)
       return try start(log, advertise: advertise)
     }
-    guard try EmbeddedLog.read(store) == nil else { throw ServiceFailure(ClusterService.twoLogs) }
+    guard try EmbeddedLog.place(of: store) != .here else {
+      throw ServiceFailure(ClusterService.twoLogs)
+    }
     EtcdLog.open(
       client: EtcdClient(loop: process.loop, settings: try etcd.settings()),
       keys: etcd.keys, loop: process.loop, logger: process.logger,
@@ -161,6 +166,7 @@ final class ClusterService {
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    launcher.arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
     launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.

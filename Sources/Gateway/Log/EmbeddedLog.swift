@@ -40,32 +40,53 @@ package final class EmbeddedLog: CoordinatorLog {
     relay.onOutcome = { [weak self] outcome in self?.committed(outcome) }
   }
 
-  /// The state in a store; nil when there is none.
-  /// - Throws: `ClusterError` when it cannot be read, was written by a newer program, or is
-  ///   elsewhere.
-  package static func read(_ store: any StorageEngine) throws(ClusterError) -> CoordinatorState? {
-    let stored: [UInt8]?
-    let moved: [UInt8]?
+  /// Where the state of a store's coordinator is.
+  package enum Place: Hashable {
+    /// There has been none.
+    case nowhere
+    case here
+    /// It was moved; `name` is for people.
+    case elsewhere(name: String)
+  }
+
+  /// - Throws: `ClusterError` when the store cannot be read.
+  package static func place(of store: any StorageEngine) throws(ClusterError) -> Place {
+    if let moved = try read(movedKey, store) {
+      return .elsewhere(name: String(decoding: moved, as: UTF8.self))
+    }
+    return try read(stateKey, store) == nil ? .nowhere : .here
+  }
+
+  /// The state in a store, wherever it counts; nil when there is none.
+  /// - Throws: `ClusterError` when it cannot be read, or was written by a newer program.
+  package static func state(
+    in store: any StorageEngine
+  ) throws(ClusterError) -> CoordinatorState? {
+    try read(stateKey, store).map { bytes throws(ClusterError) in
+      try CoordinatorState(encoded: bytes)
+    }
+  }
+
+  private static func read(
+    _ key: [UInt8], _ store: any StorageEngine
+  ) throws(ClusterError) -> [UInt8]? {
     do throws(StorageError) {
-      stored = try store.get(stateKey)
-      moved = try store.get(movedKey)
+      return try store.get(key)
     } catch {
       throw ClusterError(.storage, "the coordinator's log could not be read: \(error.message)")
     }
-    if let moved {
-      throw ClusterError(
-        .conflict,
-        "the coordinator's state was moved from here to \(String(decoding: moved, as: UTF8.self)); "
-          + "start the gateway with that, or bring the state back by `coordinator from-etcd`")
-    }
-    guard let stored else { return nil }
-    return try CoordinatorState(encoded: stored)
   }
 
   private static func restore(
     _ store: any StorageEngine, mayFound: Bool, capacity: Int, firstNode: UInt64
   ) throws(ClusterError) -> CoordinatorState {
-    if let state = try read(store) { return state }
+    if case .elsewhere(let name) = try place(of: store) {
+      throw ClusterError(
+        .conflict,
+        "the coordinator's state was moved from here to \(name); start the gateway with that, or "
+          + "bring the state back by `coordinator from-etcd`")
+    }
+    if let state = try state(in: store) { return state }
     guard mayFound else {
       throw ClusterError(
         .corruption,

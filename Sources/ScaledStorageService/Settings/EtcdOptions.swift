@@ -34,6 +34,8 @@ struct EtcdPlace {
   /// `HOST:PORT` of each member.
   let endpoints: [String]
   let isSecure: Bool
+  /// The name of the cluster there.
+  let cluster: String
   /// Where the cluster keeps what.
   let keys: EtcdKeys
   private let files: TLSFiles
@@ -58,6 +60,7 @@ struct EtcdPlace {
     }
     guard let list else { return nil }
     (endpoints, isSecure) = try EtcdPlace.read(list, configuration)
+    self.cluster = cluster
     keys = EtcdKeys(cluster: cluster)
     guard (certificate == nil) == (key == nil) else {
       let given = certificate == nil ? "etcd-key" : "etcd-certificate"
@@ -121,5 +124,27 @@ struct EtcdPlace {
       ].first { $0.1.map(error.message.contains) ?? false }
       throw configuration.wrong(named?.0 ?? "etcd", "cannot be used: \(error.message)")
     }
+  }
+
+  /// The arguments by which a node that is launched uses the same.
+  /// - Parameter absolute: makes a path independent of the working directory.
+  func arguments(_ absolute: (String) -> String) -> [String] {
+    let list = endpoints.map { isSecure ? "https://\($0)" : $0 }.joined(separator: ",")
+    let paths = [
+      ("--etcd-ca", files.authorities), ("--etcd-certificate", files.certificate),
+      ("--etcd-key", files.key),
+    ]
+    return ["--etcd", list, "--etcd-cluster", cluster]
+      + paths.flatMap { name, path in path.map { [name, absolute($0)] } ?? [] }
+  }
+}
+
+extension ServiceSettings {
+  /// - Throws: `ConfigurationError` when etcd is named for a cluster that is one program's.
+  func requireNoEtcd() throws {
+    guard etcd != nil else { return }
+    throw configuration.wrong(
+      "etcd",
+      "is given, and `up` is a whole cluster by itself; run `gateway` and `node`, or leave it away")
   }
 }
