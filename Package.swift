@@ -124,7 +124,10 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
-    tests("EtcdTests", ["Etcd", "HTTPTransport"]),
+    .target(
+      name: "EtcdTestKit", dependencies: ["Etcd", "HTTPTransport"], path: "Tests/EtcdTestKit",
+      swiftSettings: strict),
+    tests("EtcdTests", ["Etcd", "EtcdTestKit", "HTTPTransport"]),
     .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
     tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(
@@ -152,8 +155,8 @@ let package = Package(
     tests(
       "ScaledStorageServiceTests",
       [
-        "Candid", "Cluster", "HTTPTransport", "ScaledStorage", "ScaledStorageService",
-        "WireProtocol",
+        "Candid", "Cluster", "Etcd", "EtcdTestKit", "HTTPTransport", "Placement",
+        "ScaledStorage", "ScaledStorageService", "Storage", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -1,4 +1,5 @@
 import Etcd
+import EtcdTestKit
 import HTTPTransport
 import Testing
 
