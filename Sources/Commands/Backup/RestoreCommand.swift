@@ -11,11 +11,11 @@ struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore", abstract: "Bring a backup's keys and module to a running cluster.",
     discussion: """
-      The cluster may have any number of nodes, and may scale meanwhile. It must have no keys; with \
-      --merge it may, and those that it has stay, unless the backup is of the same cluster and its \
-      value is the newer one. Values get new versions, so entity tags of before mean nothing; \
-      expiry times stay. Let clients wait until it is done: a key that they delete meanwhile may \
-      come back. At the end the checksums of backup and cluster are compared.
+      The cluster may have any number of nodes, and may scale meanwhile. It must have no keys; \
+      with --merge it may, and those that it has stay, unless the backup is of the same cluster \
+      and its value is the newer one. Values get new versions, so entity tags of before mean \
+      nothing; expiry times stay. Let clients wait until it is done: a key that they delete \
+      meanwhile may come back. At the end the checksums of backup and cluster are compared.
 
       An interrupted restore goes on when it is given again with --merge.
 

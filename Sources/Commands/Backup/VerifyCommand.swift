@@ -7,10 +7,10 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Read backups and tell whether a restore would find all.",
     discussion: """
-      Reads every file of the backups and compares its SHA-256, opens the data of every node, counts \
-      its keys and computes the checksum of all records, which depends neither on their order nor \
-      on the nodes. With --url, the last backup is compared with a running cluster, in which nobody \
-      should write meanwhile.
+      Reads every file of the backups and compares its SHA-256, opens the data of every node, \
+      counts its keys and computes the checksum of all records, which depends neither on their \
+      order nor on the nodes. With --url, the last backup is compared with a running cluster, in \
+      which nobody should write meanwhile.
 
         scaled-storage verify /srv/backups
         scaled-storage verify /srv/backups --backup 2026-11-22T08-15-30Z
