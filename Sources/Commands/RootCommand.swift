@@ -52,6 +52,9 @@ struct RootCommand: ParsableCommand {
           UploadCommand.self, ModuleCommand.self, TokenCommand.self, CredentialCommand.self,
         ]),
       CommandGroup(
+        name: "Backups",
+        subcommands: [BackupCommand.self, RestoreCommand.self, VerifyCommand.self]),
+      CommandGroup(
         name: "Data and measurements",
         subcommands: [
           LoadCommand.self, StressCommand.self, BenchCommand.self, CandidCommand.self,
