@@ -1,4 +1,5 @@
 import ArgumentParser
+import Etcd
 import Testing
 
 @testable import ScaledStorageService
