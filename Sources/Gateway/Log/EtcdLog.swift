@@ -320,6 +320,7 @@ package final class EtcdLog: CoordinatorLog {
     ]
     transaction.success = [
       .put(keys.ring, submission.state), .put(keys.desired, submission.desired),
+      .put(keys.writer, Array("\(token) \(address)".utf8)),
     ]
     transaction.failure = [
       .range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false),
