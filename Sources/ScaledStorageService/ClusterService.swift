@@ -52,68 +52,24 @@ final class ClusterService {
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
     if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
-    let launcherSettings = try ClusterService.launcherSettings(settings)
+    let launcherSettings = try ProcessLauncher.Settings(settings)
     let access = try process.access(settings)
     let tls = try process.secure(settings.tls)
     store = try settings.openStore("coordinator")
-    let pool = scaling.instances.map {
-      InstancePool(names: $0, loop: process.loop, tls: tls, logger: process.logger)
-    }
-    let launcher: any Launcher =
-      pool
-      ?? ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
+    let launchers = LauncherFactory(
+      settings: settings, loop: process.loop, tls: tls, logger: process.logger)
+    let launcher = try launchers.launcher(scaling, processes: launcherSettings)
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher,
       credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
       logger: process.logger)
-    pool?.cluster = coordinator
+    (launcher as? InstancePool)?.cluster = coordinator
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(
       application, coordinator: coordinator, access: access, forward: settings.forward,
       loop: process.loop, limits: settings.serverLimits, tracing: settings.telemetry.tracing)
-  }
-
-  private static func launcherSettings(
-    _ settings: ServiceSettings
-  ) throws -> ProcessLauncher.Settings {
-    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    var launcher = ProcessLauncher.Settings(
-      directory: settings.data + "/nodes", executable: executable,
-      arguments: [
-        "--credential-file", URL(fileURLWithPath: settings.credentialFile).path,
-        "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
-        "--max-value-bytes", String(settings.maxValueBytes),
-        "--handover-rate", settings.handoverRate.description,
-        "--cache-bytes", settings.cacheBytes.description,
-        "--handover-compression", settings.handoverCompression.rawValue,
-        "--log-level", settings.logLevel.rawValue, "--port-fallback",
-      ], host: try ClusterService.nodeHost(settings))
-    if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
-    launcher.arguments += settings.telemetry.arguments
-    launcher.arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
-    launcher.sharedFlags = ["--tls-certificate"]
-    // Else nodes of before would let pass whom the gateway does not.
-    launcher.sharedValues = AccessSettings.decisiveFlags
-    if let tls = settings.tls {
-      launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
-    }
-    launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
-    if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
-    // The gateway's own settings are not those of its nodes.
-    launcher.environment = ProcessInfo.processInfo.environment
-      .filter { !$0.key.hasPrefix("SCALED_STORAGE_") }
-      .map { "\($0.key)=\($0.value)" }
-    return launcher
-  }
-
-  /// Nodes listen where the gateway does, so that who reaches one reaches the others; a gateway on
-  /// all addresses has its nodes on the loopback address.
-  private static func nodeHost(_ settings: ServiceSettings) throws -> String {
-    let address = try settings.listenAddress()
-    if address.isUnspecified { return "127.0.0.1" }
-    return address.isIPv6 ? "[\(address.host)]" : address.host
   }
 
   private func start() throws {

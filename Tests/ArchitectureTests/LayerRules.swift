@@ -34,9 +34,13 @@ extension LayerRules {
         "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement",
         "ScaledStorage", "Storage", "WireProtocol",
       ],
+      "Launchers": [
+        "Candid", "Cluster", "FoundationEssentials", "Gateway", "HTTPTransport", "Logging",
+        "ScaledStorage",
+      ],
       "ScaledStorageService": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport",
+        "Launchers", "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",
