@@ -51,7 +51,10 @@ final class ClusterService {
     self.stopsNodes = stopsNodes
     let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
-    if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
+    if stopsNodes {
+      try scaling.requireOwnNodes(settings.configuration)
+      try settings.requireNoEtcd()
+    }
     let launcherSettings = try ProcessLauncher.Settings(settings)
     let access = try process.access(settings)
     let tls = try process.secure(settings.tls)

@@ -26,6 +26,7 @@ extension ProcessLauncher.Settings {
     if let tls = settings.tls {
       arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
     arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.

@@ -18,6 +18,7 @@ extension LayerRules {
       "RocksDBStorage": ["Storage", "CRocksDB"],
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
       "WasmRuntime": ["CWasmtime"],
+      "Etcd": ["FoundationEssentials", "HTTPTransport", "SwiftProtobuf"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "WireProtocol": ["Candid", "Cluster", "HTTPTransport"],
       "ScaledStorageClient": ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"],
@@ -39,8 +40,9 @@ extension LayerRules {
         "ScaledStorage",
       ],
       "ScaledStorageService": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport",
-        "Launchers", "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "ArgumentParser", "Candid", "Cluster", "Etcd", "Foundation", "Gateway", "HTTPTransport",
+        "Launchers", "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",

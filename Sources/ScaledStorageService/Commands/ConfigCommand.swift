@@ -79,7 +79,10 @@ struct ConfigCheckCommand: ParsableCommand {
     } else {
       let scaling = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)
-      if service == .up { try scaling.requireOwnNodes(configuration) }
+      if service == .up {
+        try scaling.requireOwnNodes(configuration)
+        try settings.requireNoEtcd()
+      }
     }
     return settings
   }
