@@ -1,6 +1,9 @@
 import Foundation
 import Gateway
 import HTTPTransport
+import Logging
+import ScaledStorage
+import Storage
 
 extension ProcessLauncher.Settings {
   /// How the gateway's own nodes are started.

@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 import FoundationEssentials
 package import HTTPTransport
 

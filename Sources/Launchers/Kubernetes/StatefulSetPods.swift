@@ -161,7 +161,7 @@ package final class StatefulSetPods: InstanceSource {
   // MARK: - What there is to be
 
   package func need(_ needs: InstanceNeeds) {
-    guard !isStopped, !isScaling else { return }
+    guard !isStopped, !isScaling, selector != nil else { return }
     guard let replicas, let readAt,
       loop.now - readAt < StatefulSetPods.replicasLife
     else { return readAgain() }
@@ -218,18 +218,18 @@ package final class StatefulSetPods: InstanceSource {
   private func change(to wanted: Int, from before: Int) {
     isScaling = true
     let isOver: () -> Void = { [weak self] in self?.isScaling = false }
-    readScale { [weak self] in
-      guard let self, replicas == before else { return isOver() }
-      // Read once more with its version, so that nobody's change in between is undone.
-      api.scale(settings.name, settings.namespace) { [weak self] result in
-        guard let self else { return }
-        guard case .success(var scale) = result, (scale.spec.replicas ?? 0) == before else {
-          return isOver()
-        }
-        scale.spec.replicas = wanted
-        scale.status = nil
-        put(scale, from: before, isOver)
+    api.scale(settings.name, settings.namespace) { [weak self] result in
+      guard let self, !isStopped else { return }
+      guard case .success(var scale) = result else {
+        loop.schedule(after: StatefulSetPods.retryInterval, isOver)
+        return
       }
+      noteScale(scale)
+      guard replicas == before else { return isOver() }
+      // With the version that was read: nobody's change in between is undone.
+      scale.spec.replicas = wanted
+      scale.status = nil
+      put(scale, from: before, isOver)
     }
   }
 
