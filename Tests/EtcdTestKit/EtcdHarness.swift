@@ -6,7 +6,7 @@ package final class EtcdHarness {
   package let loop: EventLoop
   package let client: EtcdClient
 
-  package init(_ endpoints: [String], deadline: Duration = .seconds(1)) throws {
+  package init(_ endpoints: [String], deadline: Duration = .seconds(10)) throws {
     loop = try EventLoop()
     client = EtcdClient(
       loop: loop, settings: EtcdSettings(endpoints: endpoints, callDeadline: deadline))

@@ -16,8 +16,8 @@ package final class EtcdMembers {
   private let directory: URL
   private var processes: [Int32] = []
 
-  /// Elections and leases take a tenth of the usual time.
-  private static let pace = ["--heartbeat-interval", "20", "--election-timeout", "200"]
+  /// Elections take half of the usual time.
+  private static let pace = ["--heartbeat-interval", "50", "--election-timeout", "500"]
 
   package init(_ count: Int = 1) throws {
     directory = FileManager.default.temporaryDirectory.appendingPathComponent("etcd-\(UUID())")

@@ -47,11 +47,13 @@ struct NodeRegistrarTests {
     let first = try RegisteredNode(members.endpoints, process: "p", map: nil)
     try first.wait(for: 404)
     let second = try RegisteredNode(members.endpoints, process: "q", map: first.runtime.node.map)
-    // The first one keeps its lease for as long as it runs.
-    for _ in 0..<50 {
-      #expect(try second.send(.get, "/kv/x").status == 503)
-      #expect(try first.send(.get, "/kv/x").status == 404)
+    // The first one keeps its lease for as long as it runs, unless the machine is very busy.
+    var isSecond = false
+    for _ in 0..<50 where !isSecond {
+      isSecond = try second.send(.get, "/kv/x").status == 404
+      #expect(try first.send(.get, "/kv/x").status == (isSecond ? 503 : 404))
     }
+    try #require(!isSecond)
     let info = try second.send(.get, "/node_info")
     #expect(info.status == 503)
     #expect(String(decoding: info.body, as: UTF8.self).contains("fenced"))
@@ -76,7 +78,8 @@ struct NodeRegistrarTests {
     let first = try RegisteredNode(members.endpoints, process: ProcessMark.own, map: nil)
     try first.wait(for: 404)
     let lease = try #require(
-      try harness.wait { harness.client.range(Self.key, $0) }.get().entries.first).lease
+      try harness.wait { harness.client.range(Self.key, $0) }.get().entries.first
+    ).lease
     let second = try RegisteredNode(members.endpoints, process: "q", map: first.runtime.node.map)
     try second.wait(for: 404)
     // The lease of before had not ended.

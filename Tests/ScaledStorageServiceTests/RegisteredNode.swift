@@ -36,7 +36,7 @@ final class RegisteredNode {
     runtime.address = address.description
     registrar = NodeRegistrar(
       runtime, EtcdSettings(endpoints: endpoints), EtcdKeys(cluster: "test"), loop: loop,
-      logger: logger, process: process, leaseSeconds: 3)
+      logger: logger, process: process, leaseSeconds: 5)
     registrar.start()
     let map =
       try map

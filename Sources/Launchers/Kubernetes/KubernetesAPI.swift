@@ -121,7 +121,8 @@ package final class KubernetesAPI {
 
   // MARK: - Requests
 
-  private func request(_ method: HTTPMethod, _ target: String, body: [UInt8] = []) -> ClientRequest {
+  private func request(_ method: HTTPMethod, _ target: String, body: [UInt8] = []) -> ClientRequest
+  {
     var headers = [(name: "accept", value: "application/json")]
     if !body.isEmpty { headers.append(("content-type", "application/json")) }
     if let token = account.token { headers.append(("authorization", "Bearer " + token)) }

@@ -54,7 +54,9 @@ struct EtcdChecks {
     switch error.code {
     case .unauthenticated: "name a certificate that etcd trusts by etcd-certificate and etcd-key"
     case .protocolViolation: "name etcd's client port, which is 2379 as a rule, by etcd"
-    default: "start the member, look whether most members run, or correct the setting etcd"
+    default:
+      "start the member, look whether most members run, or correct the setting etcd and, with "
+        + "https, etcd-ca and etcd-certificate"
     }
   }
 }
