@@ -86,9 +86,8 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage",
-        "Storage",
-        "WireProtocol",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Placement", "ScaledStorage",
+        "Storage", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(

@@ -30,8 +30,17 @@ package struct EtcdKeys: Hashable, Sendable {
   package var members: [UInt8] { key("members/") }
   /// A node's registration, bound to its lease. `id` is the text of its principal.
   package func member(_ id: String) -> [UInt8] { key("members/\(id)") }
-  /// What the keys of installed modules begin with.
+  /// The mark that the state was moved away: nobody may lead here.
+  package var moved: [UInt8] { key("moved") }
+  /// What the keys of installed modules begin with: for each one that counts its parts.
   package var modules: [UInt8] { key("modules/") }
+  /// `name` is a module's digest in hexadecimal.
+  package func module(_ name: String) -> [UInt8] { key("modules/\(name)") }
+  /// What the keys of a module's parts begin with.
+  package func moduleParts(_ name: String) -> [UInt8] { key("module-parts/\(name)/") }
+  package func modulePart(_ name: String, _ index: Int) -> [UInt8] {
+    moduleParts(name) + Array(String(index).utf8)
+  }
 
   private func key(_ name: String) -> [UInt8] { prefix + Array(name.utf8) }
 }

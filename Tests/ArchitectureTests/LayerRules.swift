@@ -32,7 +32,7 @@ extension LayerRules {
         "WireProtocol",
       ],
       "Gateway": [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Logging", "Placement",
         "ScaledStorage", "Storage", "WireProtocol",
       ],
       "Launchers": [
