@@ -70,8 +70,8 @@ struct LauncherFactory {
   private func manager(_ systemd: LauncherSettings.Systemd) -> SystemdManager {
     SystemdManager(
       SystemdManager.Settings(
-        template: systemd.unit, directory: systemd.data, systemctl: systemd.systemctl,
-        environment: processes.environment), loop: loop)
+        template: systemd.unit, directory: systemd.data, firstPort: systemd.port,
+        systemctl: systemd.systemctl, environment: processes.environment), loop: loop)
   }
 
   private func managed(_ manager: any InstanceManager) -> ManagedLauncher {
