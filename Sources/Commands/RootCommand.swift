@@ -39,7 +39,7 @@ struct RootCommand: ParsableCommand {
         name: "Services",
         subcommands: [
           UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
-          DoctorCommand.self,
+          DoctorCommand.self, CoordinatorCommand.self,
           InterfaceCommand.self,
         ]),
       CommandGroup(
@@ -51,6 +51,9 @@ struct RootCommand: ParsableCommand {
           InfoCommand.self, RingCommand.self, ScaleCommand.self, DrainCommand.self,
           UploadCommand.self, ModuleCommand.self, TokenCommand.self, CredentialCommand.self,
         ]),
+      CommandGroup(
+        name: "Backups",
+        subcommands: [BackupCommand.self, RestoreCommand.self, VerifyCommand.self]),
       CommandGroup(
         name: "Data and measurements",
         subcommands: [

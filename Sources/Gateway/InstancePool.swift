@@ -105,6 +105,8 @@ package final class InstancePool: Launcher {
     source.start()
   }
 
+  deinit { source.stop() }
+
   // MARK: - Launcher
 
   package func launch(

@@ -176,4 +176,9 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case initWasm = "init_wasm"
   case initCanisterManager = "init_canister_manager"
   case retireNode = "retire_node"
+  case backupBegin = "backup_begin"
+  case backupRead = "backup_read"
+  case backupEnd = "backup_end"
+  case backupSum = "backup_sum"
+  case restoreRecords = "restore_records"
 }

@@ -4,14 +4,21 @@ import HTTPTransport
 import Launchers
 import Logging
 
-/// Makes the launcher that the settings ask for, whenever the gateway begins to lead.
+/// Makes the launcher that the settings ask for, as often as the gateway begins to lead.
 struct LauncherFactory {
-  private let scaling: ScalingSettings
+  private enum Kind {
+    case named([String])
+    case process
+    case docker(DockerSettings)
+    case systemd(SystemdManager.Settings)
+    case kubernetes(StatefulSetPods.Settings, authority: String, account: ServiceAccount)
+  }
+
+  private let kind: Kind
   private let processes: ProcessLauncher.Settings
   private let loop: EventLoop
   private let tls: TLSContext?
   private let logger: Logger
-  private var makePods: (() -> StatefulSetPods)?
 
   /// - Parameter processes: how nodes are started as processes of this machine; others are told the
   ///   same.
@@ -20,58 +27,61 @@ struct LauncherFactory {
     _ scaling: ScalingSettings, processes: ProcessLauncher.Settings, loop: EventLoop,
     tls: TLSContext?, logger: Logger
   ) throws {
-    self.scaling = scaling
     self.processes = processes
     self.loop = loop
     self.tls = tls
     self.logger = logger
-    if case .kubernetes(let kubernetes) = scaling.launcher { makePods = try pods(kubernetes) }
+    if let names = scaling.instances {
+      kind = .named(names)
+      return
+    }
+    switch scaling.launcher {
+    case .process:
+      kind = .process
+    case .docker(let docker):
+      kind = .docker(LauncherFactory.containers(docker, processes))
+    case .systemd(let systemd):
+      kind = .systemd(
+        SystemdManager.Settings(
+          template: systemd.unit, directory: systemd.data, firstPort: systemd.port,
+          systemctl: systemd.systemctl,
+          environment: processes.environment))
+    case .kubernetes(let kubernetes):
+      kind = try LauncherFactory.pods(kubernetes)
+    }
   }
 
-  /// Whether there is no node's data as yet, so that a cluster may be founded. Instances that
-  /// others run tell by themselves whose they are.
-  var isEmpty: Bool {
-    if scaling.instances != nil { return true }
-    return switch scaling.launcher {
-    case .process:
-      ProcessLauncher(loop: loop, settings: processes, logger: logger).isEmpty
-    case .docker(let docker): manager(docker).isEmpty
-    case .systemd(let systemd): manager(systemd).isEmpty
-    case .kubernetes: true
+  /// Whether there is no node's data as far as can be told: then a cluster may begin. What
+  /// instances of others hold, they say themselves.
+  var findsNothing: Bool {
+    switch kind {
+    case .named, .kubernetes: true
+    case .process: ProcessLauncher(loop: loop, settings: processes, logger: logger).isEmpty
+    case .docker(let settings): DockerManager(settings, loop: loop).isEmpty
+    case .systemd(let settings): SystemdManager(settings, loop: loop).isEmpty
     }
   }
 
   func launcher(for coordinator: Coordinator) -> any Launcher {
-    if let names = scaling.instances {
-      return pool(
-        InstancePool(names: names, loop: loop, tls: tls, logger: logger), for: coordinator)
+    switch kind {
+    case .named(let names):
+      let pool = InstancePool(names: names, loop: loop, tls: tls, logger: logger)
+      pool.cluster = coordinator
+      return pool
+    case .process:
+      return ProcessLauncher(loop: loop, settings: processes, logger: logger)
+    case .docker(let settings):
+      return managed(DockerManager(settings, loop: loop))
+    case .systemd(let settings):
+      return managed(SystemdManager(settings, loop: loop))
+    case .kubernetes(let settings, let authority, let account):
+      let pods = StatefulSetPods(
+        settings, api: KubernetesAPI(authority: authority, account: account, loop: loop),
+        loop: loop, logger: logger)
+      let pool = InstancePool(source: pods, loop: loop, tls: tls, logger: logger)
+      pool.cluster = coordinator
+      return pool
     }
-    switch scaling.launcher {
-    case .docker(let docker): return managed(manager(docker))
-    case .systemd(let systemd): return managed(manager(systemd))
-    case .kubernetes:
-      guard let makePods else { break }
-      return pool(
-        InstancePool(source: makePods(), loop: loop, tls: tls, logger: logger), for: coordinator)
-    case .process: break
-    }
-    return ProcessLauncher(loop: loop, settings: processes, logger: logger)
-  }
-
-  private func pool(_ pool: InstancePool, for coordinator: Coordinator) -> InstancePool {
-    pool.cluster = coordinator
-    return pool
-  }
-
-  private func manager(_ docker: LauncherSettings.Docker) -> DockerManager {
-    DockerManager(containers(docker), loop: loop)
-  }
-
-  private func manager(_ systemd: LauncherSettings.Systemd) -> SystemdManager {
-    SystemdManager(
-      SystemdManager.Settings(
-        template: systemd.unit, directory: systemd.data, firstPort: systemd.port,
-        systemctl: systemd.systemctl, environment: processes.environment), loop: loop)
   }
 
   private func managed(_ manager: any InstanceManager) -> ManagedLauncher {
@@ -80,7 +90,9 @@ struct LauncherFactory {
 
   /// Containers are told what processes are. The files that this names are theirs as well, but for
   /// the one that they write.
-  private func containers(_ docker: LauncherSettings.Docker) -> DockerSettings {
+  private static func containers(
+    _ docker: LauncherSettings.Docker, _ processes: ProcessLauncher.Settings
+  ) -> DockerSettings {
     var arguments = processes.arguments.filter { $0 != "--port-fallback" }
     var written: String?
     if let index = arguments.firstIndex(of: "--audit-log"), index + 1 < arguments.count {
@@ -100,9 +112,7 @@ struct LauncherFactory {
   }
 
   /// A pod finds the API server by what Kubernetes tells all of them.
-  private func pods(
-    _ settings: LauncherSettings.Kubernetes
-  ) throws -> () -> StatefulSetPods {
+  private static func pods(_ settings: LauncherSettings.Kubernetes) throws -> Kind {
     let environment = ProcessInfo.processInfo.environment
     guard let host = environment["KUBERNETES_SERVICE_HOST"],
       let port = environment["KUBERNETES_SERVICE_PORT"]
@@ -123,13 +133,9 @@ struct LauncherFactory {
         message: "\(settings.account) has no file that names the namespace; say it as "
           + "kubernetes-namespace")
     }
-    let authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    return { [loop, logger] in
-      StatefulSetPods(
-        StatefulSetPods.Settings(
-          name: settings.statefulSet, namespace: namespace, port: settings.port),
-        api: KubernetesAPI(authority: authority, account: account, loop: loop),
-        loop: loop, logger: logger)
-    }
+    return .kubernetes(
+      StatefulSetPods.Settings(
+        name: settings.statefulSet, namespace: namespace, port: settings.port),
+      authority: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)", account: account)
   }
 }

@@ -83,7 +83,8 @@ struct LauncherOptions: ParsableArguments {
   static let names = [
     "launcher", "docker-socket", "docker-image", "docker-cluster", "docker-network",
     "docker-publish", "docker-memory", "docker-user", "systemd-unit", "systemd-data",
-    "systemd-port", "systemctl",    "kubernetes-statefulset", "kubernetes-namespace", "kubernetes-port", "kubernetes-account",
+    "systemd-port", "systemctl", "kubernetes-statefulset", "kubernetes-namespace",
+    "kubernetes-port", "kubernetes-account",
   ]
 }
 

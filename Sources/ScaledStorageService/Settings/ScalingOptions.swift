@@ -65,11 +65,12 @@ struct ScalingOptions: ParsableArguments {
     return ArgumentHelp("\(sentence) (default: \(isOwn ? "the service's own rule" : usual))")
   }
 
-  static let names = [
-    "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
-    "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
-    "max-nodes", "cooldown", "nodes", "dry-run",
-  ] + LauncherOptions.names
+  static let names =
+    [
+      "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
+      "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
+      "max-nodes", "cooldown", "nodes", "dry-run",
+    ] + LauncherOptions.names
 }
 
 /// The scaling that is in force.
@@ -143,7 +144,8 @@ struct ScalingSettings {
     }
     self.policy = policy
     launcher = try LauncherSettings(options.launchers, configuration)
-    if case .process = launcher {} else if instances != nil {
+    if case .process = launcher {
+    } else if instances != nil {
       throw configuration.wrong(
         "nodes", "names nodes that others run, and launcher says who runs them; leave one away")
     }
