@@ -159,6 +159,7 @@ let package = Package(
       "LaunchersTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Launchers", "ScaledStorage", "Storage",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(

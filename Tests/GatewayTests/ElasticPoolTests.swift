@@ -1,7 +1,9 @@
 import Candid
 import Cluster
 import HTTPTransport
+import ScaledStorage
 import Testing
+import WireProtocol
 
 @testable import Gateway
 

@@ -46,6 +46,13 @@ struct LocalHTTPClientTests {
   }
 
   private func ask(
+    _ peer: Peer, limit: Duration = .seconds(20)
+  ) throws -> Result<ClientResponse, TransportError> {
+    // Its end closes the socket.
+    try withExtendedLifetime(peer) { try ask(peer.path, limit: limit) }
+  }
+
+  private func ask(
     _ path: String, limit: Duration = .seconds(20)
   ) throws -> Result<ClientResponse, TransportError> {
     let loop = try EventLoop()
@@ -69,7 +76,7 @@ struct LocalHTTPClientTests {
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     ])
   func framings(answer: String) throws {
-    let response = try ask(Peer(answering: answer).path).get()
+    let response = try ask(Peer(answering: answer)).get()
     #expect(response.status == 200)
     #expect(response.body == Array("hello".utf8))
   }
@@ -77,7 +84,7 @@ struct LocalHTTPClientTests {
   @Test("An answer without a body ends with its fields, also on a connection that stays open")
   func noBody() throws {
     let peer = try Peer(answering: "HTTP/1.1 204 No Content\r\n\r\n", closes: false)
-    #expect(try ask(peer.path).get().status == 204)
+    #expect(try ask(peer).get().status == 204)
   }
 
   @Test(
@@ -89,7 +96,7 @@ struct LocalHTTPClientTests {
     ] as [(String, TransportError.Code)])
   func broken(answer: String, code: TransportError.Code) throws {
     let peer = try Peer(answering: answer)
-    guard case .failure(let error) = try ask(peer.path) else {
+    guard case .failure(let error) = try ask(peer) else {
       Issue.record("it was taken")
       return
     }
@@ -108,7 +115,7 @@ struct LocalHTTPClientTests {
   @Test("A peer that says nothing is given up at the deadline")
   func silence() throws {
     let peer = try Peer(answering: "", closes: false)
-    guard case .failure(let error) = try ask(peer.path, limit: .milliseconds(50)) else {
+    guard case .failure(let error) = try ask(peer, limit: .milliseconds(50)) else {
       Issue.record("it answered")
       return
     }

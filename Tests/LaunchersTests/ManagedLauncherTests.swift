@@ -16,6 +16,7 @@ struct ManagedLauncherTests {
     var failure: ClusterError?
     var removalFailures = 0
     private(set) var calls: [String] = []
+    private(set) var looks = 0
     var isEmpty: Bool { instances.isEmpty }
 
     init(_ loop: EventLoop) {
@@ -30,6 +31,7 @@ struct ManagedLauncherTests {
       at nodes: [Principal],
       _ completion: @escaping (Result<[Principal: ManagedInstance], ClusterError>) -> Void
     ) {
+      looks += 1
       let result: Result<[Principal: ManagedInstance], ClusterError> =
         failure.map { .failure($0) } ?? .success(instances)
       loop.schedule(after: .zero) { completion(result) }
@@ -159,10 +161,8 @@ struct ManagedLauncherTests {
     var events: [LauncherEvent] = []
     bench.launch(node) { events.append($0) }
     bench.manager.failure = ClusterError(.overloaded, "no engine")
-    // Long enough for a look or two.
-    var isOver = false
-    bench.loop.schedule(after: .milliseconds(1_200)) { isOver = true }
-    bench.loop.run(until: "looks have failed") { isOver }
+    let looks = bench.manager.looks
+    bench.loop.run(until: "two looks have failed") { bench.manager.looks >= looks + 2 }
     #expect(events.count == 1)
   }
 

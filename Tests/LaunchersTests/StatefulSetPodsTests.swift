@@ -1,6 +1,7 @@
 import Cluster
 import Gateway
 import HTTPTransport
+import ScaledStorage
 import Testing
 
 @testable import Launchers
@@ -25,7 +26,7 @@ struct StatefulSetPodsTests {
     }
 
     func handle(_ exchange: Exchange) -> Disposition {
-      let target = String(decoding: exchange.target, as: UTF8.self)
+      let target = exchange.target
       requests.append("\(exchange.method) \(target)")
       if target.hasSuffix("/scale") {
         if exchange.method == .put {

@@ -5,6 +5,7 @@ import Logging
 import ScaledStorage
 import Storage
 import Testing
+import WireProtocol
 
 extension EventLoop {
   /// Runs until the condition holds; records an issue when it does not in a minute.
