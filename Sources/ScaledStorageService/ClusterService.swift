@@ -82,7 +82,7 @@ final class ClusterService {
     let application = ServedProgram.current.application
     let capacity = CoordinatorMachine.Settings().capacity
     // Nodes' data without a state that tells of them belong to a cluster that is to be found again.
-    let mayFound = launchers.findsNothing
+    let mayFound = launchers.isEmpty
     guard let etcd = settings.etcd else {
       let log = try EmbeddedLog(
         loop: process.loop, store: store, mayFound: mayFound,

@@ -53,7 +53,7 @@ struct LauncherFactory {
 
   /// Whether there is no node's data as far as can be told: then a cluster may begin. What
   /// instances of others hold, they say themselves.
-  var findsNothing: Bool {
+  var isEmpty: Bool {
     switch kind {
     case .named, .kubernetes: true
     case .process: ProcessLauncher(loop: loop, settings: processes, logger: logger).isEmpty
