@@ -162,6 +162,7 @@ let package = Package(
       "LaunchersTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Launchers", "ScaledStorage", "Storage",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
