@@ -39,7 +39,7 @@ struct RootCommand: ParsableCommand {
         name: "Services",
         subcommands: [
           UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
-          DoctorCommand.self,
+          DoctorCommand.self, CoordinatorCommand.self,
           InterfaceCommand.self,
         ]),
       CommandGroup(

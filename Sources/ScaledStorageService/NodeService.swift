@@ -18,6 +18,8 @@ final class NodeService {
   private(set) var isRetired = false
   private var store: RocksDBEngine?
   private var server: NodeServer?
+  /// Nil without etcd.
+  private var registrar: NodeRegistrar?
 
   private static let drainTime = Duration.seconds(10)
 
@@ -60,6 +62,9 @@ final class NodeService {
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }
+    registrar = try settings.etcd.map {
+      try NodeRegistrar(runtime, $0, loop: process.loop, logger: process.logger)
+    }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
@@ -69,6 +74,7 @@ final class NodeService {
     try endpoint.write(
       EndpointFile.Endpoint(
         address: runtime.address, processID: ProcessInfo.processInfo.processIdentifier))
+    registrar?.start()
     process.logger.info("node \(runtime.node.id?.text ?? "without a cluster") listens on \(bound)")
   }
 
@@ -91,7 +97,10 @@ final class NodeService {
     process.logger.info("the node stops")
     endpoint.remove()
     guard let server else { return process.finish() }
-    server.shutdown(within: NodeService.drainTime) { [process] in process.finish() }
+    server.shutdown(within: NodeService.drainTime) { [process, registrar] in
+      guard let registrar else { return process.finish() }
+      registrar.stop { process.finish() }
+    }
   }
 
   /// The node has left: it answers so, ends, and starts again as a blank one.

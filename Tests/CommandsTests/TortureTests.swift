@@ -129,9 +129,48 @@ import Testing
     "Options out of range are refused",
     arguments: [
       ["--minutes", "1", "--seconds", "1"], ["--seconds", "0"], ["--nodes", "0"],
-      ["--clients", "49"], ["--keys", "0"],
+      ["--clients", "49"], ["--keys", "0"], ["--url", ","],
+      ["--url", "http://127.0.0.1:1,https://127.0.0.1:1"], ["--url", "ftp://127.0.0.1"],
+      ["--url", "http://127.0.0.1:1", "--data", "here"], ["--patience", "0"],
     ])
   func options(arguments: [String]) {
     #expect(throws: (any Error).self) { try TortureCommand.parse(arguments) }
+  }
+}
+
+/// How long writes were not acknowledged, as clients of a running cluster count it.
+@Suite struct WriteInterruptionsTests {
+  private let put = KeyOperation.Command.put(value: 7, ttl: nil, condition: .none)
+
+  private func operation(
+    _ command: KeyOperation.Command, _ outcome: KeyOperation.Outcome, _ invoked: UInt64,
+    _ returned: UInt64
+  ) -> KeyOperation {
+    KeyOperation(command, outcome, invoked: invoked, returned: returned)
+  }
+
+  @Test("The longest time without an acknowledged write is told, and that of one key")
+  func interruptions() {
+    var interruptions = WriteInterruptions()
+    let stored = KeyOperation.Outcome.stored(version: 1, created: nil)
+    interruptions.add(operation(put, stored, 0, 10), slot: 1)
+    interruptions.add(operation(put, .notDone, 20, 30), slot: 2)
+    interruptions.add(operation(.get, .missing, 30, 40), slot: 2)
+    interruptions.add(operation(put, .unknown, 40, 60), slot: 2)
+    interruptions.add(operation(put, stored, 50, 70), slot: 1)
+    interruptions.add(operation(put, stored, 100, 120), slot: 2)
+    #expect(interruptions.acknowledged == 3)
+    #expect(interruptions.longest == .init(length: 60, begin: 10))
+    #expect(interruptions.longestOfAKey == .init(length: 100, begin: 20))
+  }
+
+  @Test("What has not ended when the run ends counts as well")
+  func unended() {
+    var interruptions = WriteInterruptions()
+    interruptions.add(operation(put, .notDone, 20, 30), slot: 2)
+    interruptions.close(begin: 0, end: 500)
+    #expect(interruptions.acknowledged == 0)
+    #expect(interruptions.longest == .init(length: 500, begin: 0))
+    #expect(interruptions.longestOfAKey == .init(length: 480, begin: 20))
   }
 }

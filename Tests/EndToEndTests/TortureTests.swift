@@ -12,10 +12,11 @@ extension EndToEnd {
       let process: pid_t
       private var output: String { folder.path + ".out" }
 
-      init(_ arguments: [String]) throws {
+      /// - Parameter ownsData: whether the run starts a cluster of its own, in its folder.
+      init(_ arguments: [String], ownsData: Bool = true) throws {
         process = try ProcessWatcher.spawn(
           executable: RunningCluster.program("scaled-storage").path,
-          arguments: ["torture", "--data", folder.path] + arguments,
+          arguments: ["torture"] + (ownsData ? ["--data", folder.path] : []) + arguments,
           environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
           standardOutput: .file(folder.path + ".out"), standardError: .file(folder.path + ".log"))
       }
@@ -72,6 +73,24 @@ extension EndToEnd {
       #expect((outcome["faults"] as? [String: Int] ?? [:]).isEmpty == false)
       #expect(try FileManager.default.contentsOfDirectory(atPath: run.folder.path).isEmpty)
       run.remove()
+    }
+
+    @Test("A cluster that runs is loaded and judged while its nodes are killed")
+    func attached() async throws {
+      let cluster = try RunningCluster(["--min-nodes", "2"])
+      defer { cluster.remove() }
+      _ = try HTTPUser(cluster.address).settledRing(members: 2)
+      let nodes = cluster.nodeProcesses
+      let run = try Run(["--url", cluster.url, "--seconds", "3", "--json"], ownsData: false)
+      defer { run.remove() }
+      let status = await run.end { _ in
+        for node in nodes { kill(node, SIGKILL) }
+      }
+      #expect(status == 0, "\(run.text)")
+      let json = try JSONSerialization.jsonObject(with: Data(run.text.utf8))
+      let outcome = try #require(json as? [String: Any])
+      #expect((outcome["acknowledged_writes"] as? Int ?? 0) > 0)
+      #expect(outcome["lost"] as? Int == 0)
     }
 
     @Test("An interrupted run ends every process that it started")

@@ -54,7 +54,14 @@ struct ClusterOptions: ParsableArguments {
   /// The token to show; nil when none was given.
   /// - Throws: `CommandFailure` for a file that holds none.
   func token(_ environment: Environment = .process) throws -> Credential? {
-    let path = tokenFile ?? environment.value("SCALED_STORAGE_TOKEN_FILE")
+    try ClusterOptions.token(file: tokenFile, environment)
+  }
+
+  /// The token in the file that was named, or the one of the environment.
+  static func token(
+    file: String?, _ environment: Environment = .process
+  ) throws -> Credential? {
+    let path = file ?? environment.value("SCALED_STORAGE_TOKEN_FILE")
     let text: String
     if let path {
       text = String(decoding: try InputFile.read(path, limit: 4_096), as: UTF8.self)

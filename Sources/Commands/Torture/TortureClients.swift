@@ -9,11 +9,18 @@ final class TortureClients {
     var clients: Int
     var keys: Int
     var seed: UInt64
+    /// What the names of the keys begin with.
+    var prefix = ""
+    /// Whether gateways fetch every answer, so that no client needs to reach a node.
+    var alwaysProxies = false
+    /// How long a request is waited for; nil for one time or another.
+    var patience: Duration?
+    var security = TortureSender.Security()
   }
 
   /// Where requests can be sent at this moment.
   struct Targets {
-    var gateway: SocketAddress?
+    var gateways: [SocketAddress] = []
     var nodes: [SocketAddress] = []
   }
 
@@ -32,6 +39,7 @@ final class TortureClients {
   var targets = Targets()
   private(set) var keys: [TorturedKey]
   private(set) var counts = TortureCounts()
+  private(set) var interruptions = WriteInterruptions()
   /// Answers that the interface does not have.
   private(set) var broken: [String] = []
   /// The longest time, in microseconds, that a client went without any answer.
@@ -45,18 +53,20 @@ final class TortureClients {
   init(loop: EventLoop, settings: Settings) {
     self.loop = loop
     self.settings = settings
-    sender = TortureSender(loop: loop)
+    sender = TortureSender(loop: loop, security: settings.security)
     random = ClusterTestKit.SplitMix64(seed: settings.seed)
-    slots = (0..<settings.keys).map { TortureClients.key($0, generation: 0) }
+    slots = (0..<settings.keys).map {
+      TortureClients.key(settings.prefix, $0, generation: 0)
+    }
     generations = Array(repeating: 0, count: settings.keys)
     keys = slots
     answeredAt = Array(repeating: 0, count: settings.clients)
   }
 
-  private static func key(_ slot: Int, generation: Int) -> TorturedKey {
+  private static func key(_ prefix: String, _ slot: Int, generation: Int) -> TorturedKey {
     let isCounter = slot % 3 == 2
     return TorturedKey(
-      "\(isCounter ? "counter" : "register")/\(slot)/\(generation)",
+      "\(prefix)\(isCounter ? "counter" : "register")/\(slot)/\(generation)",
       isCounter ? .counter : .register)
   }
 
@@ -85,15 +95,22 @@ final class TortureClients {
     let slot = Int(random.below(UInt64(slots.count)))
     if slots[slot].operations.count >= TortureClients.longestHistory {
       generations[slot] += 1
-      slots[slot] = TortureClients.key(slot, generation: generations[slot])
+      slots[slot] = TortureClients.key(settings.prefix, slot, generation: generations[slot])
       keys.append(slots[slot])
     }
     let key = slots[slot]
+    let place = Place(client: client, slot: slot)
     let done: () -> Void = { [weak self] in self?.think(client) }
     switch key.kind {
-    case .counter: increment(key, client, done)
-    case .register: perform(registerCommand(key), on: key, client) { _ in done() }
+    case .counter: increment(key, place, done)
+    case .register: perform(registerCommand(key), on: key, place) { _ in done() }
     }
+  }
+
+  /// Who asks, and the place of the key that is asked for.
+  private struct Place {
+    var client: Int
+    var slot: Int
   }
 
   // MARK: - What is asked
@@ -117,16 +134,16 @@ final class TortureClients {
     }
   }
 
-  private func increment(_ key: TorturedKey, _ client: Int, _ done: @escaping () -> Void) {
-    perform(.get, on: key, client) { [weak self] outcome in
+  private func increment(_ key: TorturedKey, _ place: Place, _ done: @escaping () -> Void) {
+    perform(.get, on: key, place) { [weak self] outcome in
       guard let self, !isStopping else { return done() }
       switch outcome {
       case .value(let value, let version):
         let command = KeyOperation.Command.put(
           value: value + 1, ttl: nil, condition: .version(version))
-        perform(command, on: key, client) { _ in done() }
+        perform(command, on: key, place) { _ in done() }
       case .missing:
-        perform(.put(value: 1, ttl: nil, condition: .missing), on: key, client) { _ in done() }
+        perform(.put(value: 1, ttl: nil, condition: .missing), on: key, place) { _ in done() }
       default: done()
       }
     }
@@ -135,13 +152,14 @@ final class TortureClients {
   // MARK: - One request
 
   private func perform(
-    _ command: KeyOperation.Command, on key: TorturedKey, _ client: Int,
+    _ command: KeyOperation.Command, on key: TorturedKey, _ place: Place,
     _ done: @escaping (KeyOperation.Outcome?) -> Void
   ) {
     guard let route = route() else { return done(nil) }
     let invoked = sender.now
     underWay += 1
-    sender.send(command, key: key.bytes, by: route, connection: client) { [weak self] answer in
+    sender.send(command, key: key.bytes, by: route, connection: place.client) {
+      [weak self] answer in
       guard let self else { return }
       underWay -= 1
       let returned = sender.now + 1
@@ -152,8 +170,10 @@ final class TortureClients {
         done(nil)
       case .outcome(let outcome):
         counts.add(command, outcome)
-        key.add(KeyOperation(command, outcome, invoked: invoked, returned: returned))
-        if outcome != .notDone, outcome != .unknown { noteAnswer(client, at: returned) }
+        let operation = KeyOperation(command, outcome, invoked: invoked, returned: returned)
+        key.add(operation)
+        interruptions.add(operation, slot: place.slot)
+        if outcome != .notDone, outcome != .unknown { noteAnswer(place.client, at: returned) }
         done(outcome)
       }
     }
@@ -165,13 +185,18 @@ final class TortureClients {
   }
 
   private func route() -> TortureSender.Route? {
-    let node = random.pick(targets.nodes)
-    let forward: TortureSender.Forward = random.below(2) == 0 ? .follow : .proxy
-    let address = random.below(2) == 0 ? node ?? targets.gateway : targets.gateway ?? node
+    let gateway = random.pick(targets.gateways)
+    let node = settings.alwaysProxies ? nil : random.pick(targets.nodes)
+    let forward: TortureSender.Forward =
+      !settings.alwaysProxies && random.below(2) == 0 ? .follow : .proxy
+    let address = random.below(2) == 0 ? node ?? gateway : gateway ?? node
     // Most give up before a fault ends; some outlast it.
-    let patience = Duration.milliseconds(random.below(8) == 0 ? 3_000 : 400)
+    let patience = settings.patience ?? .milliseconds(random.below(8) == 0 ? 3_000 : 400)
     return address.map {
       TortureSender.Route(address: $0, forward: forward, patience: patience)
     }
   }
+
+  /// Counts the time since the latest acknowledged write as well, after the end.
+  func closeInterruptions() { interruptions.close(begin: 0, end: sender.now) }
 }

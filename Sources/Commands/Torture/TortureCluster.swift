@@ -40,7 +40,8 @@ final class TortureCluster {
   func refresh() {
     _ = processes.findGatewayAddress()
     clients.targets = TortureClients.Targets(
-      gateway: processes.gatewayAddress, nodes: processes.nodes.compactMap(processes.address))
+      gateways: processes.gatewayAddress.map { [$0] } ?? [],
+      nodes: processes.nodes.compactMap(processes.address))
   }
 
   private func keepRefreshing() {

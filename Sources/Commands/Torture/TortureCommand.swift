@@ -14,7 +14,15 @@ struct TortureCommand: ParsableCommand {
 
         scaled-storage torture --seconds 30
         scaled-storage torture --minutes 10 --seed 7 --json
+
+      With --url it does no harm itself, but lets clients work at a cluster that runs, through all \
+      the gateways that are named and straight at the nodes, while you harm or change it. SIGINT \
+      ends that before its time; it is judged all the same.
+
+        scaled-storage torture --url http://10.0.0.1:8080,http://10.0.0.2:8080 --seconds 60
       """)
+
+  @OptionGroup(title: "A cluster that runs") var attachment: AttachmentOptions
 
   @Option(help: "How many minutes to make faults.")
   var minutes: Double?
@@ -58,6 +66,9 @@ struct TortureCommand: ParsableCommand {
     try TortureCommand.check(nodes, in: 1...64, "--nodes")
     try TortureCommand.check(keys, in: 1...10_000, "--keys")
     try TortureCommand.check(clients, in: 1...48, "--clients")
+    guard attachment.url == nil || data == nil else {
+      throw ValidationError("--url and --data exclude each other")
+    }
   }
 
   private static func check(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws {
@@ -67,17 +78,31 @@ struct TortureCommand: ParsableCommand {
   }
 
   func run() throws {
+    if attachment.url != nil { return try runAttached() }
     if isolation.isEmpty { Isolation.enter() }
     let run = try TortureRun(
       TortureRun.Settings(
         duration: .milliseconds(Int64(duration * 1_000)), seed: seed ?? .random(in: 0 ... .max),
         nodes: nodes, keys: keys, clients: clients, data: data, isolation: Isolation(isolation)))
     let outcome = try run.run()
+    try report(outcome, text: outcome.text, pass: outcome.pass)
+  }
+
+  private func runAttached() throws {
+    let torture = try AttachedTorture(
+      try attachment.settings(
+        duration: .milliseconds(Int64(duration * 1_000)), seed: seed ?? .random(in: 0 ... .max),
+        keys: keys, clients: clients))
+    let outcome = try torture.run()
+    try report(outcome, text: outcome.text, pass: outcome.pass)
+  }
+
+  private func report(_ outcome: some Encodable, text: String, pass: Bool) throws {
     if json {
       try JSONOutput.print(outcome)
     } else {
-      try StandardStreams.write(outcome.text)
+      try StandardStreams.write(text)
     }
-    if !outcome.pass { throw ExitCode.failure }
+    if !pass { throw ExitCode.failure }
   }
 }

@@ -37,7 +37,11 @@ struct TortureCounts: Encodable {
     try container.encode(byKind)
   }
 
-  var answered: UInt64 { byKind.values.reduce(0) { $0 + $1.answered } }
+  var answered: UInt64 { sum(\.answered) }
+
+  func sum(_ figure: KeyPath<Count, UInt64>) -> UInt64 {
+    byKind.values.reduce(0) { $0 + $1[keyPath: figure] }
+  }
 
   var text: String {
     byKind.sorted { $0.key < $1.key }.map { kind, count in

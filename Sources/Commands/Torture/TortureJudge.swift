@@ -4,10 +4,13 @@ import HTTPTransport
 
 /// Reads every key back when the faults have stopped, and holds all histories to the promises.
 final class TortureJudge {
-  private let cluster: TortureCluster
+  private let mainLine: MainLine
+  private let gateways: [SocketAddress]
   private let keys: [TorturedKey]
   private let sender: TortureSender
   private(set) var failures: [String] = []
+  /// Keys that lost what was acknowledged, went back, or show what nobody can explain.
+  private(set) var lostKeys: Set<String> = []
   private(set) var excerpt: [String] = []
   private(set) var checked: UInt64 = 0
   private(set) var undecided = 0
@@ -18,10 +21,19 @@ final class TortureJudge {
   private static let settleTime = Duration.seconds(30)
   private static let mostFailures = 20
 
-  init(_ cluster: TortureCluster, keys: [TorturedKey], sender: TortureSender) {
-    self.cluster = cluster
+  /// - Parameter gateways: where keys are read, in turn until one answers.
+  init(
+    _ mainLine: MainLine, gateways: [SocketAddress], keys: [TorturedKey], sender: TortureSender
+  ) {
+    self.mainLine = mainLine
+    self.gateways = gateways
     self.keys = keys
     self.sender = sender
+  }
+
+  private func fail(_ key: TorturedKey, _ text: String) {
+    lostKeys.insert(key.name)
+    fail("\(key.name) \(text)")
   }
 
   private func fail(_ text: String) {
@@ -30,26 +42,34 @@ final class TortureJudge {
 
   // MARK: - Reading back
 
-  /// Reads every key by the gateway and asks every node for it; adds up what the nodes hold.
-  func readBack() throws(CommandFailure) {
-    let nodes = try cluster.members().map(\.address)
-    guard let gateway = cluster.processes.gatewayAddress else {
-      throw CommandFailure("there is no gateway")
-    }
+  /// Reads every key by the gateways and asks each of `nodes` for it, of which exactly one has to
+  /// answer by itself.
+  /// - Parameter nodes: empty asks none.
+  func readBack(nodes: [SocketAddress] = []) throws(CommandFailure) {
+    guard let first = gateways.first else { throw CommandFailure("there is no gateway") }
     var present: Set<String> = []
     try forEachKey { [self] key, done in
-      read(key, at: gateway, attempts: TortureJudge.attempts) { [self] outcome in
+      read(key, at: first, attempts: TortureJudge.attempts) { [self] outcome in
         if case .value(let value, let version) = outcome {
           present.insert(key.name)
           judgeLastValue(of: key, value, version)
         } else if key.acknowledgedIncrements > 0 {
-          fail("\(key.name) is gone after \(key.acknowledgedIncrements) increments")
+          fail(key, "is gone after \(key.acknowledgedIncrements) increments")
         }
+        guard !nodes.isEmpty else { return done() }
         askNodes(nodes[...], for: key, served: 0, done)
       }
     }
     keysPresent = UInt64(present.count)
-    try compareSizes()
+  }
+
+  /// Deletes the keys, as far as that succeeds.
+  func deleteKeys() throws(CommandFailure) {
+    guard let gateway = gateways.first else { return }
+    try forEachKey { [sender] key, done in
+      let route = TortureSender.Route(address: gateway, forward: .proxy)
+      sender.send(.delete(condition: .none), key: key.bytes, by: route) { _ in done() }
+    }
   }
 
   private func forEachKey(
@@ -63,7 +83,7 @@ final class TortureJudge {
         body(keys[next]) { underWay -= 1 }
         next += 1
       }
-      try cluster.mainLine.pause(.milliseconds(1))
+      try mainLine.pause(.milliseconds(1))
     }
   }
 
@@ -78,17 +98,18 @@ final class TortureJudge {
       switch answer {
       case .outcome(.notDone), .outcome(.unknown):
         guard attempts > 1 else {
-          fail("\(key.name) cannot be read")
+          fail(key, "cannot be read")
           return done(nil)
         }
-        cluster.mainLine.loop.schedule(after: .milliseconds(100)) { [self] in
-          read(key, at: address, attempts: attempts - 1, done)
+        let next = gateways[attempts % gateways.count]
+        mainLine.loop.schedule(after: .milliseconds(100)) { [self] in
+          read(key, at: next, attempts: attempts - 1, done)
         }
       case .outcome(let outcome):
         key.add(KeyOperation(.get, outcome, invoked: invoked, returned: sender.now + 1))
         done(outcome)
       case .broken(let text):
-        fail("\(key.name): \(text)")
+        fail(key, "is answered with what cannot be: \(text)")
         done(nil)
       }
     }
@@ -96,12 +117,12 @@ final class TortureJudge {
 
   private func judgeLastValue(of key: TorturedKey, _ value: UInt64, _ version: UInt64) {
     if version < key.greatestVersion {
-      fail("\(key.name) is at version \(version), after \(key.greatestVersion) was acknowledged")
+      fail(key, "is at version \(version), after \(key.greatestVersion) was acknowledged")
     }
     let least = key.acknowledgedIncrements
     let most = least + key.uncertainIncrements
     if key.kind == .counter, !(least...most).contains(value) {
-      fail("\(key.name) counts \(value), which is not in \(least)...\(most)")
+      fail(key, "counts \(value), which is not in \(least)...\(most)")
     }
   }
 
@@ -111,7 +132,7 @@ final class TortureJudge {
     _ done: @escaping () -> Void
   ) {
     guard let node = nodes.first else {
-      if served != 1 { fail("\(key.name) is served by \(served) nodes") }
+      if served != 1 { fail(key, "is served by \(served) nodes") }
       return done()
     }
     let invoked = sender.now
@@ -129,13 +150,13 @@ final class TortureJudge {
   }
 
   /// The nodes hold as many keys as can be read: none twice, no orphan.
-  private func compareSizes() throws(CommandFailure) {
+  func compareSizes(in cluster: TortureCluster) throws(CommandFailure) {
     var total: UInt64 = 0
     let end = MonotonicTime.current() + TortureJudge.settleTime
     repeat {
       total = try cluster.members().reduce(0) { $0 + $1.info.size }
       if total == keysPresent { return }
-      try cluster.mainLine.pause(.milliseconds(200))
+      try mainLine.pause(.milliseconds(200))
     } while MonotonicTime.current() < end
     fail("the nodes hold \(total) keys, but \(keysPresent) can be read")
   }
@@ -152,7 +173,7 @@ final class TortureJudge {
       case .linearizable: break
       case .undecided: undecided += 1
       case .violated(let operation, let text):
-        fail("\(key.name) is not linearizable: \(text)")
+        fail(key, "is not linearizable: \(text)")
         if excerpt.isEmpty {
           excerpt = FailingHistory(key.operations, until: operation, checker: checker).lines
         }

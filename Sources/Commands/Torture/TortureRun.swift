@@ -125,8 +125,11 @@ final class TortureRun {
   }
 
   private func judge() throws(CommandFailure) {
-    let judge = TortureJudge(cluster, keys: clients.keys, sender: clients.sender)
-    try judge.readBack()
+    let judge = TortureJudge(
+      mainLine, gateways: processes.gatewayAddress.map { [$0] } ?? [], keys: clients.keys,
+      sender: clients.sender)
+    try judge.readBack(nodes: try cluster.members().map(\.address))
+    try judge.compareSizes(in: cluster)
     judge.checkHistories()
     outcome.failures += judge.failures
     outcome.excerpt = judge.excerpt

@@ -20,17 +20,31 @@ final class TortureSender {
     var patience = Duration.seconds(3)
   }
 
+  /// How the cluster is reached, and what it is shown.
+  struct Security {
+    var tls: TLSContext?
+    var credential: Credential?
+    /// The names that certificates must have, where these are no numeric addresses.
+    var names: [SocketAddress: String] = [:]
+  }
+
   private let clients: [HTTPClient]
+  private let credential: Credential?
   private let begin = MonotonicTime.current()
 
   private static let mostForwards = 6
 
-  init(loop: EventLoop, connections: Int = 4) {
+  init(loop: EventLoop, connections: Int = 4, security: Security = Security()) {
+    credential = security.credential
     var limits = ClientLimits()
     limits.connectTimeout = .seconds(1)
     limits.tellsDeadline = true
     limits.maxBackoff = .milliseconds(200)
-    clients = (0..<connections).map { _ in HTTPClient(loop: loop, limits: limits) }
+    clients = (0..<connections).map { _ in HTTPClient(loop: loop, limits: limits, tls: security.tls)
+    }
+    for client in clients {
+      for (address, name) in security.names { client.expect(name: name, at: address) }
+    }
   }
 
   /// Microseconds since the run began.
@@ -52,6 +66,7 @@ final class TortureSender {
   ) {
     var request = TortureSender.request(command, key)
     request.headers.append(("ss-forward", route.forward == .proxy ? "proxy" : "return"))
+    if let credential { request.headers.append(("authorization", credential.headerValue)) }
     let journey = Journey(
       client: clients[connection % clients.count], forward: route.forward,
       until: .current() + route.patience, completion: completion)
