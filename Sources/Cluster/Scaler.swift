@@ -31,8 +31,14 @@ public struct Scaler: Sendable {
   }
 
   /// What to do now. Call it after every report of a node, or more often.
-  /// - Parameter now: milliseconds of a clock that never goes back.
-  public mutating func decide(_ coordinator: CoordinatorMachine, now: UInt64) -> Decision {
+  /// - Parameters:
+  ///   - now: milliseconds of a clock that never goes back.
+  ///   - leavingOrder: the members, given as they joined, in the order in which they would best
+  ///     leave.
+  public mutating func decide(
+    _ coordinator: CoordinatorMachine, now: UInt64,
+    leavingOrder: ([Principal]) -> [Principal] = { $0.reversed() }
+  ) -> Decision {
     if epoch != coordinator.state.map.ring.epoch || coordinator.state.change != nil {
       epoch = coordinator.state.map.ring.epoch
       (overloadedSince, spareSince) = (nil, nil)
@@ -43,8 +49,9 @@ public struct Scaler: Sendable {
       spareSince = nil
       return .stay(reason: "a node is down or not in step")
     }
-    noteLoad(coordinator, now: now)
-    let intent = intent(coordinator, now: now)
+    let spare = spareNode(coordinator, leavingOrder)
+    noteLoad(coordinator, spare: spare, now: now)
+    let intent = intent(coordinator, spare: spare, now: now)
     if case .stay = intent { return intent }
     if let changed = coordinator.lastChangeAt, now &- changed < policy.cooldown {
       return .stay(reason: "\(intent.reason), but the cluster cools down")
@@ -61,10 +68,12 @@ public struct Scaler: Sendable {
 
   // MARK: - The load
 
-  private mutating func noteLoad(_ coordinator: CoordinatorMachine, now: UInt64) {
+  private mutating func noteLoad(
+    _ coordinator: CoordinatorMachine, spare: Principal?, now: UInt64
+  ) {
     let isOverloaded = loads(coordinator).contains { policy.isOverloaded($0.load) }
     overloadedSince = isOverloaded ? overloadedSince ?? now : nil
-    spareSince = spareNode(coordinator) == nil ? nil : spareSince ?? now
+    spareSince = spare == nil ? nil : spareSince ?? now
   }
 
   private func loads(
@@ -75,11 +84,13 @@ public struct Scaler: Sendable {
     }
   }
 
-  /// The member that joined last, if the others could bear its load with room to spare.
-  private func spareNode(_ coordinator: CoordinatorMachine) -> Principal? {
+  /// The member that would best leave, if the others could bear its load with room to spare.
+  private func spareNode(
+    _ coordinator: CoordinatorMachine, _ leavingOrder: ([Principal]) -> [Principal]
+  ) -> Principal? {
     let members = coordinator.state.map.members
     guard let share = policy.scaleDownAt, share > 0, members.count > fewest(coordinator),
-      members.count > 1, let last = members.last,
+      members.count > 1, let last = leavingOrder(members).first,
       coordinator.plan(leaving: [last]).isQuiet(policy, at: share)
     else { return nil }
     return last
@@ -93,7 +104,9 @@ public struct Scaler: Sendable {
 
   // MARK: - The decision
 
-  private mutating func intent(_ coordinator: CoordinatorMachine, now: UInt64) -> Decision {
+  private mutating func intent(
+    _ coordinator: CoordinatorMachine, spare: Principal?, now: UInt64
+  ) -> Decision {
     isAtLimit = false
     let count = coordinator.state.map.members.count
     let fewest = fewest(coordinator)
@@ -119,7 +132,7 @@ public struct Scaler: Sendable {
       }
     }
     if overloadedSince != nil { return .stay(reason: "a node is overloaded, but not for long") }
-    guard let last = spareNode(coordinator), let since = spareSince else {
+    guard let last = spare, let since = spareSince else {
       return .stay(reason: "no node has reached a threshold")
     }
     let spare = now &- since

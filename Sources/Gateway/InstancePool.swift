@@ -115,6 +115,14 @@ package final class InstancePool: Launcher {
     loop.schedule(after: .zero, done)
   }
 
+  package func restart(
+    _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    let error = ClusterError(
+      .conflict, "instances are started again by whoever runs them")
+    loop.schedule(after: .zero) { completion(.failure(error)) }
+  }
+
   // MARK: - What is seen against what ought to be
 
   private func settle() {

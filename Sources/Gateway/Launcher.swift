@@ -1,4 +1,5 @@
 package import Candid
+package import Cluster
 
 /// Starts and stops node instances: local processes by default, or those that others run.
 ///
@@ -26,6 +27,25 @@ package protocol Launcher: AnyObject {
 
   /// Asks all instances to end and waits for them; those that have not ended in time are killed.
   func stopAll(within limit: Duration, _ done: @escaping () -> Void)
+
+  /// The members in the order in which they would best leave; by default, the one that joined last
+  /// first.
+  ///
+  /// - Parameter members: in the order in which they joined.
+  func leavingOrder(of members: [Principal]) -> [Principal]
+
+  /// Starts the node's instance again on its data, with the program as it is now.
+  ///
+  /// What becomes of the instance is told to the `report` of its launch.
+  ///
+  /// - Parameter completion: called once on the loop, never within this call, when the restart has
+  ///   begun, or with why it cannot be.
+  func restart(
+    _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void)
+}
+
+extension Launcher {
+  package func leavingOrder(of members: [Principal]) -> [Principal] { members.reversed() }
 }
 
 /// What became of an instance.

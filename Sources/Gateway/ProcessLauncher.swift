@@ -1,4 +1,5 @@
 package import Candid
+package import Cluster
 package import HTTPTransport
 import Glibc
 package import Logging
@@ -175,6 +176,14 @@ package final class ProcessLauncher: Launcher {
       for node in endings.keys { endings[node] = loop.now }
     }
     finishStop()
+  }
+
+  package func restart(
+    _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    let error = ClusterError(
+      .conflict, "processes cannot be started again one by one yet")
+    loop.schedule(after: .zero) { completion(.failure(error)) }
   }
 
   // MARK: - Processes

@@ -85,8 +85,9 @@ struct ScaleOrder {
   /// The number of nodes that was named.
   var target: Int?
 
+  /// - Parameter leavingOrder: the members in the order in which they would best leave.
   /// - Throws: `ClusterError` with code `.malformed` for a request that makes no sense.
-  init(_ request: ScaleRequest, members: [Principal]) throws(ClusterError) {
+  init(_ request: ScaleRequest, leavingOrder members: [Principal]) throws(ClusterError) {
     let count = Int(request.count ?? 1)
     switch request.action {
     case .up:
@@ -94,14 +95,14 @@ struct ScaleOrder {
       joining = count
     case .down:
       guard count >= 1 else { throw ClusterError(.malformed, "1 or more nodes can leave") }
-      leaving = members.suffix(count).reversed()
+      leaving = Array(members.prefix(count))
     case .to:
       guard request.count != nil, count >= 1 else {
         throw ClusterError(.malformed, "say how many nodes there are to be, 1 or more, as count")
       }
       target = count
       joining = max(0, count - members.count)
-      leaving = members.suffix(max(0, members.count - count)).reversed()
+      leaving = Array(members.prefix(max(0, members.count - count)))
     case .drain:
       leaving = try (request.nodes ?? []).map { name throws(ClusterError) in
         try ScaleOrder.node(name)
@@ -172,7 +173,8 @@ extension Coordinator {
   /// Answers `scale`: does what is asked for, or tells what that would mean.
   /// - Throws: `ClusterError` that tells why not.
   func answer(_ request: ScaleRequest) throws(ClusterError) -> ScaleResult {
-    let order = try ScaleOrder(request, members: machine.state.map.members)
+    let order = try ScaleOrder(
+      request, leavingOrder: launcher.leavingOrder(of: machine.state.map.members))
     if order.joining > 0 { try checkRoom(for: order.joining) }
     if !order.leaving.isEmpty { try checkMayLeave(order.leaving) }
     var result = ScaleResult(order, self)

@@ -185,6 +185,21 @@ import Testing
     return true
   }
 
+  @Test("Whoever runs the instances says which member is retired")
+  func orderOfLeaving() throws {
+    let bench = try bench(keys: 0, 40, 0)
+    let members = bench.machine.state.map.members
+    var scaler = Scaler(.threshold(keys: 100))
+    let order = { (members: [Principal]) in [members[1], members[2], members[0]] }
+    _ = scaler.decide(bench.machine, now: bench.now, leavingOrder: order)
+    let later = bench.now + 60_000
+    let decision = scaler.decide(bench.machine, now: later, leavingOrder: order)
+    guard case .shrink(retiring: [members[1]], _) = decision else {
+      Issue.record("\(decision)")
+      return
+    }
+  }
+
   @Test(
     "The member that joined last is retired when the rest stays below the low-water mark",
     arguments: [

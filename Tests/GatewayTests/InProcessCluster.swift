@@ -176,6 +176,20 @@ final class InProcessLauncher: Launcher {
     for node in Array(running.keys) { kill(node) }
     loop.schedule(after: .zero, done)
   }
+
+  /// What ``leavingOrder(of:)`` answers; nil for the usual order.
+  var orderOfLeaving: (([Principal]) -> [Principal])?
+
+  func leavingOrder(of members: [Principal]) -> [Principal] {
+    orderOfLeaving?(members) ?? members.reversed()
+  }
+
+  func restart(
+    _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    let error = ClusterError(.conflict, "the test's nodes are not started again")
+    loop.schedule(after: .zero) { completion(.failure(error)) }
+  }
 }
 
 extension Logger {

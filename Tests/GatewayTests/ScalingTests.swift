@@ -109,6 +109,27 @@ struct ScalingTests {
     #expect(second.coordinator.map.members.count == 2)
   }
 
+  @Test func theLauncherSaysWhoLeavesFirst() throws {
+    var policy = ScalePolicy.threshold(keys: 100)
+    policy.scaleDownAfter = 20
+    policy.minimumNodes = 2
+    let cluster = try InProcessCluster(policy: policy)
+    cluster.launcher.orderOfLeaving = { $0.sorted() }
+    cluster.settle(2)
+    _ = try result(scale(cluster, "action = variant { To }; count = opt 4"))
+    cluster.settle(4)
+    let members = cluster.coordinator.map.members
+    let plan = try result(
+      scale(cluster, "action = variant { Down }; count = opt 2; plan = opt true"))
+    #expect(plan.leaving == Array(members.prefix(2)))
+    _ = try result(scale(cluster, "action = variant { To }; count = opt 3"))
+    awaitEnd(cluster, 3)
+    #expect(cluster.coordinator.map.members == Array(members.dropFirst()))
+    cluster.coordinator.machine.askFor(nodes: nil)
+    awaitEnd(cluster, 2)
+    #expect(cluster.coordinator.map.members == Array(members.dropFirst(2)))
+  }
+
   @Test func aDryRunChangesNothing() throws {
     let cluster = try InProcessCluster(policy: .threshold(keys: 10), isDryRun: true)
     cluster.settle(1)
