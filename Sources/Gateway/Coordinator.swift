@@ -31,6 +31,8 @@ package final class Coordinator {
   var epochUnderWay: UInt64?
   /// The change that was given up because somebody said so.
   var cancelledEpoch: UInt64?
+  /// Whether ``decisions`` has the rolling restart that is under way.
+  var areRestartsNoted = false
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   var isStopped = false
@@ -208,6 +210,7 @@ package final class Coordinator {
       scale()
       machine.advance(now: now)
       noteEnd()
+      noteRestarts()
       if !machine.state.isModuleRolling { rollingModule = nil }
       for action in machine.takeActions() { perform(action) }
     }
@@ -238,6 +241,12 @@ package final class Coordinator {
       send(message, to: node, at: address) { [weak self] result in
         guard let self else { return }
         machine.replied(request, result, now: now)
+        scheduleAdvance()
+      }
+    case .restart(let node):
+      launcher.restart(node) { [weak self] result in
+        guard let self else { return }
+        machine.restartAnswered(node, result, now: now)
         scheduleAdvance()
       }
     case .note(let text):

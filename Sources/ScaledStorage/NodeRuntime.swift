@@ -149,6 +149,13 @@ package final class NodeRuntime {
     set { node.onRetire = newValue }
   }
 
+  /// Called when the node is to start again, with the program as it is on disk: once it is certain
+  /// to, the completion is called, and the node ends.
+  package var onRestart: (@escaping (Result<Void, ClusterError>) -> Void) -> Void = { completion in
+    completion(
+      .failure(ClusterError(.conflict, "this program is started again by whoever started it")))
+  }
+
   /// Whether what is stored here has been claimed by a cluster.
   package var isInitialised: Bool { node.id != nil }
 
@@ -219,6 +226,22 @@ package final class NodeRuntime {
     _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
     node.retire(map, completion)
+  }
+
+  /// `restart_node`: ends and starts again on what is stored here.
+  func restart(
+    _ order: RestartOrder, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    if let wanted = order.incarnation, wanted != incarnation {
+      // The order is late: the node that was meant has started again.
+      return completion(.success(()))
+    }
+    guard node.handoverStatus == nil else {
+      return completion(
+        .failure(ClusterError(.overloaded, "keys are on their way; try again when they have moved"))
+      )
+    }
+    onRestart(completion)
   }
 
   package var hasModule: Bool { modules.loaded != nil }

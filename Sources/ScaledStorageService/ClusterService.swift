@@ -59,15 +59,16 @@ final class ClusterService {
     let pool = scaling.instances.map {
       InstancePool(names: $0, loop: process.loop, tls: tls, logger: process.logger)
     }
-    let launcher: any Launcher =
-      pool
-      ?? ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
+    let processes = ProcessLauncher(
+      loop: process.loop, settings: launcherSettings, logger: process.logger)
+    let launcher: any Launcher = pool ?? processes
     coordinator = try Coordinator(
       loop: process.loop, store: store, launcher: launcher,
       credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
       logger: process.logger)
     pool?.cluster = coordinator
+    processes.restarter = coordinator
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     server = GatewayServer(

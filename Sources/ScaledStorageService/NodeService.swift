@@ -16,8 +16,12 @@ final class NodeService {
   private let retiredData: RetiredData
   /// Whether the node is to start again without what it had.
   private(set) var isRetired = false
+  /// Whether the node is to start again on what it has.
+  private var isRestarting = false
   private var store: RocksDBEngine?
   private var server: NodeServer?
+  /// What a node that starts again listens by.
+  private var socket: ListeningSocket?
 
   private static let drainTime = Duration.seconds(10)
 
@@ -59,6 +63,7 @@ final class NodeService {
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }
+    runtime.onRestart = { [weak self] completion in self?.restart(completion) }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
@@ -74,6 +79,7 @@ final class NodeService {
   /// A node that a launcher starts again asks for its address of before; when another program has
   /// taken that meanwhile, any port will do.
   private func listen(_ server: NodeServer, on address: SocketAddress) throws -> SocketAddress {
+    if let bound = try listenAsBefore(server, on: address) { return bound }
     do throws(TransportError) {
       return try server.listen(on: address)
     } catch {
@@ -85,10 +91,25 @@ final class NodeService {
     }
   }
 
+  /// The node that starts again still has its socket: what connected meanwhile waits there. Nil
+  /// when it has none, or is to listen elsewhere from now on.
+  private func listenAsBefore(
+    _ server: NodeServer, on address: SocketAddress
+  ) throws -> SocketAddress? {
+    guard let socket = ProgramReplacement.inheritedSocket(), let before = socket.address,
+      before.host == address.host, address.port == 0 || address.port == before.port
+    else { return nil }
+    return try server.listen(by: socket)
+  }
+
   /// Answers what has come, then ends.
   func stop() {
     process.logger.info("the node stops")
     endpoint.remove()
+    end()
+  }
+
+  private func end() {
     guard let server else { return process.finish() }
     server.shutdown(within: NodeService.drainTime) { [process] in process.finish() }
   }
@@ -108,10 +129,36 @@ final class NodeService {
     stop()
   }
 
+  /// The node answers what has come, and starts again: whoever connects meanwhile waits a moment.
+  private func restart(_ completion: (Result<Void, ClusterError>) -> Void) {
+    if let reason = ProgramReplacement.obstacle {
+      process.logger.error("the node cannot start again: \(reason)")
+      return completion(.failure(ClusterError(.conflict, reason)))
+    }
+    completion(.success(()))
+    guard !isRestarting, !isRetired else { return }
+    isRestarting = true
+    do {
+      socket = try server?.listeningSocket()
+    } catch {
+      process.logger.warning("who connects while the node starts again is refused: \(error)")
+    }
+    process.logger.notice("the node starts again, as it was told to")
+    end()
+  }
+
   /// Ends for good, also a node that is about to start again.
   func stopForGood() {
     isRetired = false
+    isRestarting = false
     stop()
+  }
+
+  /// Lets the program begin anew, if that is how the node ended.
+  /// - Throws: `ServiceFailure` when that fails, so that whoever runs it starts it again.
+  func beginAnew() throws(ServiceFailure) {
+    guard isRetired || isRestarting else { return }
+    try ProgramReplacement.run(keeping: isRestarting ? socket.take() : nil)
   }
 
   func close() {

@@ -75,7 +75,13 @@ final class ServerCore {
   /// in which port 0 has become the one the system chose.
   /// - Throws: `.system` when the address cannot be had.
   func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
-    let listener = try Listener(server: self, address: address)
+    try listen(
+      by: try Socket.listen(on: address, backlog: Int32(clamping: limits.backlog)))
+  }
+
+  /// The same, by a socket that listens already. Returns its address.
+  func listen(by socket: consuming Descriptor) throws(TransportError) -> SocketAddress {
+    let listener = try Listener(server: self, socket: socket)
     listeners.append(listener)
     scheduleSweep()
     return listener.address
