@@ -39,6 +39,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+    // Without its traits: those are for Foundation's streams and field masks.
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
   ],
   targets: [
     system("CLinux", package: "libc6-dev"),
@@ -58,6 +60,11 @@ let package = Package(
     layer("RocksDBStorage", ["Storage", "CRocksDB"]),
     layer("HTTPTransport", ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"]),
     layer("WasmRuntime", ["CWasmtime"]),
+    .target(
+      name: "Etcd",
+      dependencies: [
+        "HTTPTransport", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], exclude: ["Generated/etcd.proto"], swiftSettings: strict),
     layer("Cluster", ["Candid", "Placement", "Storage"]),
     layer("WireProtocol", ["Candid", "Cluster", "HTTPTransport"]),
     layer(
@@ -79,16 +86,15 @@ let package = Package(
     layer(
       "Gateway",
       [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorage",
-        "Storage",
-        "WireProtocol",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Placement", "ScaledStorage",
+        "Storage", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
       "ScaledStorageService",
       [
-        "Candid", "Cluster", "Gateway", "HTTPTransport", "RocksDBStorage", "ScaledStorage",
-        "Storage", "WasmRuntime", "WireProtocol",
+        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "RocksDBStorage",
+        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -51,10 +51,10 @@ extension CoordinatorMachine {
 
   /// The change under way; nil when there is none.
   public var changeStatus: ChangeStatus? {
-    guard let change = state.change, let progress else { return nil }
+    guard let change = state.change else { return nil }
     return ChangeStatus(
       joining: change.joining, leaving: change.leaving, epoch: change.epoch,
-      step: progress.step.name, isDecided: change.isDecided, copy: progress.copy,
-      startedAt: progress.startedAt)
+      step: progress?.step.name ?? "led by another gateway", isDecided: change.isDecided,
+      copy: progress?.copy ?? CopyTotals(), startedAt: progress?.startedAt)
   }
 }

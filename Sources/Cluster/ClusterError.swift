@@ -25,6 +25,8 @@ public struct ClusterError: Error, Hashable, Sendable {
     case noSpace = "no_space"
     /// A queue is full or a wait took too long.
     case overloaded
+    /// The node is not certain that no other has its identity.
+    case fenced
     /// The client's time was up before anything was done.
     case deadlineExceeded = "deadline_exceeded"
   }
@@ -41,7 +43,9 @@ public struct ClusterError: Error, Hashable, Sendable {
   /// Whether the same request may succeed a little later.
   public var isRetryable: Bool {
     switch code {
-    case .notInitialised, .conflict, .storage, .noSpace, .overloaded, .deadlineExceeded: true
+    case .notInitialised, .conflict, .storage, .noSpace, .overloaded, .fenced,
+      .deadlineExceeded:
+      true
     case .alreadyInitialised, .staleEpoch, .unknownNode, .unknownMethod, .malformed, .corruption,
       .outcomeUnknown:
       false

@@ -26,17 +26,18 @@ extension Coordinator {
       let request = ClientRequest(
         method: .get, target: "/node_info", headers: [("accept", "application/candid")], body: [])
       peers.client.send(request, to: address, deadline: Coordinator.pollDeadline) {
-        [weak self] result in
-        self?.polled(node, view.carriedOut, result)
+        [weak self, term] result in
+        self?.polled(node, view.carriedOut, in: term, result)
       }
     }
   }
 
   private func polled(
-    _ node: Principal, _ carriedOut: UInt64, _ result: Result<ClientResponse, TransportError>
+    _ node: Principal, _ carriedOut: UInt64, in term: UInt64,
+    _ result: Result<ClientResponse, TransportError>
   ) {
     pollsInFlight.remove(node)
-    guard !isStopped, machine.nodes[node] != nil else { return }
+    guard !isStopped, term == self.term, machine.nodes[node] != nil else { return }
     guard case .success(let response) = result,
       let info = NodeInfo.read(candid: response.body)
     else {
@@ -54,12 +55,13 @@ extension Coordinator {
 
   /// A node that runs and has not answered for long is ended, and so started again on its data.
   private func killIfHung(_ node: Principal) {
-    guard let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime else {
+    guard isLeading, let answered = answeredAt[node], loop.now - answered > Coordinator.hangTime
+    else {
       return
     }
     answeredAt[node] = loop.now
     logger.error("\(node.text) has not answered for long, so its process is ended")
-    launcher.kill(node)
+    launcher?.kill(node)
   }
 
   func forget(_ node: Principal) {

@@ -19,22 +19,50 @@ extension Coordinator {
   /// - Throws: `ClusterError` when the store cannot be read or written.
   func restoreModules() throws(ClusterError) {
     // Programs of before stored the module before the state that names it.
-    let unnamed = try archive.adoptUnnamed()
+    let unnamed = log.isLeading ? try archive.adoptUnnamed() : nil
     if let unnamed, !namedModules.contains(unnamed) { try machine.installModule(unnamed) }
     if unnamed == nil {
       try archive.keepOnly(namedModules)
     } else {
       // Nothing goes before the state that names what it became is durable.
-      onceDurable { [weak self] in self?.forgetUnnamedModule() }
+      onceDurable { [weak self] isDurable in if isDurable { self?.forgetUnnamedModule() } }
     }
     for digest in namedModules {
-      guard let module = try archive.module(digest) else {
-        logger.error("module \(SHA256.hexadecimal(digest)) is missing; upload it again")
-        continue
-      }
-      remember(module)
+      if let module = try archive.module(digest) { remember(module) }
     }
     noteInterfaces()
+  }
+
+  /// Fetches from the log what this gateway lacks of the modules that the state names.
+  func fetchModules() {
+    for digest in namedModules where known[digest] == nil && fetches.insert(digest).inserted {
+      fetch(digest)
+    }
+    noteInterfaces()
+  }
+
+  private func fetch(_ digest: [UInt8]) {
+    let name = SHA256.hexadecimal(digest)
+    log.module(digest) { [weak self] result in
+      guard let self else { return }
+      fetches.remove(digest)
+      guard !isStopped, namedModules.contains(digest) else { return }
+      do throws(ClusterError) {
+        guard let module = try result.get() else {
+          return logger.error("module \(name) is missing; upload it again")
+        }
+        try archive.add(module)
+        remember(module)
+        noteInterfaces()
+        scheduleAdvance()
+      } catch {
+        logger.warning("module \(name) is not here yet: \(error.message)")
+        loop.schedule(after: .seconds(1)) { [weak self] in
+          guard let self, !isStopped else { return }
+          fetchModules()
+        }
+      }
+    }
   }
 
   private var namedModules: [[UInt8]] {
@@ -76,12 +104,27 @@ extension Coordinator {
         } catch {
           throw Problem(error)
         }
-        known[module.digest] = KnownModule(
-          byteCount: module.bytes.count, interface: interface)
-        adopt(module.digest, completion)
+        share(module, interface, completion)
       } catch {
         completion(.failure(error))
       }
+    }
+  }
+
+  /// Makes a module that is stored here one that every gateway finds, then the cluster's.
+  private func share(
+    _ module: Module, _ interface: ModuleInterface?,
+    _ completion: @escaping (Result<Void, Problem>) -> Void
+  ) {
+    log.add(module) { [weak self] result in
+      guard let self, !isStopped, isLeading else { return completion(.failure(.noLeader)) }
+      do throws(ClusterError) {
+        try result.get()
+      } catch {
+        return completion(.failure(Problem(error)))
+      }
+      known[module.digest] = KnownModule(byteCount: module.bytes.count, interface: interface)
+      adopt(module.digest, completion)
     }
   }
 
@@ -107,7 +150,8 @@ extension Coordinator {
     }
     noteInterfaces()
     scheduleAdvance()
-    onceDurable { [weak self] in
+    onceDurable { [weak self] isDurable in
+      guard isDurable else { return completion(.failure(.noLeader)) }
       self?.forgetModules()
       completion(.success(()))
     }
@@ -120,6 +164,7 @@ extension Coordinator {
     let named = namedModules
     let inUse = named + (machine.state.map.modules ?? [])
     for digest in known.keys where !inUse.contains(digest) { known[digest] = nil }
+    log.keepOnlyModules(named)
     do throws(ClusterError) {
       try archive.keepOnly(named)
     } catch {

@@ -64,12 +64,15 @@ extension Coordinator: NodeRestarter {
     guard machine.isRestarting != areRestartsNoted, let restarts = machine.state.restarts else {
       return
     }
-    areRestartsNoted.toggle()
     guard let outcome = restarts.outcome else {
+      // Others tell of those that they lead.
+      guard isLeading else { return }
+      areRestartsNoted = true
       return note(
         .restart, by: .earlier, count: restarts.nodes.count, nodes: restarts.nodes,
-        reason: "it was under way when the gateway started", outcome: .underWay)
+        reason: "it was under way when the gateway began to lead", outcome: .underWay)
     }
+    areRestartsNoted = false
     let end: DecisionLog.Outcome =
       switch outcome {
       case .done: .done

@@ -12,7 +12,7 @@ extension Coordinator {
   func scale() {
     guard !isDetaching else { return }
     let wasAtLimit = scaler.isAtLimit
-    let decision = scaler.decide(machine, now: now, leavingOrder: launcher.leavingOrder)
+    let decision = scaler.decide(machine, now: now, leavingOrder: leavingOrder)
     let isNews = !decision.isLike(lastDecision)
     lastDecision = decision
     switch decision {

@@ -9,13 +9,24 @@ package import WireProtocol
 
 /// Drives the coordinator's machine: keeps its state durable, launches nodes, watches their health,
 /// carries its messages, and lets the cluster grow and shrink when the policy says so.
+///
+/// Where several gateways share a log, one leads and does all that. The others follow: their
+/// machine only mirrors the state, so that they route, and tell how the cluster is.
 package final class Coordinator {
   package internal(set) var machine: CoordinatorMachine
   let loop: EventLoop
   let archive: ModuleArchive
+  /// This gateway's own: its modules, and its log where that is embedded.
   let store: any StorageEngine
-  private let committer: GroupCommitter
-  let launcher: any Launcher
+  let log: any CoordinatorLog
+  /// Nil while another gateway leads.
+  private(set) var launcher: (any Launcher)?
+  private let makeLauncher: (Coordinator) -> any Launcher
+  private let settings: CoordinatorMachine.Settings
+  private var gatewayAddress = ""
+  /// Counts the times that this gateway began to lead: what was begun in one term does not count
+  /// in the next.
+  private(set) var term: UInt64 = 0
   let peers: PeerClient
   let tls: TLSContext?
   var scaler: Scaler
@@ -51,90 +62,136 @@ package final class Coordinator {
   var earlierInterfaces: [ModuleInterface] = []
   /// The wanted module while it comes to the nodes, so that it is not read for each of them.
   var rollingModule: Module?
+  /// Those that are being fetched.
+  var fetches: Set<[UInt8]> = []
   /// Who waits for a state to be durable.
-  private var durabilityWaits: [(sequence: UInt64, body: () -> Void)] = []
+  private var durabilityWaits: [(sequence: UInt64, body: (Bool) -> Void)] = []
   /// Called when the coordinator can only go on by starting again.
   package var onFailure: () -> Void = {}
 
-  private static let stateKey = Array("state".utf8)
   private static let tick = Duration.milliseconds(10)
   static let pollDeadline = Duration.seconds(2)
   static let hangTime = Duration.seconds(30)
 
-  /// Reads the coordinator's state from `store`, or begins a new cluster there.
+  /// A coordinator whose state is in `store`: it alone leads.
   ///
-  /// - Parameters:
-  ///   - tls: the certificate and the authorities by which the cluster's programs know each other;
-  ///     nil speaks plain text.
-  ///   - isDryRun: whether the policy's decisions are only logged.
+  /// - Parameters: as the other initializer's.
   ///   - firstNode: the number of the first node of a new cluster.
   /// - Throws: `ClusterError` when the store cannot be read or was written by a newer program.
-  package init(
+  package convenience init(
     loop: EventLoop, store: any StorageEngine, launcher: any Launcher, credentials: Credentials,
     tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
     settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), firstNode: UInt64 = 1,
     logger: Logger
   ) throws(ClusterError) {
+    let log = try EmbeddedLog(
+      loop: loop, store: store, mayFound: launcher.isEmpty, capacity: settings.capacity,
+      firstNode: firstNode)
+    try self.init(
+      loop: loop, log: log, store: store, credentials: credentials, tls: tls, policy: policy,
+      isDryRun: isDryRun, settings: settings, logger: logger
+    ) { _ in launcher }
+  }
+
+  /// - Parameters:
+  ///   - store: this gateway's own, for modules.
+  ///   - tls: the certificate and the authorities by which the cluster's programs know each other;
+  ///     nil speaks plain text.
+  ///   - isDryRun: whether the policy's decisions are only logged.
+  ///   - makeLauncher: called each time that this gateway begins to lead.
+  /// - Throws: `ClusterError` when the store cannot be read or written.
+  package init(
+    loop: EventLoop, log: any CoordinatorLog, store: any StorageEngine, credentials: Credentials,
+    tls: TLSContext? = nil, policy: ScalePolicy, isDryRun: Bool = false,
+    settings: CoordinatorMachine.Settings = CoordinatorMachine.Settings(), logger: Logger,
+    makeLauncher: @escaping (Coordinator) -> any Launcher
+  ) throws(ClusterError) {
     self.loop = loop
+    self.log = log
     self.store = store
+    self.settings = settings
+    self.makeLauncher = makeLauncher
     archive = ModuleArchive(store)
     loader = ModuleLoader(loop: loop)
-    self.launcher = launcher
     scaler = Scaler(policy)
     self.isDryRun = isDryRun
     self.logger = logger
     self.tls = tls
     peers = PeerClient(loop: loop, credentials: credentials, tls: tls)
-    let relay = CommitRelay(loop: loop)
-    do throws(StorageError) {
-      committer = try GroupCommitter(engine: store) { outcome in relay.deliver(outcome) }
-    } catch {
-      throw ClusterError(.storage, "the coordinator's log could not be opened: \(error.message)")
-    }
-    machine = try Coordinator.restore(
-      store, launcher: launcher, settings: settings, firstNode: firstNode)
+    machine =
+      log.isLeading
+      ? CoordinatorMachine(state: log.state, settings: settings)
+      : CoordinatorMachine(observing: log.state, settings: settings)
     try restoreModules()
-    relay.onOutcome = { [weak self] outcome in self?.persisted(outcome) }
-  }
-
-  private static func restore(
-    _ store: any StorageEngine, launcher: any Launcher, settings: CoordinatorMachine.Settings,
-    firstNode: UInt64
-  ) throws(ClusterError) -> CoordinatorMachine {
-    let stored: [UInt8]?
-    do throws(StorageError) {
-      stored = try store.get(stateKey)
-    } catch {
-      throw ClusterError(.storage, "the coordinator's log could not be read: \(error.message)")
-    }
-    if let stored {
-      return CoordinatorMachine(state: try CoordinatorState(encoded: stored), settings: settings)
-    }
-    guard launcher.isEmpty else {
-      throw ClusterError(
-        .corruption,
-        "there are nodes here, but the coordinator's log that tells of them is missing; "
-          + "put it back, or begin with an empty data directory")
-    }
-    let state = try CoordinatorState.fresh(
-      hashKey: .random(), capacity: settings.capacity, firstNode: firstNode)
-    // The first state, with the cluster's hash key, is durable before anything is built on it.
-    var batch = WriteBatch()
-    batch.put(stateKey, state.encoded)
-    do throws(StorageError) {
-      try store.commit(batch)
-    } catch {
-      throw ClusterError(.storage, "the coordinator's log could not be written: \(error.message)")
-    }
-    return CoordinatorMachine(state: state, settings: settings)
   }
 
   /// Begins to work, for a gateway that answers at `address`.
   package func start(gatewayAddress address: String) {
-    machine.gatewayListens(at: address)
-    noteBeginning(by: .earlier, reason: "it was under way when the gateway started")
+    gatewayAddress = address
+    log.onEvent = { [weak self] event in self?.logged(event) }
+    log.start(address: address)
+    if log.isLeading { lead() }
+    fetchModules()
     scheduleTick()
+  }
+
+  // MARK: - Who leads
+
+  /// Whether this gateway leads at this moment.
+  package var isLeading: Bool { launcher != nil && log.isLeading }
+
+  /// Begins a term, with the machine as it is.
+  private func lead() {
+    term += 1
+    launcher = makeLauncher(self)
+    machine.gatewayListens(at: gatewayAddress)
+    noteBeginning(by: .earlier, reason: "it was under way when the gateway began to lead")
     scheduleAdvance()
+  }
+
+  /// Ends the term, if there is one, and mirrors what others make of the cluster.
+  private func follow(_ state: CoordinatorState) {
+    if launcher != nil {
+      term += 1
+      launcher = nil
+      machine = CoordinatorMachine(observing: state, settings: settings)
+      let waits = durabilityWaits
+      durabilityWaits = []
+      for wait in waits { wait.body(false) }
+    } else {
+      machine.observe(state)
+    }
+    noteEnd()
+    noteRestarts()
+    fetchModules()
+  }
+
+  private func logged(_ event: CoordinatorLogEvent) {
+    guard !isStopped else { return }
+    switch event {
+    case .leads(let state):
+      logger.notice("this gateway leads from now on, at epoch \(state.map.ring.epoch)")
+      machine = CoordinatorMachine(state: state, settings: settings)
+      scaler = Scaler(scaler.policy)
+      lastDecision = nil
+      lead()
+      fetchModules()
+    case .follows(let state):
+      if launcher != nil { logger.warning("this gateway does not lead any more") }
+      follow(state)
+    case .persisted(let sequence):
+      machine.persisted(sequence)
+      let ready = durabilityWaits.filter { $0.sequence <= machine.durableSequence }
+      durabilityWaits.removeAll { $0.sequence <= machine.durableSequence }
+      for wait in ready { wait.body(true) }
+      scheduleAdvance()
+    case .failed(let reason):
+      machine.persistFailed(reason)
+      scheduleAdvance()
+    case .broken(let reason):
+      logger.critical("the coordinator's log is broken, so the gateway stops: \(reason)")
+      onFailure()
+    }
   }
 
   /// Ends the nodes, then the coordinator; `done` is called once, on the loop.
@@ -142,10 +199,18 @@ package final class Coordinator {
     guard !isStopped else { return done() }
     isStopped = true
     if let ticker { loop.cancel(ticker) }
-    launcher.stopAll(within: limit) { [self] in
+    stopNodes(within: limit) { [self] in
       peers.shutdown()
-      committer.close()
+      log.close()
       done()
+    }
+  }
+
+  private func stopNodes(within limit: Duration, _ done: @escaping () -> Void) {
+    if let launcher {
+      launcher.stopAll(within: limit, done)
+    } else {
+      loop.schedule(after: .zero, done)
     }
   }
 
@@ -153,7 +218,7 @@ package final class Coordinator {
   package func killNodes(_ done: @escaping () -> Void) {
     isStopped = true
     if let ticker { loop.cancel(ticker) }
-    launcher.stopAll(within: .zero, done)
+    stopNodes(within: .zero, done)
   }
 
   /// Ends the coordinator and leaves the nodes as they are, for a later one to find.
@@ -163,6 +228,7 @@ package final class Coordinator {
   package func detach(within limit: Duration, _ done: @escaping () -> Void) {
     guard !isStopped, !isDetaching else { return done() }
     isDetaching = true
+    guard isLeading else { return end(done) }
     cancelledEpoch = machine.state.change?.epoch
     machine.cancelChange(reason: "the gateway stops", now: now)
     noteEnd()
@@ -171,18 +237,29 @@ package final class Coordinator {
   }
 
   private func detachWhenQuiet(until: MonotonicTime, _ done: @escaping () -> Void) {
-    guard machine.isQuiet || loop.now >= until else {
+    guard machine.isQuiet || loop.now >= until || !isLeading else {
       loop.schedule(after: Coordinator.tick) { [self] in detachWhenQuiet(until: until, done) }
       return
     }
+    end(done)
+  }
+
+  private func end(_ done: @escaping () -> Void) {
     isStopped = true
     if let ticker { loop.cancel(ticker) }
     peers.shutdown()
-    committer.close()
-    done()
+    log.release { [self] in
+      log.close()
+      done()
+    }
   }
 
   // MARK: - What the gateway's interface asks
+
+  /// Members in the order in which they would best leave.
+  func leavingOrder(of members: [Principal]) -> [Principal] {
+    launcher?.leavingOrder(of: members) ?? members.reversed()
+  }
 
   /// The map to route by.
   package var map: ClusterMap { machine.routingMap }
@@ -206,7 +283,7 @@ package final class Coordinator {
     loop.atEndOfTurn { [weak self] in
       guard let self else { return }
       isAdvanceScheduled = false
-      guard !isStopped else { return }
+      guard !isStopped, isLeading else { return }
       scale()
       machine.advance(now: now)
       noteEnd()
@@ -219,33 +296,28 @@ package final class Coordinator {
   private func perform(_ action: CoordinatorAction) {
     switch action {
     case .persist(let sequence, let bytes):
-      var batch = WriteBatch()
-      batch.put(Coordinator.stateKey, bytes)
-      // A submission that is refused belongs to a failure whose outcome comes by the relay.
-      do throws(StorageError) {
-        try committer.submit(batch, sequence: sequence)
-      } catch {
-        logger.warning("the coordinator's state waits for its store: \(error.message)")
-      }
+      log.submit(bytes, desired: machine.state.desired, sequence: sequence)
     case .launch(let node, let previous):
-      launcher.launch(node, previousAddress: previous) { [weak self] event in
-        self?.launcherReported(node, event)
+      launcher?.launch(node, previousAddress: previous) { [weak self, term] event in
+        guard let self, self.term == term else { return }
+        launcherReported(node, event)
       }
     case .destroy(let node):
       forget(node)
-      launcher.destroy(node) { [weak self] in
-        self?.machine.destroyed(node)
-        self?.scheduleAdvance()
+      launcher?.destroy(node) { [weak self, term] in
+        guard let self, self.term == term else { return }
+        machine.destroyed(node)
+        scheduleAdvance()
       }
     case .send(let request, let node, let address, let message):
-      send(message, to: node, at: address) { [weak self] result in
-        guard let self else { return }
+      send(message, to: node, at: address) { [weak self, term] result in
+        guard let self, self.term == term else { return }
         machine.replied(request, result, now: now)
         scheduleAdvance()
       }
     case .restart(let node):
-      launcher.restart(node) { [weak self] result in
-        guard let self else { return }
+      launcher?.restart(node) { [weak self, term] result in
+        guard let self, self.term == term else { return }
         machine.restartAnswered(node, result, now: now)
         scheduleAdvance()
       }
@@ -289,31 +361,13 @@ package final class Coordinator {
     }
   }
 
-  /// Calls `body`, never within, once what the machine has decided so far is durable.
-  func onceDurable(_ body: @escaping () -> Void) {
+  /// Calls `body`, never within, once what the machine has decided so far is durable: with true; or
+  /// with false when another gateway leads before that.
+  func onceDurable(_ body: @escaping (Bool) -> Void) {
     let sequence = machine.lastSequence
-    guard sequence > machine.durableSequence else { return loop.atEndOfTurn(body) }
-    durabilityWaits.append((sequence, body))
-  }
-
-  private func persisted(_ outcome: CommitOutcome) {
-    switch outcome.result {
-    case .success:
-      machine.persisted(outcome.sequences.upperBound)
-      let ready = durabilityWaits.filter { $0.sequence <= machine.durableSequence }
-      durabilityWaits.removeAll { $0.sequence <= machine.durableSequence }
-      for wait in ready { wait.body() }
-      scheduleAdvance()
-    case .failure(let error) where error.code != .noSpace:
-      logger.critical("the coordinator's store is broken, so the gateway stops: \(error.message)")
-      onFailure()
-    case .failure(let error):
-      loop.schedule(after: .milliseconds(200)) { [weak self] in
-        guard let self, !isStopped else { return }
-        committer.resume()
-        machine.persistFailed(error.message)
-        scheduleAdvance()
-      }
+    guard sequence > machine.durableSequence else {
+      return loop.atEndOfTurn { body(true) }
     }
+    durabilityWaits.append((sequence, body))
   }
 }

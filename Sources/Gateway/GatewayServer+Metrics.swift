@@ -46,6 +46,9 @@ private struct ClusterMetrics {
   private func writeRing(to text: inout MetricsText) {
     let map = coordinator.map
     let machine = coordinator.machine
+    text.add(
+      "scaled_storage_gateway_leads", .gauge,
+      "1 while this gateway leads: of several with one log, one does.", flag(coordinator.isLeading))
     text.add("scaled_storage_ring_epoch", .gauge, "The epoch of the ring.", map.ring.epoch)
     text.add(
       "scaled_storage_ring_revision", .gauge, "The revision of the cluster's map.", map.revision)

@@ -155,6 +155,9 @@ package final class GatewayServer: RequestHandler {
         KeyedRequest(call: method, exchange, .passing(exchange, method: name)), exchange)
     }
     exchange.leaveUntimed()
+    if GatewayServer.leadersMethods.contains(name), !coordinator.isLeading {
+      return try passToLeader(exchange, name)
+    }
     if name.hasPrefix("locate/") {
       exchange.kind = kinds[name: "locate"]
       return try locate(exchange)

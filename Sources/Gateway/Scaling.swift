@@ -174,7 +174,7 @@ extension Coordinator {
   /// - Throws: `ClusterError` that tells why not.
   func answer(_ request: ScaleRequest) throws(ClusterError) -> ScaleResult {
     let order = try ScaleOrder(
-      request, leavingOrder: launcher.leavingOrder(of: machine.state.map.members))
+      request, leavingOrder: leavingOrder(of: machine.state.map.members))
     if order.joining > 0 { try checkRoom(for: order.joining) }
     if !order.leaving.isEmpty { try checkMayLeave(order.leaving) }
     var result = ScaleResult(order, self)

@@ -9,6 +9,7 @@ extension Node {
     _ key: UnsafeRawBufferPointer, for exchange: Exchange,
     _ found: (RecordHeader, UnsafeRawBufferPointer) -> Void
   ) -> NodeMachine.ReadOutcome {
+    guard !isFenced else { return .answered(.refused(Node.fenced)) }
     let outcome = machine.get(key, ticket: waiters.next, now: now, found)
     if case .waits = outcome { wait(exchange) }
     return outcome
@@ -18,6 +19,7 @@ extension Node {
   func put(
     _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, for exchange: Exchange
   ) -> KeyReply? {
+    guard !isFenced else { return .refused(Node.fenced) }
     let reply = machine.put(
       key, value, ttl: nil, if: .none, ticket: waiters.next, now: now)
     if reply == nil { wait(exchange) }
@@ -30,6 +32,7 @@ extension Node {
     _ key: UnsafeRawBufferPointer, for exchange: Exchange, held: @autoclosure () -> Int,
     _ body: (UnsafeRawBufferPointer?) -> ValueChange
   ) -> NodeMachine.ChangeOutcome {
+    guard !isFenced else { return .notServed }
     let outcome = runningCommands {
       $0.change(key, ticket: waiters.next, now: now, body)
     }

@@ -40,6 +40,9 @@ package final class Node {
   private var isFetchingMap = false
   private var isExecuting = false
   private var isFlushing = false
+  /// Until when this node may answer for its keys: past it another process may have its identity.
+  /// The end of time where nobody gives identities away but for good.
+  package var servesUntil = MonotonicTime(nanoseconds: .max)
   /// Called when another ring is in force.
   var onEpochChange: () -> Void = {}
   /// Called when the node can only go on by starting again.
@@ -134,6 +137,7 @@ package final class Node {
         .conflict, "the closure that changes a value called the node; call it afterwards")
       return completion(.refused(error))
     }
+    guard !isFenced else { return completion(.refused(Node.fenced)) }
     let reply = runningCommands { $0.execute(command, key: key, ticket: waiters.next, now: now) }
     if let reply {
       completion(reply)
@@ -298,6 +302,7 @@ package final class Node {
         onFailure()
       }
     case .reply(let ticket, let reply):
+      let reply = isFenced ? Node.fencing(reply) : reply
       switch waiters.take(ticket) {
       case .closure(let completion): completion(reply)
       case .exchange(let token, let held): onReply(token, held, reply)

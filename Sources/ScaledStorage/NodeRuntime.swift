@@ -38,7 +38,8 @@ package final class NodeRuntime {
   /// Seconds since 1970.
   let startedAt = Double(WallClock.milliseconds) / 1_000
   let me = BackReference<NodeRuntime>()
-  private let incarnation: UInt64
+  /// Drawn at each start.
+  package let incarnation: UInt64
   private var isShuttingDown = false
   /// The keys as methods and hooks reach them, and the hooks; there once a server answers for them.
   private(set) var keySpace: (any KeySpace)?
@@ -156,6 +157,9 @@ package final class NodeRuntime {
       .failure(ClusterError(.conflict, "this program is started again by whoever started it")))
   }
 
+  /// Called when the node has got its identity, which is in `node.id` from then on.
+  package var onIdentity: () -> Void = {}
+
   /// Whether what is stored here has been claimed by a cluster.
   package var isInitialised: Bool { node.id != nil }
 
@@ -189,6 +193,7 @@ package final class NodeRuntime {
     node.initialise(identity: id, map: map) { [me] result in
       if case .success = result {
         me.target?.modules.id = id.bytes
+        me.target?.onIdentity()
         me.target?.hooks?.initialised()
         me.target?.startHooks()
       }
@@ -307,7 +312,11 @@ package final class NodeRuntime {
       cluster: node.id == nil ? nil : map?.clusterID)
   }
 
-  package var status: NodeStatus { isShuttingDown ? .shutDown : node.status }
+  package var status: NodeStatus {
+    if isShuttingDown { return .shutDown }
+    guard isInitialised, node.isFenced else { return node.status }
+    return .error(.initialize("fenced: " + Node.fenced.message))
+  }
 
   /// Tells the answers' times of `server` as this node's.
   func measure(_ server: HTTPServer) {

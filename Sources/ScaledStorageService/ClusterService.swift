@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import Etcd
 import Foundation
 import Gateway
 import HTTPTransport
@@ -8,37 +9,48 @@ import RocksDBStorage
 import ScaledStorage
 import Storage
 
-/// A gateway with its coordinator and the nodes that it launches as processes.
+/// A gateway with its coordinator and its launcher of nodes.
 final class ClusterService {
   private let settings: ServiceSettings
+  private let scaling: ScalingSettings
   private let process: ServiceProcess
   private let stopsNodes: Bool
+  private let access: AccessControl
+  private let tls: TLSContext?
+  private let launcherSettings: ProcessLauncher.Settings
   private let store: RocksDBEngine
-  private let coordinator: Coordinator
-  private let server: GatewayServer
+  /// Nil until the coordinator's log is open.
+  private var gateway: (coordinator: Coordinator, server: GatewayServer)?
+  private var failure: (any Error)?
   private var isReady = false
 
   private static let drainTime = Duration.seconds(5)
   private static let nodeTime = Duration.seconds(15)
   static let usualListen = "127.0.0.1:8080"
 
-  static func run(_ options: ServiceOptions, _ scaling: ScalingOptions, stopsNodes: Bool) throws {
+  static func run(
+    _ options: ServiceOptions, _ scaling: ScalingOptions, advertise: String? = nil,
+    stopsNodes: Bool
+  ) throws {
     let configuration = try Configuration(file: options.config)
     var settings = try ServiceSettings(options, configuration, listen: usualListen)
     let scaling = try ScalingSettings(
       scaling, configuration, policy: ServedProgram.current.application.policy)
+    let advertise =
+      try stopsNodes ? nil : AdvertisedAddress.read(flag: advertise, configuration)
     try settings.makeDirectory()
     let process = try ServiceProcess(
       label: "gateway", level: settings.logLevel,
       format: settings.telemetry.logFormat)
     var service: ClusterService?
     try process.onStop({ service?.stop() }, hurry: { service?.hurry() })
-    let running = try ClusterService(
+    let opened = try ClusterService(
       settings, scaling: scaling, process: process, stopsNodes: stopsNodes)
-    service = running
-    try running.start()
+    service = opened
+    try opened.open(advertise: advertise)
     process.loop.run()
-    running.store.close()
+    opened.store.close()
+    if let failure = opened.failure { throw failure }
     throw ExitCode(process.exitStatus)
   }
 
@@ -47,33 +59,91 @@ final class ClusterService {
     stopsNodes: Bool
   ) throws {
     self.settings = settings
+    self.scaling = scaling
     self.process = process
     self.stopsNodes = stopsNodes
-    let application = ServedProgram.current.application
     // What the settings have wrong is told before anything is made.
-    if stopsNodes { try scaling.requireOwnNodes(settings.configuration) }
-    let launcherSettings = try ClusterService.launcherSettings(settings)
-    let access = try process.access(settings)
-    let tls = try process.secure(settings.tls)
-    store = try settings.openStore("coordinator")
-    let pool = scaling.instances.map {
-      InstancePool(names: $0, loop: process.loop, tls: tls, logger: process.logger)
+    if stopsNodes {
+      try scaling.requireOwnNodes(settings.configuration)
+      try settings.requireNoEtcd()
     }
-    let processes = ProcessLauncher(
-      loop: process.loop, settings: launcherSettings, logger: process.logger)
-    let launcher: any Launcher = pool ?? processes
-    coordinator = try Coordinator(
-      loop: process.loop, store: store, launcher: launcher,
-      credentials: access.credentials, tls: tls,
-      policy: scaling.policy, isDryRun: scaling.isDryRun, firstNode: application.firstNode,
-      logger: process.logger)
-    pool?.cluster = coordinator
-    processes.restarter = coordinator
+    launcherSettings = try ClusterService.launcherSettings(settings)
+    access = try process.access(settings)
+    tls = try process.secure(settings.tls)
+    store = try settings.openStore("coordinator")
+  }
+
+  // MARK: - The coordinator's log
+
+  /// Opens the log, then the gateway.
+  private func open(advertise: String?) throws {
+    let application = ServedProgram.current.application
+    let capacity = CoordinatorMachine.Settings().capacity
+    // Nodes' data without a state that tells of them belong to a cluster that is to be found again.
+    let mayFound = scaling.instances != nil || processLauncher.isEmpty
+    guard let etcd = settings.etcd else {
+      let log = try EmbeddedLog(
+        loop: process.loop, store: store, mayFound: mayFound,
+        capacity: capacity, firstNode: application.firstNode)
+      return try start(log, advertise: advertise)
+    }
+    guard try EmbeddedLog.place(of: store) != .here else {
+      throw ServiceFailure(ClusterService.twoLogs)
+    }
+    EtcdLog.open(
+      client: EtcdClient(loop: process.loop, settings: try etcd.settings()),
+      keys: etcd.keys, loop: process.loop, logger: process.logger,
+      founding: { () throws(ClusterError) in
+        try EtcdLog.founding(
+          mayFound: mayFound, capacity: capacity, firstNode: application.firstNode)
+      },
+      { [self] result in
+        do {
+          try start(try result.get(), advertise: advertise)
+        } catch {
+          failure = error
+          process.finish(1)
+        }
+      })
+  }
+
+  private static let twoLogs =
+    "this directory has the state of a coordinator without etcd; move it there by "
+    + "`coordinator to-etcd`, or leave --etcd away"
+
+  private var processLauncher: ProcessLauncher {
+    ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
+  }
+
+  private func makeLauncher(for coordinator: Coordinator) -> any Launcher {
+    guard let instances = scaling.instances else {
+      let launcher = processLauncher
+      launcher.restarter = coordinator
+      return launcher
+    }
+    let pool = InstancePool(
+      names: instances, loop: process.loop, tls: tls, logger: process.logger)
+    pool.cluster = coordinator
+    return pool
+  }
+
+  private func start(_ log: any CoordinatorLog, advertise: String?) throws {
+    let application = ServedProgram.current.application
+    let coordinator = try Coordinator(
+      loop: process.loop, log: log, store: store, credentials: access.credentials, tls: tls,
+      policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger
+    ) { [self] coordinator in makeLauncher(for: coordinator) }
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
-    server = GatewayServer(
+    let server = GatewayServer(
       application, coordinator: coordinator, access: access, forward: settings.forward,
       loop: process.loop, limits: settings.serverLimits, tracing: settings.telemetry.tracing)
+    gateway = (coordinator, server)
+    let bound = try server.listen(on: try settings.listenAddress())
+    process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
+    coordinator.onFailure = { [process] in process.finish(1) }
+    coordinator.start(gatewayAddress: advertise ?? bound.description)
+    announce(bound, coordinator)
   }
 
   private static func launcherSettings(
@@ -100,6 +170,7 @@ final class ClusterService {
     if let tls = settings.tls {
       launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }
+    launcher.arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
     launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
     // The gateway's own settings are not those of its nodes.
@@ -117,20 +188,13 @@ final class ClusterService {
     return address.isIPv6 ? "[\(address.host)]" : address.host
   }
 
-  private func start() throws {
-    let address = try settings.listenAddress()
-    let bound = try server.listen(on: address)
-    process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
-    coordinator.onFailure = { [process] in process.finish(1) }
-    coordinator.start(gatewayAddress: bound.description)
-    announce(bound)
-  }
-
   /// Tells once, on standard output, that the cluster can be used.
-  private func announce(_ address: SocketAddress) {
+  private func announce(_ address: SocketAddress, _ coordinator: Coordinator) {
     guard !isReady else { return }
     guard coordinator.machine.isSettled else {
-      process.loop.schedule(after: .milliseconds(10)) { [weak self] in self?.announce(address) }
+      process.loop.schedule(after: .milliseconds(10)) { [weak self] in
+        self?.announce(address, coordinator)
+      }
       return
     }
     isReady = true
@@ -145,13 +209,14 @@ final class ClusterService {
   /// Ends the nodes that `stop` would have waited for, rather than leave them behind: what they
   /// have acknowledged is durable.
   private func hurry() {
-    guard stopsNodes else { exit(1) }
-    coordinator.killNodes { [process] in process.finish(1) }
+    guard stopsNodes, let gateway else { exit(1) }
+    gateway.coordinator.killNodes { [process] in process.finish(1) }
   }
 
   private func stop() {
     isReady = true
     process.logger.info(stopsNodes ? "the cluster stops" : "the gateway stops; its nodes go on")
+    guard let (coordinator, server) = gateway else { return process.finish() }
     server.shutdown(within: ClusterService.drainTime) { [self] in
       guard stopsNodes else {
         coordinator.detach(within: ClusterService.drainTime) { [process] in process.finish() }

@@ -22,8 +22,13 @@ final class NodeService {
   private var server: NodeServer?
   /// What a node that starts again listens by.
   private var socket: ListeningSocket?
+  /// Nil without etcd.
+  private var registrar: NodeRegistrar?
 
   private static let drainTime = Duration.seconds(10)
+  /// How long a node that starts again lets those wait who connect, until it is registered.
+  private static let registrationTime = Duration.seconds(5)
+  private static let registrationLook = Duration.milliseconds(5)
 
   init(
     _ settings: ServiceSettings, process: ServiceProcess, advertise: String?, portFallback: Bool
@@ -64,22 +69,26 @@ final class NodeService {
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }
     runtime.onRestart = { [weak self] completion in self?.restart(completion) }
+    registrar = try settings.etcd.map {
+      try NodeRegistrar(runtime, $0, loop: process.loop, logger: process.logger)
+    }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
     self.server = server
-    let bound = try listen(server, on: address)
+    let bound = try addressAsBefore(address) ?? listen(server, on: address)
     runtime.address = advertise ?? bound.description
     try endpoint.write(
       EndpointFile.Endpoint(
         address: runtime.address, processID: ProcessInfo.processInfo.processIdentifier))
+    registrar?.start()
+    acceptAsBefore(until: .current() + NodeService.registrationTime)
     process.logger.info("node \(runtime.node.id?.text ?? "without a cluster") listens on \(bound)")
   }
 
   /// A node that a launcher starts again asks for its address of before; when another program has
   /// taken that meanwhile, any port will do.
   private func listen(_ server: NodeServer, on address: SocketAddress) throws -> SocketAddress {
-    if let bound = try listenAsBefore(server, on: address) { return bound }
     do throws(TransportError) {
       return try server.listen(on: address)
     } catch {
@@ -91,15 +100,33 @@ final class NodeService {
     }
   }
 
-  /// The node that starts again still has its socket: what connected meanwhile waits there. Nil
-  /// when it has none, or is to listen elsewhere from now on.
-  private func listenAsBefore(
-    _ server: NodeServer, on address: SocketAddress
-  ) throws -> SocketAddress? {
-    guard let socket = ProgramReplacement.inheritedSocket(), let before = socket.address,
+  /// Where a node that starts again listens still: what connected meanwhile waits there. Nil when
+  /// it does not, or is to listen elsewhere from now on.
+  private func addressAsBefore(_ address: SocketAddress) -> SocketAddress? {
+    guard let inherited = ProgramReplacement.inheritedSocket(), let before = inherited.address,
       before.host == address.host, address.port == 0 || address.port == before.port
     else { return nil }
-    return try server.listen(by: socket)
+    socket = consume inherited
+    return before
+  }
+
+  /// Accepts what waits at the socket of before: with etcd once the node is registered there, since
+  /// it would refuse requests until then.
+  private func acceptAsBefore(until: MonotonicTime) {
+    guard let server, socket != nil, !isRestarting else { return }
+    guard registrar?.isWaiting != true || MonotonicTime.current() >= until else {
+      process.loop.schedule(after: NodeService.registrationLook) { [weak self] in
+        self?.acceptAsBefore(until: until)
+      }
+      return
+    }
+    guard let socket = socket.take() else { return }
+    do throws(TransportError) {
+      _ = try server.listen(by: socket)
+    } catch {
+      process.logger.critical("the node cannot listen any more: \(error)")
+      process.finish(1)
+    }
   }
 
   /// Answers what has come, then ends.
@@ -111,7 +138,10 @@ final class NodeService {
 
   private func end() {
     guard let server else { return process.finish() }
-    server.shutdown(within: NodeService.drainTime) { [process] in process.finish() }
+    server.shutdown(within: NodeService.drainTime) { [process, registrar] in
+      guard let registrar else { return process.finish() }
+      registrar.stop { process.finish() }
+    }
   }
 
   /// The node has left: it answers so, ends, and starts again as a blank one.
@@ -139,7 +169,7 @@ final class NodeService {
     guard !isRestarting, !isRetired else { return }
     isRestarting = true
     do {
-      socket = try server?.listeningSocket()
+      if let own = try server?.listeningSocket() { socket = consume own }
     } catch {
       process.logger.warning("who connects while the node starts again is refused: \(error)")
     }

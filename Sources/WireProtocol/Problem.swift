@@ -39,7 +39,7 @@ package struct Problem: Error, Hashable, Sendable {
   package init(_ error: ClusterError) {
     let status =
       switch error.code {
-      case .notInitialised, .storage, .overloaded: 503
+      case .notInitialised, .storage, .overloaded, .fenced: 503
       case .alreadyInitialised, .staleEpoch, .conflict: 409
       case .unknownNode, .unknownMethod: 404
       case .malformed: 400

@@ -18,6 +18,7 @@ extension LayerRules {
       "RocksDBStorage": ["Storage", "CRocksDB"],
       "HTTPTransport": ["CLinux", "CNghttp2", "CHTTPParser", "COpenSSL", "CZlib"],
       "WasmRuntime": ["CWasmtime"],
+      "Etcd": ["FoundationEssentials", "HTTPTransport", "SwiftProtobuf"],
       "Cluster": ["Candid", "Placement", "Storage"],
       "WireProtocol": ["Candid", "Cluster", "HTTPTransport"],
       "ScaledStorageClient": ["Candid", "Cluster", "HTTPTransport", "Placement", "WireProtocol"],
@@ -31,12 +32,12 @@ extension LayerRules {
         "WireProtocol",
       ],
       "Gateway": [
-        "CStatusPage", "Candid", "Cluster", "HTTPTransport", "Logging", "Placement",
+        "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Logging", "Placement",
         "ScaledStorage", "Storage", "WireProtocol",
       ],
       "ScaledStorageService": [
-        "ArgumentParser", "Candid", "Cluster", "Foundation", "Gateway", "HTTPTransport", "Logging",
-        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "ArgumentParser", "Candid", "Cluster", "Etcd", "Foundation", "Gateway", "HTTPTransport",
+        "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",

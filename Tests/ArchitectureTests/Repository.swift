@@ -13,7 +13,8 @@ enum Repository {
     (path, try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8))
   }
 
-  /// The Swift and C files below a folder of the top level, ordered by path.
+  /// The Swift and C files below a folder of the top level, ordered by path, without those that a
+  /// generator writes: its style is its own.
   static func sources(under folder: String) throws -> [RepositoryFile] {
     let top = root.appendingPathComponent(folder)
     guard let paths = FileManager.default.enumerator(atPath: top.path) else {
@@ -21,7 +22,7 @@ enum Repository {
     }
     let kinds: Set<String> = ["swift", "h", "c", "modulemap"]
     return try paths.compactMap { $0 as? String }.sorted()
-      .filter { kinds.contains(($0 as NSString).pathExtension) }
+      .filter { kinds.contains(($0 as NSString).pathExtension) && !$0.contains("/Generated/") }
       .map { try file(at: "\(folder)/\($0)") }
   }
 

@@ -26,6 +26,9 @@ struct ClusterHealth {
     if machine.failures > 0, let failure = machine.lastFailure {
       notice = "the last change failed: \(failure)"
     }
+    if !coordinator.isLeading, coordinator.log.leader == nil {
+      notice = "no gateway leads, so that nothing scales; keys are served as before"
+    }
     let missing = members.filter { !(coordinator.reports[$0]?.status.isServing ?? false) }
     if !machine.state.isBootstrapped {
       (state, reason) = (.starting, "the first node is starting")

@@ -32,6 +32,8 @@ struct StatusParts {
       json.field("settled", machine.isSettled)
       json.field("durability", coordinator.reports.values.first?.durability)
       json.field("module", coordinator.machine.state.moduleDigest.map(StatusParts.hexadecimal))
+      json.field("leads", coordinator.isLeading)
+      json.field("leader", coordinator.log.leader)
       json.field("dry_run", coordinator.isDryRun)
       json.field("scaler", coordinator.lastDecision?.reason)
     }

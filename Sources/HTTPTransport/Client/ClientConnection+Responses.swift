@@ -43,6 +43,9 @@ extension ClientConnection {
     if name.first == 0x3A {
       // nghttp2 lets only a ":status" of three digits through.
       exchange.status = value.reduce(0) { $0 &* 10 &+ (Int($1) &- 0x30) }
+      if let stream = exchange.stream, exchange.status >= 200 {
+        client.extend(exchange, by: stream.idleLimit)
+      }
       return true
     }
     if let relay = exchange.heldRelay {
@@ -69,6 +72,10 @@ extension ClientConnection {
   }
 
   private func collect(_ exchange: ClientExchange, _ bytes: UnsafeBufferPointer<UInt8>) {
+    if let stream = exchange.stream {
+      if let idleLimit = stream.idleLimit { client.extend(exchange, by: idleLimit) }
+      return client.feed(stream, bytes)
+    }
     guard bytes.count <= limits.maxBodyBytes - exchange.bodyBytes else {
       abandon(
         exchange,

@@ -115,9 +115,10 @@ extension ClientConnection {
 
   /// Asks for a sign of life.
   func probe() {
-    guard state == .ready, pingSentAt == nil else { return }
+    guard state == .ready, pingSentAt == nil, loop.now.nanoseconds >= nextPingAt else { return }
     nghttp2_submit_ping(session, Self.noFlags, nil)
     pingSentAt = loop.now.nanoseconds
+    nextPingAt = (loop.now + limits.pingSpacing).nanoseconds
     client.markDirty(self)
   }
 

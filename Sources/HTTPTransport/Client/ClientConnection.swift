@@ -57,6 +57,8 @@ final class ClientConnection: ReadinessHandler {
   var lastActive: UInt64
   var lastReceived: UInt64
   var pingSentAt: UInt64?
+  /// Before this instant no PING is sent.
+  var nextPingAt: UInt64 = 0
   var goAway: GoAway?
   /// The first request was sent, with what makes the peer trust the connection.
   var isGreeted: Bool

@@ -33,6 +33,8 @@ final class ClientExchange {
   var heldRelay: Unmanaged<Relay>?
   var request = ClientExchange.emptyRequest
   var completion: ((Result<ClientResponse, TransportError>) -> Void)?
+  /// Who takes the body as it comes, instead of `body`.
+  var stream: ClientStream?
   var result: Result<ClientResponse, TransportError>?
   /// Set from `send` until finished. A peer that has waiting exchanges is never dropped, and a
   /// connection takes leave of its exchanges when it closes; so neither reference can dangle, and
@@ -109,6 +111,7 @@ final class ClientExchange {
   private func resetMessages() {
     request = Self.emptyRequest
     completion = nil
+    if stream != nil { stream = nil }
     // A single peer's large header section must not stay allocated in the pool.
     fields.removeAll(keepingCapacity: fields.capacity <= 4_096)
     fieldCount = 0

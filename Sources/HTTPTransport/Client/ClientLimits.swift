@@ -45,6 +45,9 @@ public struct ClientLimits: Sendable {
   /// Time without a byte from the peer after which a connection in use is asked for a sign of life
   /// by a PING.
   public var pingInterval: Duration = .seconds(10)
+  /// Least time between two PINGs of one connection, whatever they are for. Some servers end
+  /// connections that send more (gRPC's `too_many_pings`).
+  public var pingSpacing: Duration = .zero
   /// Time for the answer to a PING. One is also sent when a request timed out on a silent
   /// connection.
   public var pingTimeout: Duration = .seconds(2)

@@ -33,6 +33,8 @@ public final class HTTPClient: TurnFlushable {
   private var due: [Int32] = []
 
   private var finished: [Int32] = []
+  /// Streams that have something to hand over.
+  @exclusivity(unchecked) var fed: [ClientStream] = []
   private var delivering: [Int32] = []
   private var isDelivering = false
   private var isInEvent = false
@@ -129,6 +131,7 @@ public final class HTTPClient: TurnFlushable {
   /// Takes a request back: it completes with `.cancelled`. Does nothing when it completed already.
   public func cancel(_ id: RequestID) {
     guard let exchange = table.find(id), exchange.state != .finished else { return }
+    exchange.stream?.isOver = true
     abort(exchange, TransportError(.cancelled, "the caller cancelled the request"))
   }
 
@@ -289,8 +292,9 @@ public final class HTTPClient: TurnFlushable {
   }
 
   private func deliver() {
-    guard !isDelivering, !finished.isEmpty else { return }
+    guard !isDelivering, !finished.isEmpty || !fed.isEmpty else { return }
     isDelivering = true
+    if !fed.isEmpty { deliverParts() }
     swap(&finished, &delivering)
     var index = 0
     while index < delivering.count {

@@ -249,7 +249,7 @@ package final class AccessControl {
   }
 
   /// The fields by which a node is told who calls.
-  func fields(for caller: Caller) -> [(name: String, value: String)] {
+  package func fields(for caller: Caller) -> [(name: String, value: String)] {
     [
       ("ss-caller", "\(caller.name) \(caller.role.rawValue)"),
       ("ss-credential", credentials.used.headerValue),

@@ -39,7 +39,7 @@ struct ConfigCheckCommand: ParsableCommand {
   @OptionGroup var options: ServiceOptions
   @OptionGroup var scaling: ScalingOptions
 
-  @Option(help: "The address that others are told to use (node).")
+  @Option(help: "The address that others are told to use (gateway, node).")
   var advertise: String?
 
   func run() throws {
@@ -73,13 +73,14 @@ struct ConfigCheckCommand: ParsableCommand {
   ) throws -> ServiceSettings {
     let usualListen = service == .node ? NodeCommand.usualListen : ClusterService.usualListen
     let settings = try ServiceSettings(options, configuration, listen: usualListen)
-    if service == .node {
-      let _: String? = try configuration.optional(
-        "advertise", flag: advertise, usual: "the address that is bound")
-    } else {
+    if service != .up { _ = try AdvertisedAddress.read(flag: advertise, configuration) }
+    if service != .node {
       let scaling = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)
-      if service == .up { try scaling.requireOwnNodes(configuration) }
+      if service == .up {
+        try scaling.requireOwnNodes(configuration)
+        try settings.requireNoEtcd()
+      }
     }
     return settings
   }

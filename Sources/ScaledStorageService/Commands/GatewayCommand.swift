@@ -9,11 +9,15 @@ package struct GatewayCommand: ParsableCommand {
   @OptionGroup var options: ServiceOptions
   @OptionGroup var scaling: ScalingOptions
 
+  @Option(
+    help: "The address that nodes and other gateways use, as HOST:PORT. (default: the one bound)")
+  var advertise: String?
+
   package init() {}
 
   package func run() throws {
     try ConfigurationError.asWrongUsage {
-      try ClusterService.run(options, scaling, stopsNodes: false)
+      try ClusterService.run(options, scaling, advertise: advertise, stopsNodes: false)
     }
   }
 }

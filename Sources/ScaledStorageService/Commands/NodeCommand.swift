@@ -28,7 +28,7 @@ package struct NodeCommand: ParsableCommand {
 
   package init() {}
 
-  static let names = ["advertise"]
+  static let names = [AdvertisedAddress.name]
   static let usualListen = "127.0.0.1:8081"
 
   package func run() throws {
@@ -38,8 +38,7 @@ package struct NodeCommand: ParsableCommand {
   private func serve() throws {
     let configuration = try Configuration(file: options.config)
     var settings = try ServiceSettings(options, configuration, listen: NodeCommand.usualListen)
-    let advertise = try configuration.optional(
-      "advertise", flag: advertise, usual: "the address that is bound")
+    let advertise = try AdvertisedAddress.read(flag: advertise, configuration)
     try settings.makeDirectory()
     let process = try ServiceProcess(
       label: "node", level: settings.logLevel,

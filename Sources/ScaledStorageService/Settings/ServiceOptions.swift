@@ -46,11 +46,12 @@ struct ServiceOptions: ParsableArguments {
   @OptionGroup var modules: ModuleOptions
   @OptionGroup var tls: TLSOptions
   @OptionGroup var access: AccessOptions
+  @OptionGroup var etcd: EtcdOptions
 
   static let names =
     [
       "data", "listen", "credential-file", "forward", "durability", "max-value-bytes", "log-level",
       "handover-rate", "handover-compression", "cache-bytes", "allow-plaintext",
     ] + TelemetryOptions.names + LimitOptions.names + ModuleOptions.names + TLSOptions.names
-    + AccessOptions.names
+    + AccessOptions.names + EtcdOptions.names
 }

@@ -30,6 +30,8 @@ struct ServiceSettings {
   var tls: TLSSettings?
   /// Who may do what.
   var access: AccessSettings
+  /// Nil without etcd.
+  var etcd: EtcdPlace?
   let configuration: Configuration
 
   static let largestValue = 16 << 20
@@ -70,6 +72,7 @@ struct ServiceSettings {
     modules = try ModuleSettings(options.modules, configuration)
     tls = try TLSSettings(options.tls, configuration)
     access = try AccessSettings(options.access, configuration)
+    etcd = try EtcdPlace(options.etcd, configuration)
     guard (1...ServiceSettings.largestValue).contains(maxValueBytes) else {
       throw configuration.wrong(
         "max-value-bytes",
@@ -98,6 +101,7 @@ struct ServiceSettings {
   /// - Throws: `ConfigurationError` that names the first that cannot.
   func checkFiles() throws {
     _ = try tls?.context()
+    _ = try etcd?.settings()
     try check("data", isDirectory: true, data)
     if let log = access.auditLog { try check("audit-log", isDirectory: false, log) }
     do {
