@@ -67,6 +67,7 @@ import Testing
   func back(_ way: NotBack) throws {
     let bench = try bench()
     try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
     bench.persist()
     bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
     switch way {
@@ -90,6 +91,7 @@ import Testing
   func doesNotStart() throws {
     let bench = try bench()
     try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
     bench.persist()
     bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
     for _ in 0..<3 { bench.stopped(nodes[0]) }
@@ -101,6 +103,7 @@ import Testing
   func orders() throws {
     let bench = try bench()
     try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
     bench.persist()
     let lost = ClusterError(.overloaded, "no answer")
     bench.machine.restartAnswered(nodes[0], .failure(lost), now: bench.now)
@@ -118,6 +121,7 @@ import Testing
   func exclusion() throws {
     let bench = try bench()
     try bench.machine.beginRestarts(of: [nodes[2]], now: bench.now)
+    bench.advance()
     let isConflict = { (error: any Error) in (error as? ClusterError)?.code == .conflict }
     #expect(throws: ClusterError.self) { try bench.machine.addNodes(reason: "", now: bench.now) }
     #expect {
@@ -165,6 +169,7 @@ import Testing
   func takenOver(hasRestarted: Bool) throws {
     let first = try bench()
     try first.machine.beginRestarts(of: nodes, now: first.now)
+    first.advance()
     first.persist()
     #expect(first.startedAgain == [nodes[0]])
     let bench = try first.restarted()
@@ -187,6 +192,7 @@ import Testing
   func calm() throws {
     let bench = try bench()
     try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
     turn(bench, nodes[0])
     bench.machine.reportFailed(nodes[2])
     bench.now += 61_000

@@ -32,8 +32,12 @@ final class RunningCluster {
       .deletingLastPathComponent().appendingPathComponent(".build/debug/" + name)
   }
 
-  init(_ arguments: [String] = [], program name: String = "scaled-storage") throws {
-    program = RunningCluster.program(name)
+  /// - Parameter path: where the program is, instead of among those that the tests were built with.
+  init(
+    _ arguments: [String] = [], program name: String = "scaled-storage",
+    programPath path: String? = nil
+  ) throws {
+    program = path.map { URL(fileURLWithPath: $0) } ?? RunningCluster.program(name)
     directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("scaled-storage-\(UUID().uuidString)")
     self.arguments = arguments
