@@ -124,6 +124,7 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
+    tests("EtcdTests", ["Etcd", "HTTPTransport"]),
     .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
     tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(

@@ -90,7 +90,7 @@ extension NodeMachine.Statistics {
     return bytes
   }
 
-  fileprivate init(encoded bytes: [UInt8]) throws(ClusterError) {
+  init(encoded bytes: [UInt8]) throws(ClusterError) {
     guard bytes.count == 17, bytes[0] == 1 else {
       throw ClusterError(.corruption, "the stored statistics have an unknown format")
     }

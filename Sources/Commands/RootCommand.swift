@@ -39,7 +39,7 @@ struct RootCommand: ParsableCommand {
         name: "Services",
         subcommands: [
           UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
-          DoctorCommand.self,
+          DoctorCommand.self, CoordinatorCommand.self,
           InterfaceCommand.self,
         ]),
       CommandGroup(
@@ -52,6 +52,9 @@ struct RootCommand: ParsableCommand {
           RollingRestartCommand.self,
           UploadCommand.self, ModuleCommand.self, TokenCommand.self, CredentialCommand.self,
         ]),
+      CommandGroup(
+        name: "Backups",
+        subcommands: [BackupCommand.self, RestoreCommand.self, VerifyCommand.self]),
       CommandGroup(
         name: "Data and measurements",
         subcommands: [

@@ -7,7 +7,7 @@ package import HTTPTransport
 /// lease's time, less a margin: etcd counts from later on, so that it cannot have given the lease
 /// up before, whatever became of messages since. It is kept by the monotonic clock of this machine;
 /// the margin covers the difference in the clocks' rates and the time that work begun before the
-/// instant takes to end. A lost lease is given up for a new one: `onLost` and `onGranted` alternate.
+/// instant takes to end. A lost lease gives way to a new one: `onLost` and `onGranted` alternate.
 ///
 /// Belongs to the client's loop. Letting it go stops it without a revocation.
 package final class EtcdLease {

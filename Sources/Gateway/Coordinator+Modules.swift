@@ -65,9 +65,7 @@ extension Coordinator {
     }
   }
 
-  private var namedModules: [[UInt8]] {
-    [machine.state.moduleDigest, machine.state.previousModuleDigest].compactMap { $0 }
-  }
+  private var namedModules: [[UInt8]] { machine.state.moduleDigests }
 
   private func remember(_ module: Module) {
     do throws(Problem) {

@@ -183,7 +183,7 @@ package final class GatewayServer: RequestHandler {
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
     case "rolling_restart": return try rollingRestart(exchange)
-    case "handle_event", "init_canister_manager", "retire_node", "restart_node":
+    case _ where ControlMethod(rawValue: name) != nil:
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")
     default:

@@ -55,6 +55,30 @@ public enum SHA256 {
     }
   }
 
+  /// The digest of bytes that come in parts.
+  package final class Stream {
+    private let state: UnsafeMutablePointer<SHA256_CTX>
+
+    package init() {
+      state = .allocate(capacity: 1)
+      SHA256_Init(state)
+    }
+
+    deinit { state.deallocate() }
+
+    package func add(_ bytes: [UInt8]) {
+      SHA256_Update(state, bytes, bytes.count)
+    }
+
+    /// The digest of all parts. The stream is of no more use then.
+    package func finish() -> [UInt8] {
+      [UInt8](unsafeUninitializedCapacity: byteCount) { output, count in
+        SHA256_Final(output.baseAddress, state)
+        count = byteCount
+      }
+    }
+  }
+
   /// Lower-case hexadecimal digits of a digest.
   public static func hexadecimal(_ digest: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)

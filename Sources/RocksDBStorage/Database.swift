@@ -19,6 +19,14 @@ final class Database: @unchecked Sendable {
     raw = try checked(path: path) { rocksdb_open(handle.raw, path, $0) }
   }
 
+  /// Opens what is there, and leaves it as it is; what a log holds is read into memory.
+  init(readingOnly path: String, options: RocksDBOptions) throws(StorageError) {
+    self.path = path
+    let handle = OptionsHandle(options)
+    rocksdb_options_set_create_if_missing(handle.raw, 0)
+    raw = try checked(path: path) { rocksdb_open_for_read_only(handle.raw, path, 0, $0) }
+  }
+
   deinit { close() }
 
   /// Calls `body` with the open database. `body` must not call `use` again.

@@ -10,6 +10,15 @@ enum FormatMarker {
     guard let bytes = try database.get(Keys.marker, ReadOptionsHandle()) else {
       return try create(database)
     }
+    try check(bytes, of: database)
+  }
+
+  /// Checks the marker of a database that is only read.
+  static func require(_ database: Database) throws(StorageError) {
+    try check(try database.get(Keys.marker, ReadOptionsHandle()) ?? [], of: database)
+  }
+
+  private static func check(_ bytes: [UInt8], of database: Database) throws(StorageError) {
     guard bytes.count == 8, Array(bytes.prefix(4)) == magic else {
       throw StorageError(
         .corruption, "the database has no valid format marker", path: database.path)

@@ -191,6 +191,17 @@ package final class Node {
     }
   }
 
+  /// Stores records of a backup, durably.
+  func restore(
+    _ records: [(key: [UInt8], record: Record)], isOwn: Bool,
+    _ completion: @escaping (Result<RestoreCounts, ClusterError>) -> Void
+  ) {
+    var counts = RestoreCounts()
+    let ticket = acknowledgement { completion($0.map { counts }) }
+    counts = machine.restore(records, isOwn: isOwn, now: now, ticket: ticket)
+    scheduleFlush()
+  }
+
   /// Stores state of the layers above, durably; nil removes a name.
   func store(
     _ entries: [(name: String, value: [UInt8]?)],

@@ -34,6 +34,7 @@ package final class NodeRuntime {
   /// What requests are counted as.
   let kinds: RequestKinds
   let slowFigures: SlowFigureReader
+  let backups: NodeBackups
   let tracer: Tracer
   /// Seconds since 1970.
   let startedAt = Double(WallClock.milliseconds) / 1_000
@@ -72,6 +73,8 @@ package final class NodeRuntime {
     package var wasmtimePath: String?
     /// Whether what a handover sends is compressed where that makes it smaller.
     package var compressesHandover = false
+    /// Where data is set aside for backups, on the disk of the store; nil refuses backups.
+    package var backupFolder: String?
 
     package var tracing = TracingSettings()
 
@@ -103,6 +106,8 @@ package final class NodeRuntime {
     meter = WorkMeter(loop: loop)
     kinds = RequestKinds(NodeServer.ownMethods + application.methods.keys.sorted())
     slowFigures = SlowFigureReader(loop: loop, store: store)
+    backups = NodeBackups(
+      node, store: store, folder: settings.backupFolder, version: settings.version)
     tracer = Tracer(
       loop: loop, settings: settings.tracing, service: "scaled-storage-node", kinds: kinds,
       quiet: NodeServer.ownMethods, logger: logger)

@@ -57,6 +57,11 @@ extension NodeServer {
         call.note(chunk: args, result)
         pending.answer(call.answer(result.map { true }))
       }
+    case .backupBegin: try beginBackup(call, pending)
+    case .backupRead: try readBackup(call, pending)
+    case .backupEnd: try endBackup(call, pending)
+    case .backupSum: try sumRecords(call, pending)
+    case .restoreRecords: try restoreRecords(call, pending)
     }
     return pending.disposition()
   }

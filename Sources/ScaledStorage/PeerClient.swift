@@ -188,4 +188,9 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case initCanisterManager = "init_canister_manager"
   case retireNode = "retire_node"
   case restartNode = "restart_node"
+  case backupBegin = "backup_begin"
+  case backupRead = "backup_read"
+  case backupEnd = "backup_end"
+  case backupSum = "backup_sum"
+  case restoreRecords = "restore_records"
 }

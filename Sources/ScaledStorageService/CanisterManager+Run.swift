@@ -60,7 +60,7 @@ struct ServiceCommand: ParsableCommand {
       version: "ScaledStorage \(scaledStorageVersion)",
       subcommands: [
         UpCommand.self, NodeCommand.self, GatewayCommand.self, ConfigCommand.self,
-        DoctorCommand.self,
+        DoctorCommand.self, CoordinatorCommand.self,
         InterfaceCommand.self,
       ])
   }

@@ -62,6 +62,7 @@ final class NodeService {
     node.wasmtimePath = settings.modules.wasmtime
     node.compressesHandover = settings.handoverCompression == .on
     node.tracing = settings.telemetry.tracing
+    node.backupFolder = retiredData.backups
     let runtime = try NodeRuntime(
       ServedProgram.current.application, loop: process.loop, store: store,
       access: try process.access(settings), tls: tls,

@@ -10,6 +10,8 @@ struct RetiredData {
   private var store: String { directory + "/" + RetiredData.storeName }
 
   static let storeName = "store"
+  /// Where data is set aside for backups.
+  var backups: String { directory + "/backup" }
 
   init(directory: String) {
     self.directory = directory
@@ -49,7 +51,9 @@ struct RetiredData {
   /// - Throws: `ServiceFailure` with the system's reason; the mark stays then.
   func remove() throws {
     do {
-      if access(store, F_OK) == 0 { try FileManager.default.removeItem(atPath: store) }
+      for path in [store, backups] where access(path, F_OK) == 0 {
+        try FileManager.default.removeItem(atPath: path)
+      }
     } catch {
       throw ServiceFailure("the store \(store) of a node that has left cannot be removed: \(error)")
     }

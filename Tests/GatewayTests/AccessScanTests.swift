@@ -73,6 +73,12 @@ struct AccessScanTests {
       at: [.node], .cluster,
       ["handle_event", "init_wasm", "init_canister_manager", "retire_node", "restart_node"]
         .flatMap { [(.post, "/" + $0, "no arguments"), (.get, "/" + $0, "")] }),
+    Row(
+      "`backup_begin`, `backup_read`, `backup_end`, `backup_sum`, `restore_records`", at: [.node],
+      .cluster,
+      ["backup_begin", "backup_read", "backup_end", "backup_sum", "restore_records"].flatMap {
+        [(.post, "/" + $0, "no arguments"), (.get, "/" + $0, "")]
+      }),
   ]
 
   /// The table as the README has it.

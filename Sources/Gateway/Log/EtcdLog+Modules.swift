@@ -8,11 +8,21 @@ extension EtcdLog {
   package func add(
     _ module: Module, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
+    put(EtcdLog.entries(of: module, keys)[...], completion)
+  }
+
+  static func entries(
+    of module: Module, _ keys: EtcdKeys
+  ) -> [(key: [UInt8], value: [UInt8])] {
     let parts = module.chunks.map(\.chunk)
     let name = SHA256.hexadecimal(module.digest)
-    var writes = parts.indices.map { (key: keys.modulePart(name, $0), value: parts[$0]) }
-    writes.append((key: keys.module(name), value: Array(String(parts.count).utf8)))
-    put(writes[...], completion)
+    return parts.indices.map { (key: keys.modulePart(name, $0), value: parts[$0]) }
+      + [(key: keys.module(name), value: Array(String(parts.count).utf8))]
+  }
+
+  /// The parts that a module's header counts; nil for a format of another program.
+  static func partCount(_ header: [UInt8]) -> Int? {
+    Int(String(decoding: header, as: UTF8.self)).flatMap { (1...1_024).contains($0) ? $0 : nil }
   }
 
   /// One after the other, as long as this gateway leads.
@@ -34,8 +44,7 @@ extension EtcdLog {
     read(keys.module(name)) { [weak self] result in
       do throws(ClusterError) {
         guard let header = try result.get().first else { return completion(.success(nil)) }
-        let text = String(decoding: header.value, as: UTF8.self)
-        guard let count = Int(text), (1...1_024).contains(count)
+        guard let count = EtcdLog.partCount(header.value)
         else { throw ClusterError(.corruption, "its header in etcd has an unknown format") }
         self?.gather(name, digest, from: 0, of: count, [], completion)
       } catch {

@@ -136,12 +136,12 @@ package final class EtcdLog: CoordinatorLog {
     var transaction = EtcdTransaction()
     transaction.compares = [.createRevision(keys.ring, equals: 0)]
     transaction.success = [
-      .put(keys.ring, state.encoded), .put(keys.desired, desiredText(state.desired)),
+      .put(keys.ring, state.encoded), .put(keys.desired, text(ofDesired: state.desired)),
     ]
     client.commit(transaction) { _ in done() }
   }
 
-  private static func desiredText(_ nodes: [Principal]) -> [UInt8] {
+  static func text(ofDesired nodes: [Principal]) -> [UInt8] {
     Array(([String(nodes.count)] + nodes.map(\.text)).joined(separator: "\n").utf8)
   }
 
@@ -234,7 +234,7 @@ package final class EtcdLog: CoordinatorLog {
     if let id = lease.id, entry.lease == id, let ring { lead(entry.createRevision, ring) }
   }
 
-  private static func address(_ entry: EtcdEntry) -> String? {
+  static func address(_ entry: EtcdEntry) -> String? {
     let words = entry.value.split(separator: UInt8(ascii: " "))
     return words.count > 1 ? String(decoding: words[1], as: UTF8.self) : nil
   }
@@ -294,7 +294,7 @@ package final class EtcdLog: CoordinatorLog {
   package func submit(_ state: [UInt8], desired: [Principal], sequence: UInt64) {
     guard token != nil, !isClosed else { return }
     waiting = Submission(
-      state: state, desired: EtcdLog.desiredText(desired), sequence: sequence)
+      state: state, desired: EtcdLog.text(ofDesired: desired), sequence: sequence)
     write()
   }
 

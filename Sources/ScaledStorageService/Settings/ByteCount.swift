@@ -1,14 +1,14 @@
 import ArgumentParser
 
 /// A number of bytes as people write it: `1048576`, `1024K`, `1M`, `2G`; a K is 1,024.
-struct ByteCount: Hashable, LosslessStringConvertible, ExpressibleByArgument {
-  var count: UInt64
+package struct ByteCount: Hashable, LosslessStringConvertible, ExpressibleByArgument {
+  package var count: UInt64
 
-  init(count: UInt64) {
+  package init(count: UInt64) {
     self.count = count
   }
 
-  init?(_ text: String) {
+  package init?(_ text: String) {
     let shift: UInt64
     switch text.last {
     case "K", "k": shift = 10
@@ -23,11 +23,11 @@ struct ByteCount: Hashable, LosslessStringConvertible, ExpressibleByArgument {
     count = number << shift
   }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     self.init(argument)
   }
 
-  var description: String { String(count) }
+  package var description: String { String(count) }
 }
 
 /// A setting that is on or off.
