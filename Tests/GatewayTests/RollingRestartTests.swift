@@ -73,8 +73,10 @@ struct RollingRestartTests {
   func anotherGateway() throws {
     let first = try cluster(of: 3)
     _ = try status(ask(first, "Start"))
-    first.run(until: "the first node's turn") {
-      first.coordinator.machine.state.restarts?.incarnation != nil
+    first.run(until: "the first node's turn is stored") {
+      let machine = first.coordinator.machine
+      return machine.state.restarts?.incarnation != nil
+        && machine.durableSequence == machine.lastSequence
     }
     first.abandonGateway()
     let next = try InProcessCluster(store: first.store, launcher: first.launcher)
