@@ -189,7 +189,7 @@ final class InProcessLauncher: Launcher {
   func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    guard let report = reports[node], running[node] != nil else {
+    guard running[node] != nil else {
       let error = ClusterError(.overloaded, "the node does not run")
       loop.schedule(after: .zero) { completion(.failure(error)) }
       return
@@ -197,7 +197,8 @@ final class InProcessLauncher: Launcher {
     loop.schedule(after: .zero) { [self] in
       completion(.success(()))
       kill(node)
-      report(.stopped(reason: "it starts again"))
+      // Whoever watches it by now.
+      reports[node]?(.stopped(reason: "it starts again"))
     }
   }
 }

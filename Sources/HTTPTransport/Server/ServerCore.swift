@@ -44,6 +44,7 @@ final class ServerCore {
   @exclusivity(unchecked) var answerTimes: AnswerTimes?
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
+  var spareTimer: TimerID?
   var onDrained: (() -> Void)?
   var isDraining = false
   private let date = DateField()
@@ -145,8 +146,10 @@ final class ServerCore {
     for index in slots.indices { slots[index].connection?.close() }
     if let sweepTimer { loop.cancel(sweepTimer) }
     if let drainTimer { loop.cancel(drainTimer) }
+    if let spareTimer { loop.cancel(spareTimer) }
     sweepTimer = nil
     drainTimer = nil
+    spareTimer = nil
   }
 
   // MARK: Exchanges and the budget of bytes
