@@ -91,9 +91,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
+      "Launchers",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "ScaledStorage",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
       "ScaledStorageService",
       [
-        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "RocksDBStorage",
+        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "Launchers", "RocksDBStorage",
         "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -147,6 +153,12 @@ let package = Package(
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Placement", "ScaledStorage",
         "ScaledStorageClient", "Storage", "WireProtocol",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "LaunchersTests",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Launchers", "ScaledStorage", "Storage",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
