@@ -140,6 +140,41 @@ extension EndToEnd {
       #expect(cluster.stop() == 0)
     }
 
+    @Test(
+      "Nodes that others run start themselves again, and no request fails; with etcd as well",
+      arguments: RunningEtcd.path == nil ? [false] : [false, true])
+    func pool(hasEtcd: Bool) throws {
+      let etcd = hasEtcd ? try RunningEtcd() : nil
+      defer { etcd?.remove() }
+      let pool = try RunningPool(2, gateways: hasEtcd ? 2 : 1, etcd: etcd?.settings ?? [])
+      defer { pool.remove() }
+      #expect(try pool.run(["scale", "up", "--wait"]) == 0)
+      let user = try HTTPUser(pool.address)
+      let before = try nodes(user)
+      #expect(before.count == 2)
+      let direct = try before.values.map { try SocketAddress($0.address) }
+      let address = pool.address
+      let writers = CounterWriters(writers: 2) { address }
+      let others = CounterWriters(writers: 2) { direct[0] }
+      awaitWrites(writers, 20)
+      awaitWrites(others, 20)
+      // The gateway that is asked need not be the one that leads.
+      for index in pool.addresses.indices {
+        #expect(try pool.run(["rolling-restart"], at: index) == 0)
+      }
+      awaitWrites(writers, 20)
+      awaitWrites(others, 20)
+      let after = try nodes(user)
+      for (id, node) in before {
+        #expect(after[id]?.incarnation != node.incarnation, "\(id) has not started again")
+        #expect(after[id]?.address == node.address)
+      }
+      for totals in [writers.stop(), others.stop()] {
+        #expect(totals.refused.isEmpty, "\(totals.refused.prefix(3))")
+        #expect(totals.unknown.isEmpty)
+      }
+    }
+
     @Test("What makes no sense is refused with the right status")
     func refusals() throws {
       let cluster = try RunningCluster()
