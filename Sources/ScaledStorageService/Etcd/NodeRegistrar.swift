@@ -58,6 +58,9 @@ final class NodeRegistrar {
     lease.start()
   }
 
+  /// Whether the node has an identity and refuses requests because it is not registered yet.
+  var isWaiting: Bool { !key.isEmpty && registeredLease == nil }
+
   /// Gives the registration up, after the node's last answer; `done` comes in any case.
   func stop(_ done: @escaping () -> Void) {
     guard !isStopped else { return done() }
@@ -108,7 +111,10 @@ final class NodeRegistrar {
     guard let entry else { return again() }
     let other = NodeRegistration(json: entry.value)
     if let other,
-      other.incarnation == runtime.incarnation || ProcessMark.hasEnded(other.process)
+      // The program before in this process has ended as well.
+      other.incarnation == runtime.incarnation
+        || !other.process.isEmpty && other.process == ProcessMark.own
+        || ProcessMark.hasEnded(other.process)
     {
       return write(demanding: .modRevision(key, equals: entry.modRevision))
     }
