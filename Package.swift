@@ -144,7 +144,7 @@ let package = Package(
       "ScaledStorageTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "HostileModules", "HTTPTransport", "Placement",
-        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
@@ -162,6 +162,7 @@ let package = Package(
       "LaunchersTests",
       [
         "Candid", "Cluster", "Gateway", "HTTPTransport", "Launchers", "ScaledStorage", "Storage",
+        "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(

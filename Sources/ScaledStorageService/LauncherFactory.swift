@@ -43,15 +43,16 @@ struct LauncherFactory {
     case .systemd(let systemd):
       kind = .systemd(
         SystemdManager.Settings(
-          template: systemd.unit, directory: systemd.data, systemctl: systemd.systemctl,
+          template: systemd.unit, directory: systemd.data, firstPort: systemd.port,
+          systemctl: systemd.systemctl,
           environment: processes.environment))
     case .kubernetes(let kubernetes):
       kind = try LauncherFactory.pods(kubernetes)
     }
   }
 
-  /// Whether there is no node's data as far as can be told: then a cluster may begin. What instances
-  /// of others hold, they say themselves.
+  /// Whether there is no node's data as far as can be told: then a cluster may begin. What
+  /// instances of others hold, they say themselves.
   var isEmpty: Bool {
     switch kind {
     case .named, .kubernetes: true

@@ -207,10 +207,15 @@ package struct LocalExchange: Sendable {
       let count = buffer.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw failure(errno) }
-      try parser.take(buffer[..<count])
-      guard count > 0 || parser.isComplete else {
-        throw TransportError(.connectionClosed, "\(path) ended amid its answer to \(target)")
+      guard count > 0 else {
+        // A body without a length ends with the connection.
+        try? parser.take([])
+        guard parser.isComplete else {
+          throw TransportError(.connectionClosed, "\(path) ended amid its answer to \(target)")
+        }
+        break
       }
+      try parser.take(buffer[..<count])
     }
     return ClientResponse(status: parser.status, headers: HeaderBlock(), body: parser.body)
   }

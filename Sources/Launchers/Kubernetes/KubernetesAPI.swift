@@ -46,8 +46,8 @@ package final class KubernetesAPI {
   ///
   /// - Parameters:
   ///   - onEvent: called with each event, in order.
-  ///   - onEnd: called once. Success is the end of the time that the server gives a watch; with code
-  ///     `.staleEpoch` the version is too old, and all has to be listed again.
+  ///   - onEnd: called once. Success is the end of the time that the server gives a watch; with
+  ///     code `.staleEpoch` the version is too old, and all has to be listed again.
   func watchPods(
     _ namespace: String, selector: String, from version: String,
     onEvent: @escaping (PodEvent) -> Void, onEnd: @escaping Answer<Void>

@@ -4,12 +4,19 @@ package import HTTPTransport
 /// How a pod is known to the API server: files that Kubernetes puts into it.
 package struct ServiceAccount {
   private let directory: String
-  let tls: TLSContext
+  /// Nil speaks plain text, which only tests do.
+  let tls: TLSContext?
+
+  init(directory: String, tls: TLSContext?) {
+    self.directory = directory
+    self.tls = tls
+  }
 
   /// - Throws: `.tls` when the authority's certificate cannot be read.
   package init(directory: String) throws(TransportError) {
-    self.directory = directory
-    tls = try TLSContext(TLSFiles(authorities: directory + "/ca.crt"))
+    self.init(
+      directory: directory,
+      tls: try TLSContext(TLSFiles(authorities: directory + "/ca.crt")))
   }
 
   /// The pod's own namespace; nil when the file is missing.

@@ -49,6 +49,7 @@ package final class StatefulSetPods: InstanceSource {
   private static let retryInterval = Duration.seconds(1)
   /// How old ``replicas`` may be: others can scale as well.
   private static let replicasLife = Duration.seconds(10)
+  private static let watchPause = Duration.milliseconds(50)
   private static let patience = Duration.seconds(3)
 
   package init(_ settings: Settings, api: KubernetesAPI, loop: EventLoop, logger: Logger) {
@@ -101,7 +102,9 @@ package final class StatefulSetPods: InstanceSource {
       onEnd: { [weak self] result in
         guard let self, !isStopped else { return }
         switch result {
-        case .success: watch()
+        case .success:
+          // A server that ends each at once is not asked without a pause.
+          loop.schedule(after: StatefulSetPods.watchPause) { [weak self] in self?.watch() }
         case .failure(let error) where error.code == .staleEpoch: list()
         case .failure(let error): failed(error)
         }

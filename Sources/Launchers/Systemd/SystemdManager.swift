@@ -4,26 +4,31 @@ import Gateway
 package import HTTPTransport
 import ScaledStorage
 
-/// Runs each node as an instance of a template unit of systemd, named by the node's number.
+/// Runs each node as an instance of a template unit of systemd, named by the node's port.
 ///
-/// The unit says how the program is started, with data in a directory of its own whose name ends in
-/// the number. The node writes there where it answers.
+/// Node 1 has the first port, node 2 the next, and so on. The unit says how the program is started,
+/// with data in a directory of its own whose name ends in the port. The node writes there where it
+/// answers.
 package final class SystemdManager: InstanceManager {
   package struct Settings: Sendable {
-    /// The template's name: instances are `TEMPLATE@NUMBER.service`.
+    /// The template's name: instances are `TEMPLATE@PORT.service`.
     package var template: String
-    /// The directory in which the nodes' data is, as `node-NUMBER`.
+    /// The directory in which the nodes' data is, as `node-PORT`.
     package var directory: String
+    /// The port of node 1.
+    package var firstPort: UInt16
     /// The program `systemctl`.
     package var systemctl: String
     /// Its environment, as `NAME=value`.
     package var environment: [String]
 
     package init(
-      template: String, directory: String, systemctl: String, environment: [String] = []
+      template: String, directory: String, firstPort: UInt16, systemctl: String,
+      environment: [String] = []
     ) {
       self.template = template
       self.directory = directory
+      self.firstPort = firstPort
       self.systemctl = systemctl
       self.environment = environment
     }
@@ -40,19 +45,33 @@ package final class SystemdManager: InstanceManager {
       path: settings.systemctl, environment: settings.environment, loop: loop)
   }
 
+  /// Nil for a node whose number is beyond the ports.
+  private func port(of node: Principal) -> UInt16? {
+    guard let number = node.canisterNumber, number > 0, number <= UInt16.max else { return nil }
+    return UInt16(exactly: Int(settings.firstPort) + Int(number) - 1)
+  }
+
+  /// The name of its instance: the port, or the node's own where it has none.
+  private func instance(of node: Principal) -> String {
+    port(of: node).map(String.init) ?? node.text
+  }
+
   private func unit(of node: Principal) -> String {
-    let instance = node.canisterNumber.map(String.init) ?? node.text
-    return "\(settings.template)@\(instance).service"
+    "\(settings.template)@\(instance(of: node)).service"
   }
 
   private func directory(of node: Principal) -> String {
-    settings.directory + "/node-" + (node.canisterNumber.map(String.init) ?? node.text)
+    settings.directory + "/node-" + instance(of: node)
   }
 
   package func whereToLook(_ node: Principal) -> String { "journalctl -u \(unit(of: node))" }
 
   package var isEmpty: Bool {
-    !Directory.names(in: settings.directory).contains { $0.hasPrefix("node-") }
+    !Directory.names(in: settings.directory).contains { name in
+      guard name.hasPrefix("node-"), let port = UInt16(name.dropFirst(5)) else { return false }
+      return port >= settings.firstPort
+        && !Directory.names(in: settings.directory + "/" + name).isEmpty
+    }
   }
 
   package func look(
@@ -88,6 +107,13 @@ package final class SystemdManager: InstanceManager {
   }
 
   package func start(_ node: Principal, _ completion: @escaping Completion) {
+    guard port(of: node) != nil else {
+      let error = ClusterError(
+        .conflict,
+        "\(node.text) would have a port beyond 65535; systemd-port says which the first one has")
+      loop.schedule(after: .zero) { completion(.failure(error)) }
+      return
+    }
     systemctl.run(["start", unit(of: node)]) { completion($0.map { _ in }) }
   }
 

@@ -47,14 +47,17 @@ struct LauncherOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The template unit of the nodes. (default: scaled-storage-instance)", valueName: "name"))
+      "The template unit of the nodes. (default: scaled-storage-node)", valueName: "name"))
   var systemdUnit: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where these units have their data, as node-NUMBER. (default: /var/lib/scaled-storage)",
+      "Where these units have their data, as node-PORT. (default: /var/lib/scaled-storage)",
       valueName: "directory"))
   var systemdData: String?
+
+  @Option(help: "The port of node 1; node 2 has the next, and so on. (default: 8081)")
+  var systemdPort: Int?
 
   @Option(
     help: ArgumentHelp("The program systemctl. (default: /usr/bin/systemctl)", valueName: "path"))
@@ -79,8 +82,9 @@ struct LauncherOptions: ParsableArguments {
 
   static let names = [
     "launcher", "docker-socket", "docker-image", "docker-cluster", "docker-network",
-    "docker-publish", "docker-memory", "docker-user", "systemd-unit", "systemd-data", "systemctl",
-    "kubernetes-statefulset", "kubernetes-namespace", "kubernetes-port", "kubernetes-account",
+    "docker-publish", "docker-memory", "docker-user", "systemd-unit", "systemd-data",
+    "systemd-port", "systemctl", "kubernetes-statefulset", "kubernetes-namespace",
+    "kubernetes-port", "kubernetes-account",
   ]
 }
 
@@ -99,6 +103,7 @@ enum LauncherSettings {
   struct Systemd {
     var unit: String
     var data: String
+    var port: UInt16
     var systemctl: String
   }
 
@@ -143,6 +148,16 @@ enum LauncherSettings {
     return name
   }
 
+  fileprivate static func port(
+    _ setting: String, _ flag: Int?, _ configuration: Configuration
+  ) throws -> UInt16 {
+    let number = try configuration.value(setting, flag: flag, default: 8_081)
+    guard let port = UInt16(exactly: number), port > 0 else {
+      throw configuration.wrong(setting, "is \(number); it can be 1 to 65535")
+    }
+    return port
+  }
+
   private static func isHarmless(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -185,9 +200,10 @@ extension LauncherSettings.Docker {
 extension LauncherSettings.Systemd {
   fileprivate init(_ options: LauncherOptions, _ configuration: Configuration) throws {
     unit = try LauncherSettings.name(
-      "systemd-unit", options.systemdUnit, configuration, default: "scaled-storage-instance")
+      "systemd-unit", options.systemdUnit, configuration, default: "scaled-storage-node")
     data = try configuration.value(
       "systemd-data", flag: options.systemdData, default: "/var/lib/scaled-storage")
+    port = try LauncherSettings.port("systemd-port", options.systemdPort, configuration)
     systemctl = try configuration.value(
       "systemctl", flag: options.systemctl, default: "/usr/bin/systemctl")
   }
@@ -203,12 +219,7 @@ extension LauncherSettings.Kubernetes {
       namespace = try LauncherSettings.name(
         "kubernetes-namespace", options.kubernetesNamespace, configuration, default: "")
     }
-    let number = try configuration.value(
-      "kubernetes-port", flag: options.kubernetesPort, default: 8_081)
-    guard let port = UInt16(exactly: number), port > 0 else {
-      throw configuration.wrong("kubernetes-port", "is \(number); it can be 1 to 65535")
-    }
-    self.port = port
+    port = try LauncherSettings.port("kubernetes-port", options.kubernetesPort, configuration)
     account = try configuration.value(
       "kubernetes-account", flag: options.kubernetesAccount,
       default: "/var/run/secrets/kubernetes.io/serviceaccount")
