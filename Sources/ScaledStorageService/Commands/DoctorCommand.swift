@@ -12,8 +12,8 @@ package struct DoctorCommand: ParsableCommand {
         Run it where the service runs, as the user that runs it, with the service's settings. It \
         looks at the data directory, the disk, the secrets and their modes, certificates, limits, \
         clocks and Wasmtime, and asks the members of etcd, and the running cluster whether its \
-        nodes serve and agree on the ring, the module and the version. It changes nothing. The exit status is 0 without errors, \
-        else 1.
+        nodes serve and agree on the ring, the module and the version. It changes nothing. The \
+        exit status is 0 without errors, else 1.
 
           \(ServedProgram.current.name) doctor gateway --config scaled-storage.conf
         """)
