@@ -130,7 +130,10 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
-    tests("EtcdTests", ["Etcd", "HTTPTransport"]),
+    .target(
+      name: "EtcdTestKit", dependencies: ["Etcd", "HTTPTransport"], path: "Tests/EtcdTestKit",
+      swiftSettings: strict),
+    tests("EtcdTests", ["Etcd", "EtcdTestKit", "HTTPTransport"]),
     .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
     tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(
@@ -141,7 +144,7 @@ let package = Package(
       "ScaledStorageTests",
       [
         "Candid", "Cluster", "ClusterTestKit", "HostileModules", "HTTPTransport", "Placement",
-        "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
@@ -165,8 +168,8 @@ let package = Package(
     tests(
       "ScaledStorageServiceTests",
       [
-        "Candid", "Cluster", "HTTPTransport", "ScaledStorage", "ScaledStorageService",
-        "WireProtocol",
+        "Candid", "Cluster", "Etcd", "EtcdTestKit", "HTTPTransport", "Placement",
+        "ScaledStorage", "ScaledStorageService", "Storage", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -11,6 +11,8 @@ public struct ClusterError: Error, Hashable, Sendable {
     case conflict
     /// A node is named that is not a member.
     case unknownNode = "unknown_node"
+    /// The other side, of an earlier program, does not know the method.
+    case unknownMethod = "unknown_method"
     /// The message or the stored form cannot be read.
     case malformed
     /// Stored bytes are damaged or come from a newer program.
@@ -44,7 +46,7 @@ public struct ClusterError: Error, Hashable, Sendable {
     case .notInitialised, .conflict, .storage, .noSpace, .overloaded, .fenced,
       .deadlineExceeded:
       true
-    case .alreadyInitialised, .staleEpoch, .unknownNode, .malformed, .corruption,
+    case .alreadyInitialised, .staleEpoch, .unknownNode, .unknownMethod, .malformed, .corruption,
       .outcomeUnknown:
       false
     }

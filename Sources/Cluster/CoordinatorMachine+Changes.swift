@@ -8,6 +8,7 @@ extension CoordinatorMachine {
     if let change = state.change { advanceChange(change, now: now) }
     for node in nodes.keys.sorted() { reconcile(node, now: now) }
     rollModule(now: now)
+    advanceRestarts(now: now)
   }
 
   private mutating func launchStopped(now: UInt64) {

@@ -90,7 +90,13 @@ extension CoordinatorMachine {
   }
 
   /// - Throws: `ClusterError` with code `.conflict` that tells what the ring waits for.
-  private func checkSettled() throws(ClusterError) {
+  func checkSettled() throws(ClusterError) {
+    if let restarts = state.restarts, !restarts.isEnded {
+      throw ClusterError(
+        .conflict,
+        "a rolling restart is under way, \(restarts.done) of \(restarts.nodes.count) nodes have "
+          + "started again; wait for it, or cancel it")
+    }
     if let change = state.change {
       throw ClusterError(
         .conflict,

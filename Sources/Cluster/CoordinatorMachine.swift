@@ -30,6 +30,11 @@ public struct CoordinatorMachine {
     public var longestModuleRetryPause: UInt64 = 30_000
     /// How long a roll waits for a node that refused the module and is down.
     public var modulePatience: UInt64 = 30_000
+    /// How long a node may take to come back from its turn of a rolling restart, or the members to
+    /// be ready for it.
+    public var restartTimeout: UInt64 = 60_000
+    /// The pause after a node could not be told to start again.
+    public var restartPause: UInt64 = 1_000
 
     public init() {}
   }
@@ -57,6 +62,7 @@ public struct CoordinatorMachine {
   /// Changes that are given up, once that is durable.
   var aborting: [(sequence: UInt64, epoch: UInt64)] = []
   var actions: [CoordinatorAction] = []
+  var restartTurn: RestartTurn?
 
   /// What is known of one node at this moment; lost at a restart, and learned again.
   public struct NodeView: Sendable {
@@ -75,6 +81,8 @@ public struct CoordinatorMachine {
     var isReportWhole = false
     /// Why the node has not taken the module that it was offered last.
     public internal(set) var moduleFailure: ModuleFailure?
+    /// Why its process ended last; nil while it runs.
+    var lastStop: String?
     var relaunchAt: UInt64 = 0
     var relaunchFailures: UInt64 = 0
     /// The request that this node has not answered yet: there is one at a time.
@@ -144,6 +152,7 @@ public struct CoordinatorMachine {
     guard nodes[node] != nil else { return }
     nodes[node]?.process = .running(address: address)
     nodes[node]?.relaunchFailures = 0
+    nodes[node]?.lastStop = nil
     nodes[node]?.report = nil
     if let change = state.change, !change.isDecided, change.joining.contains(node) {
       return targetMoved(node, to: address, now: now)
@@ -160,6 +169,7 @@ public struct CoordinatorMachine {
   public mutating func nodeStopped(_ node: Principal, reason: String, now: UInt64) {
     guard var view = nodes[node] else { return }
     view.process = .stopped
+    view.lastStop = reason
     view.report = nil
     let pending = view.request.flatMap { requests.removeValue(forKey: $0) }
     view.request = nil
@@ -330,6 +340,9 @@ public enum CoordinatorAction {
   case destroy(Principal)
   /// Send a message and report the answer by `replied`.
   case send(request: UInt64, to: Principal, address: String, CoordinatorMessage)
+  /// Tell the node's instance to start again with the program as it is now; report
+  /// `restartAnswered`.
+  case restart(Principal)
   /// Something for the log.
   case note(String)
 }

@@ -201,11 +201,16 @@ public struct NodeReport: Sendable {
   public var utilisation: Double
   /// The time within which 99 in 100 of the last second's answers were given.
   public var latencyP99: Duration
+  /// A number drawn at each start of the node's process, and the digest of the ring that it knows;
+  /// nil where nobody tells.
+  public var incarnation: UInt64?
+  public var ringDigest: String?
 
   public init(
     identity: Principal?, status: NodeStatus, keys: UInt64, bytes: UInt64, epoch: UInt64,
     revision: UInt64, handover: HandoverStatus?, isPurging: Bool, moduleDigest: [UInt8]?,
-    requestsPerSecond: Double = 0, utilisation: Double = 0, latencyP99: Duration = .zero
+    requestsPerSecond: Double = 0, utilisation: Double = 0, latencyP99: Duration = .zero,
+    incarnation: UInt64? = nil, ringDigest: String? = nil
   ) {
     self.identity = identity
     self.status = status
@@ -219,5 +224,7 @@ public struct NodeReport: Sendable {
     self.requestsPerSecond = requestsPerSecond
     self.utilisation = utilisation
     self.latencyP99 = latencyP99
+    self.incarnation = incarnation
+    self.ringDigest = ringDigest
   }
 }

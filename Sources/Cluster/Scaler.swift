@@ -45,6 +45,10 @@ public struct Scaler: Sendable {
       isAtLimit = false
     }
     guard coordinator.state.change == nil else { return .stay(reason: "the ring is changing") }
+    guard !coordinator.isRestarting else {
+      spareSince = nil
+      return .stay(reason: "a rolling restart is under way")
+    }
     guard coordinator.isSettled else {
       spareSince = nil
       return .stay(reason: "a node is down or not in step")

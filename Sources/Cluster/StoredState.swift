@@ -20,6 +20,8 @@ public struct CoordinatorState: Hashable, Sendable {
   public internal(set) var departed: [Principal] = []
   /// How many nodes an operator asked for by hand: the scaler keeps at least as many.
   public internal(set) var nodesAskedFor: UInt32?
+  /// The rolling restart that is under way, or the one before.
+  public internal(set) var restarts: RollingRestart?
 
   /// A change of the ring under way: nodes join, or members leave.
   public struct Change: Hashable, Sendable {
@@ -59,7 +61,7 @@ extension CoordinatorState: CandidRecord {
   public static let candidFields = CandidFields(
     CoordinatorState.init(
       format:map:nextNumber:nextEpoch:isBootstrapped:moduleDigest:change:storedDeparted:
-      nodesAskedFor:previousModuleDigest:storedRolling:),
+      nodesAskedFor:previousModuleDigest:storedRolling:restarts:),
     CandidMember("format", \.format), CandidMember("map", \.map),
     CandidMember("next_number", \.nextNumber),
     CandidMember("next_epoch", \.nextEpoch), CandidMember("bootstrapped", \.isBootstrapped),
@@ -68,7 +70,7 @@ extension CoordinatorState: CandidRecord {
     CandidMember("undone", \.storedDeparted),
     CandidMember("nodes_asked_for", \.nodesAskedFor),
     CandidMember("previous_module_sha256", \.previousModuleDigest),
-    CandidMember("module_rolling", \.storedRolling))
+    CandidMember("module_rolling", \.storedRolling), CandidMember("restarts", \.restarts))
 
   private var format: FirstFormat { FirstFormat() }
   /// Older programs did not store it.
@@ -79,13 +81,14 @@ extension CoordinatorState: CandidRecord {
   private init(
     format _: FirstFormat, map: ClusterMap, nextNumber: UInt64, nextEpoch: UInt64,
     isBootstrapped: Bool, moduleDigest: [UInt8]?, change: Change?, storedDeparted: [Principal]?,
-    nodesAskedFor: UInt32?, previousModuleDigest: [UInt8]?, storedRolling: Bool?
+    nodesAskedFor: UInt32?, previousModuleDigest: [UInt8]?, storedRolling: Bool?,
+    restarts: RollingRestart?
   ) {
     self.init(
       map: map, nextNumber: nextNumber, nextEpoch: nextEpoch, isBootstrapped: isBootstrapped,
       moduleDigest: moduleDigest, previousModuleDigest: previousModuleDigest,
       isModuleRolling: storedRolling ?? (moduleDigest != nil), change: change,
-      departed: storedDeparted ?? [], nodesAskedFor: nodesAskedFor)
+      departed: storedDeparted ?? [], nodesAskedFor: nodesAskedFor, restarts: restarts)
   }
 
   /// The stored form.

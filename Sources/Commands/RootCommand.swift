@@ -49,6 +49,7 @@ struct RootCommand: ParsableCommand {
         name: "The cluster",
         subcommands: [
           InfoCommand.self, RingCommand.self, ScaleCommand.self, DrainCommand.self,
+          RollingRestartCommand.self,
           UploadCommand.self, ModuleCommand.self, TokenCommand.self, CredentialCommand.self,
         ]),
       CommandGroup(

@@ -4,7 +4,7 @@ import Logging
 import Placement
 import ScaledStorage
 
-/// The decisions about the number of nodes, kept and told.
+/// The decisions about the nodes, kept and told.
 extension Coordinator {
   /// Begins the entry of a change that has just begun.
   func noteBeginning(by origin: DecisionLog.Origin, reason: String) {
@@ -41,7 +41,7 @@ extension Coordinator {
     }
   }
 
-  private func log(_ entry: DecisionLog.Entry) {
+  func log(_ entry: DecisionLog.Entry) {
     if entry.outcome == .underWay { epochUnderWay = entry.epoch }
     var fields: Logger.Metadata = [
       "decision": "\(entry.number)", "origin": "\(entry.origin.rawValue)",
@@ -62,7 +62,8 @@ extension DecisionLog.Entry {
   /// Such as `scaler: grow by 2 nodes, done`.
   fileprivate var sentence: String {
     let who = origin == .earlier ? "begun earlier" : origin.rawValue
-    let what = "\(action.rawValue) by \(count) node\(count == 1 ? "" : "s")"
+    let verb = action == .restart ? "restart of" : "\(action.rawValue) by"
+    let what = "\(verb) \(count) node\(count == 1 ? "" : "s")"
     return "\(who): \(what), \(outcome.words), since \(reason)"
       + (detail.map { ": \($0)" } ?? "")
   }

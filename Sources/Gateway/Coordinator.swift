@@ -42,6 +42,8 @@ package final class Coordinator {
   var epochUnderWay: UInt64?
   /// The change that was given up because somebody said so.
   var cancelledEpoch: UInt64?
+  /// Whether ``decisions`` has the rolling restart that is under way.
+  var areRestartsNoted = false
   private var isAdvanceScheduled = false
   private var ticker: TimerID?
   var isStopped = false
@@ -160,6 +162,7 @@ package final class Coordinator {
       machine.observe(state)
     }
     noteEnd()
+    noteRestarts()
     fetchModules()
   }
 
@@ -284,6 +287,7 @@ package final class Coordinator {
       scale()
       machine.advance(now: now)
       noteEnd()
+      noteRestarts()
       if !machine.state.isModuleRolling { rollingModule = nil }
       for action in machine.takeActions() { perform(action) }
     }
@@ -309,6 +313,12 @@ package final class Coordinator {
       send(message, to: node, at: address) { [weak self, term] result in
         guard let self, self.term == term else { return }
         machine.replied(request, result, now: now)
+        scheduleAdvance()
+      }
+    case .restart(let node):
+      launcher?.restart(node) { [weak self, term] result in
+        guard let self, self.term == term else { return }
+        machine.restartAnswered(node, result, now: now)
         scheduleAdvance()
       }
     case .note(let text):

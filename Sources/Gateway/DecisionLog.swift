@@ -1,6 +1,6 @@
 package import Candid
 
-/// What was decided lately about the number of nodes, and what came of it.
+/// What was decided lately about the nodes, and what came of it.
 ///
 /// It is kept in memory, for the status page, the log and metrics; a gateway that starts again
 /// begins an empty one.
@@ -13,9 +13,9 @@ package struct DecisionLog: Sendable {
     package let time: UInt64
     package let origin: Origin
     package let action: Action
-    /// How many nodes join or leave.
+    /// How many nodes join, leave, or start again.
     package let count: Int
-    /// Those that join or leave, as far as they have names.
+    /// Those that do, as far as they have names.
     package let nodes: [Principal]
     package let reason: String
     /// The epoch of the ring to be; nil when no change began.
@@ -30,7 +30,7 @@ package struct DecisionLog: Sendable {
   package enum Origin: String, CaseIterable, Sendable {
     /// The policy.
     case scaler
-    /// Somebody, by `scale`.
+    /// Somebody, by `scale` or `rolling_restart`.
     case `operator`
     /// The change was under way when the gateway started.
     case earlier
@@ -38,6 +38,8 @@ package struct DecisionLog: Sendable {
 
   package enum Action: String, CaseIterable, Sendable {
     case grow, shrink
+    /// Of nodes, one at a time.
+    case restart
   }
 
   package enum Outcome: String, CaseIterable, Sendable {

@@ -6,7 +6,9 @@ import WireProtocol
 /// What a gateway that follows passes on to the one that leads.
 extension GatewayServer {
   /// Methods that change the cluster.
-  static let leadersMethods: Set<String> = ["scale", "init_wasm", "module_rollback"]
+  static let leadersMethods: Set<String> = [
+    "scale", "init_wasm", "module_rollback", "rolling_restart",
+  ]
 
   /// A module may have to be compiled.
   private static let patience = Duration.seconds(90)

@@ -167,7 +167,7 @@ private struct ClusterMetrics {
   private func writeScaler(to text: inout MetricsText) {
     text.begin(
       "scaled_storage_scaler_decisions_total", .counter,
-      "Decisions about the number of nodes, by who took them and what came of them.")
+      "Decisions about the nodes, by who took them and what came of them.")
     let totals = coordinator.decisions.totals
     for origin in DecisionLog.Origin.allCases {
       for action in DecisionLog.Action.allCases {

@@ -87,7 +87,8 @@ package final class GatewayServer: RequestHandler {
   /// Methods that every gateway has.
   private static let ownMethods = [
     "node_info", "nodes", "ring", "cluster_map", "metrics", "scale", "init_wasm", "module_info",
-    "module_rollback", "service.did", "openapi.json", "whoami", "status", "status/events", "locate",
+    "module_rollback", "rolling_restart", "service.did", "openapi.json", "whoami", "status",
+    "status/events", "locate",
   ]
 
   package func handle(_ exchange: Exchange) -> Disposition {
@@ -130,7 +131,7 @@ package final class GatewayServer: RequestHandler {
     if let method = coordinator.moduleMethod(named: name) { return method.isQuery ? .read : .write }
     if let method = application.methods[name] { return method.isQuery ? .read : .write }
     switch name {
-    case "scale", "init_wasm", "module_rollback", "cluster_map": return nil
+    case "scale", "init_wasm", "module_rollback", "rolling_restart", "cluster_map": return nil
     default: return Role.ofPublicName(name)
     }
   }
@@ -181,6 +182,7 @@ package final class GatewayServer: RequestHandler {
     case "module_info": return try moduleInfo(exchange)
     case "module_rollback": return try rollBackModule(exchange)
     case "scale": return try scale(exchange)
+    case "rolling_restart": return try rollingRestart(exchange)
     case _ where ControlMethod(rawValue: name) != nil:
       throw Problem(
         404, "unknown_method", "\(name) is a method of nodes; GET /nodes lists their addresses")

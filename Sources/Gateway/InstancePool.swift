@@ -4,7 +4,7 @@ package import HTTPTransport
 package import Logging
 
 /// What a pool of instances has to know of the cluster, and to tell its nodes.
-package protocol InstancePoolCluster: AnyObject {
+package protocol InstancePoolCluster: NodeRestarter {
   /// Where a node that is to be launched comes from.
   func origin(of node: Principal) -> NodeOrigin
   /// Whether the node that an instance tells of belongs to this cluster, or to none.
@@ -39,6 +39,8 @@ package final class InstancePool: Launcher {
     /// What that instance was when it was taken.
     var incarnation: UInt64 = 0
     var address: SocketAddress?
+    /// Whether it was told to start again, so that another incarnation is as it should be.
+    var isRestarting = false
 
     init(report: @escaping (LauncherEvent) -> Void, deadline: MonotonicTime) {
       self.report = report
@@ -152,17 +154,23 @@ package final class InstancePool: Launcher {
   package func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    if source.isElastic {
-      guard let place = tenants[node]?.place else {
-        let error = ClusterError(.conflict, "\(node.text) has no instance now")
-        loop.schedule(after: .zero) { completion(.failure(error)) }
-        return
-      }
-      return source.restart(watch[place].name, completion)
+    guard let tenant = tenants[node], let place = tenant.place, let cluster else {
+      let error = ClusterError(.overloaded, "no instance holds \(node.text) at this moment")
+      loop.schedule(after: .zero) { completion(.failure(error)) }
+      return
     }
-    let error = ClusterError(
-      .conflict, "instances are started again by whoever runs them")
-    loop.schedule(after: .zero) { completion(.failure(error)) }
+    let name = watch[place].name
+    if source.isElastic { return source.restart(name, completion) }
+    cluster.orderRestart(of: node) { result in
+      if case .success = result { tenant.isRestarting = true }
+      completion(
+        result.mapError { error in
+          guard error.code == .unknownMethod else { return error }
+          return ClusterError(
+            .unknownMethod,
+            "\(name) runs a program that cannot start itself again; whoever runs it has to")
+        })
+    }
   }
 
   // MARK: - What is seen against what ought to be
@@ -205,7 +213,12 @@ package final class InstancePool: Launcher {
     case .holds(node, let incarnation):
       let holders = holders(of: node)
       if holders.count > 1 { remarkCopies(of: node, at: holders) }
-      if incarnation != tenant.incarnation {
+      if tenant.isRestarting, incarnation != tenant.incarnation,
+        instance.address == tenant.address
+      {
+        tenant.isRestarting = false
+        tenant.incarnation = incarnation
+      } else if incarnation != tenant.incarnation {
         end(node, "\(instance.name) was started again")
       } else if instance.address != tenant.address {
         end(node, "\(instance.name) is at another address")

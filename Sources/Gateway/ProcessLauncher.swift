@@ -51,6 +51,8 @@ package final class ProcessLauncher: Launcher {
     }
   }
 
+  /// Tells nodes to start again; set before the first launch.
+  package weak var restarter: (any NodeRestarter)?
   private let loop: EventLoop
   private let settings: Settings
   private let logger: Logger
@@ -181,9 +183,19 @@ package final class ProcessLauncher: Launcher {
   package func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    let error = ClusterError(
-      .conflict, "processes cannot be started again one by one yet")
-    loop.schedule(after: .zero) { completion(.failure(error)) }
+    guard let instance = instances[node], instance.isRunning, let restarter else {
+      let error = ClusterError(.overloaded, "\(node.text) does not run at this moment")
+      loop.schedule(after: .zero) { completion(.failure(error)) }
+      return
+    }
+    restarter.orderRestart(of: node) { [weak self] result in
+      guard case .failure(let error) = result, error.code == .unknownMethod, let self,
+        instances[node] === instance
+      else { return completion(result) }
+      logger.notice("\(node.text) is of a program that cannot start itself again: it is ended")
+      try? instance.watcher?.send(signal: SIGTERM)
+      completion(.success(()))
+    }
   }
 
   // MARK: - Processes

@@ -116,7 +116,7 @@ struct ScaleOrder {
   }
 
   /// The node that is called so: by its id, or the number from which the id is made.
-  private static func node(_ name: String) throws(ClusterError) -> Principal {
+  static func node(_ name: String) throws(ClusterError) -> Principal {
     if let number = UInt64(decimal: name), number > 0 { return .canister(number: number) }
     guard let node = Principal(name) else {
       throw ClusterError(

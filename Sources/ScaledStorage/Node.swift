@@ -196,8 +196,13 @@ package final class Node {
     _ records: [(key: [UInt8], record: Record)], isOwn: Bool,
     _ completion: @escaping (Result<RestoreCounts, ClusterError>) -> Void
   ) {
+    guard !isFenced else { return completion(.failure(Node.fenced)) }
     var counts = RestoreCounts()
-    let ticket = acknowledgement { completion($0.map { counts }) }
+    let ticket = acknowledgement { [me] result in
+      // Whoever has the identity by now may have to store them.
+      if me.target?.isFenced != false { return completion(.failure(Node.fenced)) }
+      completion(result.map { counts })
+    }
     counts = machine.restore(records, isOwn: isOwn, now: now, ticket: ticket)
     scheduleFlush()
   }

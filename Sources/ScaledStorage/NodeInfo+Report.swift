@@ -14,7 +14,8 @@ extension NodeInfo {
       handover: handover, isPurging: isPurging,
       moduleDigest: moduleSHA256.flatMap(Hexadecimal.bytes), requestsPerSecond: requestsPerSecond,
       utilisation: 1 - Double(min(idle, NodeInfo.coreSecond)) / Double(NodeInfo.coreSecond),
-      latencyP99: .microseconds(Int64(clamping: latencyP99 ?? 0)))
+      latencyP99: .microseconds(Int64(clamping: latencyP99 ?? 0)),
+      incarnation: incarnation, ringDigest: ringDigest)
   }
 
   private var idle: UInt64 { idleNanoseconds ?? cyclesBalance }

@@ -155,6 +155,13 @@ package final class NodeRuntime {
     set { node.onRetire = newValue }
   }
 
+  /// Called when the node is to start again, with the program as it is on disk: once it is certain
+  /// to, the completion is called, and the node ends.
+  package var onRestart: (@escaping (Result<Void, ClusterError>) -> Void) -> Void = { completion in
+    completion(
+      .failure(ClusterError(.conflict, "this program is started again by whoever started it")))
+  }
+
   /// Called when the node has got its identity, which is in `node.id` from then on.
   package var onIdentity: () -> Void = {}
 
@@ -229,6 +236,22 @@ package final class NodeRuntime {
     _ map: ClusterMap, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
     node.retire(map, completion)
+  }
+
+  /// `restart_node`: ends and starts again on what is stored here.
+  func restart(
+    _ order: RestartOrder, _ completion: @escaping (Result<Void, ClusterError>) -> Void
+  ) {
+    if let wanted = order.incarnation, wanted != incarnation {
+      // The order is late: the node that was meant has started again.
+      return completion(.success(()))
+    }
+    guard node.handoverStatus == nil else {
+      return completion(
+        .failure(ClusterError(.overloaded, "keys are on their way; try again when they have moved"))
+      )
+    }
+    onRestart(completion)
   }
 
   package var hasModule: Bool { modules.loaded != nil }

@@ -43,6 +43,14 @@ extension NodeServer {
         call.note("\(node) leaves at epoch \(map.ring.epoch)", result)
         pending.answer(call.answer(result))
       }
+    case .restartNode:
+      let order: RestartOrder = try call.argument()
+      let node = runtime.node.id?.text ?? "a node without a cluster"
+      runtime.restart(order) { result in
+        let result = result.mapError(Problem.init)
+        call.note("\(node) starts again", result)
+        pending.answer(call.answer(result))
+      }
     case .initWasm:
       let args: WasmInitArgs = try call.argument()
       runtime.initWasm(args) { result in

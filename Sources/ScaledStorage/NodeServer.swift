@@ -62,6 +62,20 @@ package final class NodeServer: RequestHandler {
     return try server.listen(on: address)
   }
 
+  /// Listens by a socket that does already. Returns its address.
+  /// - Throws: `TransportError` when that cannot be.
+  package func listen(
+    by socket: consuming ListeningSocket
+  ) throws(TransportError) -> SocketAddress {
+    guard let server else { throw TransportError(.connectionClosed, "the node was shut down") }
+    return try server.listen(by: socket)
+  }
+
+  /// The socket that the node listens by, for whoever takes its place; nil without one.
+  package func listeningSocket() throws(TransportError) -> ListeningSocket? {
+    try server?.listeningSocket()
+  }
+
   /// Stops accepting, answers what has come, stops the node. `done` is called once, on the loop.
   package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
     runtime.beginShutdown()

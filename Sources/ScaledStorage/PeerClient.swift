@@ -75,6 +75,17 @@ package final class PeerClient {
     call(.retireNode, map, to: node, at: address, epoch: map.ring.epoch, completion)
   }
 
+  /// Tells a node to start again.
+  /// - Parameter incarnation: the one that is meant: another has started again already.
+  package func restart(
+    _ node: Principal, incarnation: UInt64?, at address: String,
+    _ completion: @escaping Completion
+  ) {
+    call(
+      .restartNode, RestartOrder(incarnation: incarnation), to: node, at: address, epoch: nil,
+      completion)
+  }
+
   package func upload(
     _ chunk: WasmInitArgs, to node: Principal, at address: String,
     _ completion: @escaping Completion
@@ -176,6 +187,7 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case initWasm = "init_wasm"
   case initCanisterManager = "init_canister_manager"
   case retireNode = "retire_node"
+  case restartNode = "restart_node"
   case backupBegin = "backup_begin"
   case backupRead = "backup_read"
   case backupEnd = "backup_end"

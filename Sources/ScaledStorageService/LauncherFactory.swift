@@ -69,7 +69,9 @@ struct LauncherFactory {
       pool.cluster = coordinator
       return pool
     case .process:
-      return ProcessLauncher(loop: loop, settings: processes, logger: logger)
+      let launcher = ProcessLauncher(loop: loop, settings: processes, logger: logger)
+      launcher.restarter = coordinator
+      return launcher
     case .docker(let settings):
       return managed(DockerManager(settings, loop: loop))
     case .systemd(let settings):

@@ -16,12 +16,19 @@ final class NodeService {
   private let retiredData: RetiredData
   /// Whether the node is to start again without what it had.
   private(set) var isRetired = false
+  /// Whether the node is to start again on what it has.
+  private var isRestarting = false
   private var store: RocksDBEngine?
   private var server: NodeServer?
+  /// What a node that starts again listens by.
+  private var socket: ListeningSocket?
   /// Nil without etcd.
   private var registrar: NodeRegistrar?
 
   private static let drainTime = Duration.seconds(10)
+  /// How long a node that starts again lets those wait who connect, until it is registered.
+  private static let registrationTime = Duration.seconds(5)
+  private static let registrationLook = Duration.milliseconds(5)
 
   init(
     _ settings: ServiceSettings, process: ServiceProcess, advertise: String?, portFallback: Bool
@@ -62,19 +69,22 @@ final class NodeService {
       settings: node, logger: process.logger)
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }
+    runtime.onRestart = { [weak self] completion in self?.restart(completion) }
     registrar = try settings.etcd.map {
-      try NodeRegistrar(runtime, $0, loop: process.loop, logger: process.logger)
+      NodeRegistrar(
+        runtime, try $0.settings(), $0.keys, loop: process.loop, logger: process.logger)
     }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,
       limits: settings.serverLimits)
     self.server = server
-    let bound = try listen(server, on: address)
+    let bound = try addressAsBefore(address) ?? listen(server, on: address)
     runtime.address = advertise ?? bound.description
     try endpoint.write(
       EndpointFile.Endpoint(
         address: runtime.address, processID: ProcessInfo.processInfo.processIdentifier))
     registrar?.start()
+    acceptAsBefore(until: .current() + NodeService.registrationTime)
     process.logger.info("node \(runtime.node.id?.text ?? "without a cluster") listens on \(bound)")
   }
 
@@ -92,10 +102,43 @@ final class NodeService {
     }
   }
 
+  /// Where a node that starts again listens still: what connected meanwhile waits there. Nil when
+  /// it does not, or is to listen elsewhere from now on.
+  private func addressAsBefore(_ address: SocketAddress) -> SocketAddress? {
+    guard let inherited = ProgramReplacement.inheritedSocket(), let before = inherited.address,
+      before.host == address.host, address.port == 0 || address.port == before.port
+    else { return nil }
+    socket = consume inherited
+    return before
+  }
+
+  /// Accepts what waits at the socket of before: with etcd once the node is registered there, since
+  /// it would refuse requests until then.
+  private func acceptAsBefore(until: MonotonicTime) {
+    guard let server, socket != nil, !isRestarting else { return }
+    guard registrar?.isWaiting != true || MonotonicTime.current() >= until else {
+      process.loop.schedule(after: NodeService.registrationLook) { [weak self] in
+        self?.acceptAsBefore(until: until)
+      }
+      return
+    }
+    guard let socket = socket.take() else { return }
+    do throws(TransportError) {
+      _ = try server.listen(by: socket)
+    } catch {
+      process.logger.critical("the node cannot listen any more: \(error)")
+      process.finish(1)
+    }
+  }
+
   /// Answers what has come, then ends.
   func stop() {
     process.logger.info("the node stops")
     endpoint.remove()
+    end()
+  }
+
+  private func end() {
     guard let server else { return process.finish() }
     server.shutdown(within: NodeService.drainTime) { [process, registrar] in
       guard let registrar else { return process.finish() }
@@ -118,10 +161,36 @@ final class NodeService {
     stop()
   }
 
+  /// The node answers what has come, and starts again: whoever connects meanwhile waits a moment.
+  private func restart(_ completion: (Result<Void, ClusterError>) -> Void) {
+    if let reason = ProgramReplacement.obstacle {
+      process.logger.error("the node cannot start again: \(reason)")
+      return completion(.failure(ClusterError(.conflict, reason)))
+    }
+    completion(.success(()))
+    guard !isRestarting, !isRetired else { return }
+    isRestarting = true
+    do {
+      if let own = try server?.listeningSocket() { socket = consume own }
+    } catch {
+      process.logger.warning("who connects while the node starts again is refused: \(error)")
+    }
+    process.logger.notice("the node starts again, as it was told to")
+    end()
+  }
+
   /// Ends for good, also a node that is about to start again.
   func stopForGood() {
     isRetired = false
+    isRestarting = false
     stop()
+  }
+
+  /// Lets the program begin anew, if that is how the node ended.
+  /// - Throws: `ServiceFailure` when that fails, so that whoever runs it starts it again.
+  func beginAnew() throws(ServiceFailure) {
+    guard isRetired || isRestarting else { return }
+    try ProgramReplacement.run(keeping: isRestarting ? socket.take() : nil)
   }
 
   func close() {

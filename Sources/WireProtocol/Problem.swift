@@ -41,7 +41,7 @@ package struct Problem: Error, Hashable, Sendable {
       switch error.code {
       case .notInitialised, .storage, .overloaded, .fenced: 503
       case .alreadyInitialised, .staleEpoch, .conflict: 409
-      case .unknownNode: 404
+      case .unknownNode, .unknownMethod: 404
       case .malformed: 400
       case .corruption, .outcomeUnknown: 500
       case .deadlineExceeded: 504

@@ -14,6 +14,8 @@ final class CoordinatorBench {
   private var persists: [(sequence: UInt64, state: CoordinatorState)] = []
   private(set) var launched: [Principal] = []
   private(set) var destroyed: [Principal] = []
+  /// Nodes that were to start again.
+  private(set) var startedAgain: [Principal] = []
   /// What the nodes that do what they are told would report.
   var told: [Principal: NodeReport] = [:]
   private(set) var sent: [(request: UInt64, to: Principal, message: CoordinatorMessage)] = []
@@ -58,6 +60,7 @@ final class CoordinatorBench {
       case .launch(let node, _): launched.append(node)
       case .destroy(let node): destroyed.append(node)
       case .send(let request, let node, _, let message): sent.append((request, node, message))
+      case .restart(let node): startedAgain.append(node)
       case .note: break
       }
     }

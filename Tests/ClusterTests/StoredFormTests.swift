@@ -68,6 +68,23 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     return state
   }
 
+  private static func coordinatorRestarting() throws -> CoordinatorState {
+    var state = try coordinatorState(true)
+    var restarts = RollingRestart([node, .canister(number: 1)])
+    restarts.done = 1
+    restarts.incarnation = .max
+    state.restarts = restarts
+    return state
+  }
+
+  private static func coordinatorRestarted() throws -> CoordinatorState {
+    var state = try coordinatorState(false)
+    state.restarts = RollingRestart([node])
+    state.restarts?.isEnded = true
+    state.restarts?.failure = "why"
+    return state
+  }
+
   private static func info(_ status: NodeStatus, _ handover: HandoverStatus?) -> NodeInfo {
     NodeInfo(
       allNodes: ["a", "", "ü"], previousNode: node, nextNode: nil, status: status,
@@ -87,6 +104,8 @@ struct StoredFormSample: Sendable, CustomTestStringConvertible {
     },
     StoredFormSample("cluster_map_modules") { try mapWithModules() },
     StoredFormSample("coordinator_rolling") { try coordinatorRolling() },
+    StoredFormSample("coordinator_restarting") { try coordinatorRestarting() },
+    StoredFormSample("coordinator_restarted") { try coordinatorRestarted() },
     StoredFormSample("coordinator_fresh") { try coordinatorState(false) },
     StoredFormSample("coordinator_changing") { try coordinatorState(true) },
     StoredFormSample("handover_fenced") { HandoverRecord(next: try map(), isFenced: true) },

@@ -82,6 +82,9 @@ final class CounterWriters: Sendable {
 
   var acknowledged: Int { totals.withLock { $0.acknowledged.values.reduce(0, +) } }
 
+  /// What has been counted by now.
+  var counts: Totals { totals.withLock { $0 } }
+
   func stop() -> Totals {
     isStopped.store(true, ordering: .relaxed)
     running.wait()

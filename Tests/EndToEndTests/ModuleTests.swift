@@ -3,7 +3,7 @@ import HTTPTransport
 import Testing
 
 /// The modules of `Sources/Modules`, built by `deploy/modules`.
-private enum Modules {
+enum Modules {
   static let folder: URL = {
     let top = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()

@@ -11,6 +11,8 @@ final class RunningCluster {
   private var arguments: [String]
 
   private let program: URL
+  /// What commands are run with.
+  private let tool: URL
 
   /// A program that the tests were built with.
   static func program(_ name: String) -> URL {
@@ -32,8 +34,13 @@ final class RunningCluster {
       .deletingLastPathComponent().appendingPathComponent(".build/debug/" + name)
   }
 
-  init(_ arguments: [String] = [], program name: String = "scaled-storage") throws {
-    program = RunningCluster.program(name)
+  /// - Parameter path: where the program is, instead of among those that the tests were built with.
+  init(
+    _ arguments: [String] = [], program name: String = "scaled-storage",
+    programPath path: String? = nil
+  ) throws {
+    tool = RunningCluster.program(name)
+    program = path.map { URL(fileURLWithPath: $0) } ?? tool
     directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("scaled-storage-\(UUID().uuidString)")
     self.arguments = arguments
@@ -46,7 +53,7 @@ final class RunningCluster {
     self.arguments = arguments
     try? FileManager.default.removeItem(atPath: outputFile)
     let process = try spawn(
-      ["up", "--listen", "127.0.0.1:0", "--data", directory.path] + arguments,
+      program, ["up", "--listen", "127.0.0.1:0", "--data", directory.path] + arguments,
       output: outputFile, errors: directory.path + ".log")
     self.process = process
     // The line comes once the cluster serves; a process that ended never will.
@@ -67,7 +74,9 @@ final class RunningCluster {
 
   /// Foundation's `Process` copies the table of descriptors and crashes when other threads, here
   /// those of the writers, open some meanwhile.
-  private func spawn(_ arguments: [String], output: String, errors: String) throws -> pid_t {
+  private func spawn(
+    _ program: URL, _ arguments: [String], output: String, errors: String
+  ) throws -> pid_t {
     try ProcessWatcher.spawn(
       executable: program.path, arguments: arguments,
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
@@ -141,7 +150,7 @@ final class RunningCluster {
     let output = directory.path + ".\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: output) }
     let process = try spawn(
-      arguments + (atURL ? ["--url", url] : []), output: output, errors: output)
+      tool, arguments + (atURL ? ["--url", url] : []), output: output, errors: output)
     let status = wait(for: process)
     return (status, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
   }

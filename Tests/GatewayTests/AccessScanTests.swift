@@ -61,18 +61,18 @@ struct AccessScanTests {
       "updates, as `update_data`", .write,
       [(.post, "/update_data", "(\"kept\", \"other\")"), (.get, "/update_data", "")]),
     Row(
-      "`scale`, `init_wasm`, `module_rollback`", at: [.gateway], .admin,
-      ["scale", "init_wasm", "module_rollback"].flatMap {
+      "`scale`, `rolling_restart`, `init_wasm`, `module_rollback`", at: [.gateway], .admin,
+      ["scale", "rolling_restart", "init_wasm", "module_rollback"].flatMap {
         [(.post, "/" + $0, "no arguments"), (.get, "/" + $0, "")]
       }),
     Row(
       "`cluster_map`", at: [.gateway], .cluster,
       [(.get, "/cluster_map", ""), (.post, "/cluster_map", "")]),
     Row(
-      "`handle_event`, `init_wasm`, `init_canister_manager`", at: [.node], .cluster,
-      ["handle_event", "init_wasm", "init_canister_manager"].flatMap {
-        [(.post, "/" + $0, "no arguments"), (.get, "/" + $0, "")]
-      }),
+      "`handle_event`, `init_wasm`, `init_canister_manager`, `retire_node`, `restart_node`",
+      at: [.node], .cluster,
+      ["handle_event", "init_wasm", "init_canister_manager", "retire_node", "restart_node"]
+        .flatMap { [(.post, "/" + $0, "no arguments"), (.get, "/" + $0, "")] }),
     Row(
       "`backup_begin`, `backup_read`, `backup_end`, `backup_sum`, `restore_records`", at: [.node],
       .cluster,

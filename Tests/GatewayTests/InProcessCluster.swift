@@ -108,6 +108,7 @@ final class InProcessLauncher: Launcher {
   /// How many launches are still to fail.
   var failures = 0
   private var engines: [Principal: MemoryEngine] = [:]
+  private var reports: [Principal: (LauncherEvent) -> Void] = [:]
   private var running: [Principal: (server: NodeServer, runtime: NodeRuntime)] = [:]
 
   private let application: Application
@@ -127,6 +128,7 @@ final class InProcessLauncher: Launcher {
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
   ) {
     launches += 1
+    reports[node] = report
     if failures > 0 {
       failures -= 1
       loop.schedule(after: .zero) { report(.stopped(reason: "the test lets it fail")) }
@@ -187,8 +189,17 @@ final class InProcessLauncher: Launcher {
   func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
-    let error = ClusterError(.conflict, "the test's nodes are not started again")
-    loop.schedule(after: .zero) { completion(.failure(error)) }
+    guard running[node] != nil else {
+      let error = ClusterError(.overloaded, "the node does not run")
+      loop.schedule(after: .zero) { completion(.failure(error)) }
+      return
+    }
+    loop.schedule(after: .zero) { [self] in
+      completion(.success(()))
+      kill(node)
+      // Whoever watches it by now.
+      reports[node]?(.stopped(reason: "it starts again"))
+    }
   }
 }
 

@@ -41,6 +41,33 @@ struct ShutdownTests {
     #expect(done.wait(timeout: .now() + 10) == .success)
   }
 
+  @Test("A request that is on its way when the server ends is answered, on new connections too")
+  func requestsOnTheirWay() throws {
+    let harness = try ServerHarness()
+    nonisolated(unsafe) let fresh = try RawPeer(harness.address)
+    nonisolated(unsafe) let kept = try RawPeer(harness.address)
+    try kept.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try kept.response().status == 200)
+    try harness.waitUntil { $0.server?.connectionCount == 2 }
+    let done = DispatchSemaphore(value: 0)
+    let areSent = try harness.onLoop { context in
+      context.server?.shutdown(within: .seconds(60)) { done.signal() }
+      // The loop has not looked at its sockets since.
+      do {
+        for peer in [fresh, kept] { try peer.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n") }
+        return true
+      } catch {
+        return false
+      }
+    }
+    #expect(areSent)
+    for peer in [fresh, kept] {
+      let answer = try peer.receiveUntilClosed()
+      #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("connection: close\r\n"))
+    }
+    #expect(done.wait(timeout: .now() + 10) == .success)
+  }
+
   @Test func whatIsNotDoneIsCutOff() throws {
     let harness = try ServerHarness()
     let peer = try RawPeer(harness.address)

@@ -42,6 +42,10 @@ CANDID = {
     "scale": message(
         [RECORD + b"\2" + field("action") + b"\1" + field("plan") + BOOL,
          VARIANT + b"\1" + field("Up") + NULL], [b"\0"], b"\0\1"),
+    "rolling_restart": message(
+        [RECORD + b"\1" + field("action") + b"\1", VARIANT + b"\1" + field("Status") + NULL],
+        [b"\0"], b"\0"),
+    "restart_node": message([RECORD + b"\0"], [b"\0"], b""),
     "init_wasm": message(
         [RECORD + b"\2" + field("position") + NAT8 + field("wasm_chunk") + b"\1", VEC + NAT8],
         [b"\0"], b"\2" + leb128(len(EMPTY_MODULE)) + EMPTY_MODULE),

@@ -149,6 +149,12 @@ final class SimulatedCoordinator {
         machine.replied(request, result, now: now)
         scheduleAdvance()
       }
+    case .restart(let node):
+      site.launcher.running.first { $0.id == node }.map(site.launcher.kill)
+      process.after(100) { [weak self] in
+        guard let self else { return }
+        machine.restartAnswered(node, .success(()), now: now)
+      }
     case .note(let text):
       simulator.note("coordinator: \(text)")
     }

@@ -84,6 +84,7 @@ final class SimulatedLauncher {
       let process = try SimulatedNode(
         id: node, address: address, disk: slot.disk,
         clock: .random(simulator, number: boots), site: site)
+      process.incarnation = boots
       slot.process = process
       byAddress[address] = process
       sorted = nil

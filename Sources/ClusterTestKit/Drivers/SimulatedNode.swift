@@ -30,6 +30,9 @@ final class SimulatedNode {
   /// The map of the last handover that was prepared here.
   private var prepared: ClusterMap?
 
+  /// Tells the starts of nodes apart.
+  var incarnation: UInt64 = 0
+
   private struct Request {
     var key: [UInt8]
     var completion: (KeyReply) -> Void
@@ -176,7 +179,7 @@ final class SimulatedNode {
       identity: machine.identity, status: .ready, keys: machine.statistics.keys,
       bytes: machine.statistics.bytes, epoch: machine.map?.ring.epoch ?? 0,
       revision: machine.map?.revision ?? 0, handover: machine.handoverStatus,
-      isPurging: machine.isPurging, moduleDigest: reportedModule)
+      isPurging: machine.isPurging, moduleDigest: reportedModule, incarnation: incarnation)
     return site.observer?.completed(report, of: self) ?? report
   }
 

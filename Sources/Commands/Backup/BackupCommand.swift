@@ -60,17 +60,20 @@ struct BackupCommand: ParsableCommand {
     if list { return try listBackups() }
     let connection = try cluster.connect(credential: BackupCommand.credential(secret))
     let folder = try BackupFolder(folder, for: .write)
-    let run = BackupRun(
+    let run = try BackupRun(
       folder, connection,
       BackupRun.Settings(
         bytesPerSecond: rate.count, patience: .seconds(wait), wantsSum: checksum))
     let outcome = try run.run()
-    let removed = try folder.prune(keeping: keep)
-    if json {
-      try JSONOutput.print(outcome)
-    } else {
-      try StandardStreams.write(outcome.text)
-      if removed > 0 { StandardStreams.note("\(Figures.bytes(removed)) of old backups removed") }
+    if json { try JSONOutput.print(outcome) } else { try StandardStreams.write(outcome.text) }
+    do throws(CommandFailure) {
+      let removed = try folder.prune(keeping: keep)
+      if removed > 0 {
+        StandardStreams.note("\(Figures.bytes(removed)) removed that no backup needs any more")
+      }
+    } catch {
+      throw CommandFailure(
+        "the backup is complete, but what others do not need any more stays: \(error.message)")
     }
   }
 

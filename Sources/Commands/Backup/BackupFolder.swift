@@ -4,7 +4,8 @@ import HTTPTransport
 import ScaledStorage
 
 /// Where backups lie: `objects/`, files of nodes' stores, each there once and never changed;
-/// `backups/NAME/manifest`, what a backup is made of; `incomplete/`, what is being fetched.
+/// `backups/NAME/manifest`, what a backup is made of; `incomplete/`, what is being fetched;
+/// `owner`, by what nodes know the folder.
 final class BackupFolder {
   let path: String
   private let lock: Int32
@@ -57,6 +58,18 @@ final class BackupFolder {
           + (use == .write ? "; name one that is empty or does not exist yet" : ""))
     }
     try DurableFile.write(Array(BackupFolder.formatLine.utf8), to: format)
+  }
+
+  /// By what the nodes know who fetches into this folder: what an earlier run had them set aside is
+  /// replaced at once.
+  func owner() throws(CommandFailure) -> String {
+    let path = path + "/owner"
+    if let bytes = try? InputFile.read(path, limit: 64), !bytes.isEmpty {
+      return String(decoding: bytes, as: UTF8.self)
+    }
+    let owner = String(UInt64.random(in: 1 << 60 ... .max), radix: 36)
+    try DurableFile.write(Array(owner.utf8), to: path)
+    return owner
   }
 
   // MARK: - Backups

@@ -33,11 +33,13 @@ final class BackupRun {
   )
   private typealias Part = (node: NodePlace, contents: BackupContents)
 
-  init(_ folder: BackupFolder, _ connection: ClusterEngine, _ settings: Settings) {
+  init(
+    _ folder: BackupFolder, _ connection: ClusterEngine, _ settings: Settings
+  ) throws(CommandFailure) {
     self.folder = folder
     self.settings = settings
     caller = NodeCaller(connection: connection)
-    owner = String(UInt64.random(in: .min ... .max), radix: 36)
+    owner = try folder.owner()
   }
 
   func run() throws -> BackupOutcome {
@@ -129,8 +131,8 @@ final class BackupRun {
 
   /// Backups of another cluster here would be pruned with this one's.
   private func checkCluster(_ map: ClusterMap) throws(CommandFailure) {
-    guard let last = folder.names.last else { return }
-    let cluster = try folder.manifest(last).cluster
+    let manifests = folder.names.reversed().lazy.compactMap { [folder] in try? folder.manifest($0) }
+    guard let cluster = manifests.first?.cluster else { return }
     guard cluster == map.clusterID else {
       throw CommandFailure(
         "\(folder.path) has backups of the cluster \(cluster), and this is \(map.clusterID); name "
@@ -139,7 +141,7 @@ final class BackupRun {
   }
 
   private func begin(_ places: [NodePlace], at epoch: UInt64) throws(NodeRefusal) -> [Part] {
-    let name = "\(owner)-\(attempt)-\(UInt32.random(in: .min ... .max))"
+    let name = String(UInt64.random(in: .min ... .max), radix: 36)
     let args = BackupBegin(backup: name, owner: owner, epoch: epoch)
     var parts: [Part] = []
     var refusal: NodeRefusal?

@@ -247,7 +247,9 @@ package final class EtcdLog: CoordinatorLog {
   }
 
   private func campaign() {
-    guard !isCampaigning, !isClosed, !isMoved, token == nil, let id = lease.id, lease.isSafe else { return }
+    guard !isCampaigning, !isClosed, !isMoved, token == nil, let id = lease.id, lease.isSafe else {
+      return
+    }
     isCampaigning = true
     var transaction = EtcdTransaction()
     transaction.compares = [

@@ -43,12 +43,16 @@ extension Connection {
   }
 
   /// Stops taking requests, and ends when those that came are answered. Answers that go on end now.
-  func drain() {
+  ///
+  /// - Parameter recent: what was active so lately may have a request on its way, which nothing but
+  ///   waiting can tell: where the protocol cannot say which was taken, it is left alone.
+  func drain(sparing recent: Duration = .zero) {
     guard phase == .open else { return }
     exchanges.forEach { $0.outflow?.end() }
+    let isSpared = MonotonicTime.current() - lastActivity < recent
     switch driver {
-    case .undetermined: close()
-    case .http1(let driver): driver.drain()
+    case .undetermined: if !isSpared { close() }
+    case .http1(let driver): if !isSpared { driver.drain() }
     case .http2(let driver): driver.drain()
     }
     markDirty()

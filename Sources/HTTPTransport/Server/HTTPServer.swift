@@ -43,6 +43,23 @@ public final class HTTPServer {
     try core.listen(on: address)
   }
 
+  /// Starts to accept connections by a socket that listens already. Returns its address.
+  /// - Throws: `.system` when that cannot be.
+  @discardableResult
+  package func listen(
+    by socket: consuming ListeningSocket
+  ) throws(TransportError) -> SocketAddress {
+    try core.listen(by: socket.descriptor)
+  }
+
+  /// The socket that the server listens by, to be kept when the server ends: what connects
+  /// meanwhile waits for whoever listens by it next. Nil when it listens nowhere.
+  /// - Throws: `.system` without a descriptor that is free.
+  package func listeningSocket() throws(TransportError) -> ListeningSocket? {
+    guard let listener = core.listeners.first else { return nil }
+    return ListeningSocket(try listener.copy())
+  }
+
   /// The exchange that waits for its answer, nil when the stream or the connection is gone or the
   /// answer was given.
   public func exchange(_ token: ExchangeToken) -> Exchange? { core.exchange(token) }

@@ -13,12 +13,16 @@ final class Listener: ReadinessHandler {
   private var retry: TimerID?
   let address: SocketAddress
 
-  init(server: ServerCore, address: SocketAddress) throws(TransportError) {
+  /// - Parameter socket: one that listens.
+  init(server: ServerCore, socket: consuming Descriptor) throws(TransportError) {
     self.server = server
-    socket = try Socket.listen(on: address, backlog: Int32(clamping: server.limits.backlog))
-    self.address = try Socket.localAddress(socket.rawValue)
-    registration = try server.loop.watch(socket.rawValue, for: .readable, self)
+    address = try Socket.localAddress(socket.rawValue)
+    self.socket = socket
+    registration = try server.loop.watch(self.socket.rawValue, for: .readable, self)
   }
+
+  /// Another descriptor of the socket: what comes waits there when this one accepts no more.
+  func copy() throws(TransportError) -> Descriptor { try Socket.copy(socket.rawValue) }
 
   func close() {
     if let retry { server.loop.cancel(retry) }

@@ -44,6 +44,7 @@ final class ServerCore {
   @exclusivity(unchecked) var answerTimes: AnswerTimes?
   private var sweepTimer: TimerID?
   var drainTimer: TimerID?
+  var spareTimer: TimerID?
   var onDrained: (() -> Void)?
   var isDraining = false
   private let date = DateField()
@@ -75,7 +76,13 @@ final class ServerCore {
   /// in which port 0 has become the one the system chose.
   /// - Throws: `.system` when the address cannot be had.
   func listen(on address: SocketAddress) throws(TransportError) -> SocketAddress {
-    let listener = try Listener(server: self, address: address)
+    try listen(
+      by: try Socket.listen(on: address, backlog: Int32(clamping: limits.backlog)))
+  }
+
+  /// The same, by a socket that listens already. Returns its address.
+  func listen(by socket: consuming Descriptor) throws(TransportError) -> SocketAddress {
+    let listener = try Listener(server: self, socket: socket)
     listeners.append(listener)
     scheduleSweep()
     return listener.address
@@ -139,8 +146,10 @@ final class ServerCore {
     for index in slots.indices { slots[index].connection?.close() }
     if let sweepTimer { loop.cancel(sweepTimer) }
     if let drainTimer { loop.cancel(drainTimer) }
+    if let spareTimer { loop.cancel(spareTimer) }
     sweepTimer = nil
     drainTimer = nil
+    spareTimer = nil
   }
 
   // MARK: Exchanges and the budget of bytes

@@ -34,6 +34,26 @@ enum Socket {
     return socket
   }
 
+  /// Another descriptor of the same socket.
+  static func copy(_ descriptor: Int32) throws(TransportError) -> Descriptor {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    guard copy >= 0 else { throw .system("fcntl", errno) }
+    return Descriptor(owning: copy)
+  }
+
+  /// Whether the descriptor is a TCP socket that listens.
+  static func isListening(_ descriptor: Int32) -> Bool {
+    option(descriptor, SO_ACCEPTCONN) == 1
+      && option(descriptor, SO_TYPE) == Int32(SOCK_STREAM.rawValue)
+  }
+
+  private static func option(_ descriptor: Int32, _ option: Int32) -> Int32? {
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    guard getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 else { return nil }
+    return value
+  }
+
   /// Starts to connect. The socket becomes writable when the attempt has ended; then
   /// ``pendingError(_:)`` tells how.
   static func connect(to address: SocketAddress) throws(TransportError) -> Descriptor {
@@ -52,10 +72,7 @@ enum Socket {
 
   /// The error that a socket carries, 0 when there is none.
   static func pendingError(_ descriptor: Int32) -> Int32 {
-    var error: Int32 = 0
-    var length = socklen_t(MemoryLayout<Int32>.size)
-    guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) == 0 else { return errno }
-    return error
+    option(descriptor, SO_ERROR) ?? errno
   }
 
   /// The accepted descriptor, or the negated error number.

@@ -65,7 +65,7 @@ final class NodeBackups {
         self.held?.lastUse = node.loop.now
         return completion(.success(held.contents))
       }
-      if let error = node.machine.unsettled(at: args.epoch) { throw Problem(error) }
+      if let error = node.unsettled(at: args.epoch) { throw Problem(error) }
       guard !isWorking else { throw NodeBackups.busy }
       if let held, held.owner != args.owner, node.loop.now - held.lastUse < NodeBackups.claim {
         throw Problem(
@@ -117,7 +117,7 @@ final class NodeBackups {
 
   /// What was set aside counts only if nothing moved meanwhile.
   private func hold(_ args: BackupBegin, _ files: [BackupFile]) -> Result<BackupContents, Problem> {
-    if let error = node.machine.unsettled(at: args.epoch) {
+    if let error = node.unsettled(at: args.epoch) {
       remove()
       return .failure(Problem(error))
     }
@@ -215,7 +215,7 @@ final class NodeBackups {
   /// `backup_sum`.
   func sum(_ args: SumRequest, _ completion: @escaping Completion<SumPage>) {
     do throws(Problem) {
-      if let error = node.machine.unsettled(at: args.epoch) { throw Problem(error) }
+      if let error = node.unsettled(at: args.epoch) { throw Problem(error) }
       try takeReader()
       away { [store] () throws(Problem) in
         try NodeBackups.sum(store, args)
@@ -223,7 +223,7 @@ final class NodeBackups {
         guard let backups = me.target else { return }
         backups.readers -= 1
         // Keys that came or went meanwhile may have been counted or missed.
-        if let error = backups.node.machine.unsettled(at: args.epoch) {
+        if let error = backups.node.unsettled(at: args.epoch) {
           return completion(.failure(Problem(error)))
         }
         completion(result)
@@ -279,5 +279,13 @@ final class NodeBackups {
   /// On Linux a process's nice value is a thread's own.
   private static func yieldToServing() {
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+  }
+}
+
+extension Node {
+  /// Why the store does not hold exactly what the cluster has of this node at `epoch`; nil when it
+  /// does.
+  fileprivate func unsettled(at epoch: UInt64) -> ClusterError? {
+    isFenced ? Node.fenced : machine.unsettled(at: epoch)
   }
 }

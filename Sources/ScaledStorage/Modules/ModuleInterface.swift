@@ -46,7 +46,8 @@ package struct ModuleInterface: Sendable {
   package static let reservedNames: Set<String> = [
     "node_info", "handle_event", "init_wasm", "init_canister_manager", "retire_node", "nodes",
     "ring", "cluster_map", "scale", "kv", "metrics", "module_info", "module_rollback",
-    "service.did", "openapi.json", "status", "locate",
+    "service.did", "openapi.json", "status", "locate", "rolling_restart", "restart_node",
+    "backup_begin", "backup_read", "backup_end", "backup_sum", "restore_records",
   ]
   /// Which parameter's name marks it as the key.
   private static let keyName = "key"

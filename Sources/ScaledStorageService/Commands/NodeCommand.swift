@@ -1,5 +1,4 @@
 package import ArgumentParser
-import Glibc
 import HTTPTransport
 
 /// `scaled-storage node`: one node as a service.
@@ -52,17 +51,7 @@ package struct NodeCommand: ParsableCommand {
     try service.start()
     process.loop.run()
     service.close()
-    if service.isRetired, process.exitStatus == 0 { try NodeCommand.startAgain() }
+    if process.exitStatus == 0 { try service.beginAnew() }
     throw ExitCode(process.exitStatus)
-  }
-
-  /// Replaces this process by one that begins anew, with the same arguments and process id; whoever
-  /// runs it need not notice.
-  /// - Throws: `ExitCode` 1 when that fails, so that a service manager starts it again.
-  private static func startAgain() throws {
-    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
-    execv("/proc/self/exe", &arguments)
-    for argument in arguments { free(argument) }
-    throw ExitCode.failure
   }
 }
