@@ -91,9 +91,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     layer(
+      "Launchers",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "ScaledStorage",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    layer(
       "ScaledStorageService",
       [
-        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "RocksDBStorage",
+        "Candid", "Cluster", "Etcd", "Gateway", "HTTPTransport", "Launchers", "RocksDBStorage",
         "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -124,7 +130,10 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
-    tests("EtcdTests", ["Etcd", "HTTPTransport"]),
+    .target(
+      name: "EtcdTestKit", dependencies: ["Etcd", "HTTPTransport"], path: "Tests/EtcdTestKit",
+      swiftSettings: strict),
+    tests("EtcdTests", ["Etcd", "EtcdTestKit", "HTTPTransport"]),
     .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
     tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(
@@ -150,10 +159,17 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
+      "LaunchersTests",
+      [
+        "Candid", "Cluster", "Gateway", "HTTPTransport", "Launchers", "ScaledStorage", "Storage",
+        "WireProtocol",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
       "ScaledStorageServiceTests",
       [
-        "Candid", "Cluster", "HTTPTransport", "ScaledStorage", "ScaledStorageService",
-        "WireProtocol",
+        "Candid", "Cluster", "Etcd", "EtcdTestKit", "HTTPTransport", "Placement",
+        "ScaledStorage", "ScaledStorageService", "Storage", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

@@ -24,6 +24,8 @@ package struct EtcdKeys: Hashable, Sendable {
   package var leader: [UInt8] { key("leader") }
   /// The whole ring with its epoch.
   package var ring: [UInt8] { key("ring") }
+  /// Who wrote the ring, with its fencing token: for whoever looks into the history.
+  package var writer: [UInt8] { key("writer") }
   /// The instances that are wanted.
   package var desired: [UInt8] { key("desired") }
   /// What the registrations of all nodes begin with.

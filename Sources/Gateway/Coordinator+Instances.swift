@@ -13,6 +13,8 @@ extension Coordinator: InstancePoolCluster {
 
   package func knows(_ node: Principal) -> Bool { machine.nodes[node] != nil }
 
+  package var nodeCount: Int { machine.nodes.count }
+
   package func retire(
     _ node: Principal, at address: String,
     _ completion: @escaping (Result<Void, ClusterError>) -> Void

@@ -11,6 +11,8 @@ package protocol InstancePoolCluster: AnyObject {
   func isOurs(_ info: NodeInfo) -> Bool
   /// Whether the cluster has the node, or is about to.
   func knows(_ node: Principal) -> Bool
+  /// How many nodes the cluster has, or is about to.
+  var nodeCount: Int { get }
   /// Asks the instance at an address, whose node the cluster has no more, to forget it.
   func retire(
     _ node: Principal, at address: String,
@@ -48,6 +50,7 @@ package final class InstancePool: Launcher {
   package weak var cluster: (any InstancePoolCluster)?
   let loop: EventLoop
   private let logger: Logger
+  private let source: any InstanceSource
   private let watch: InstanceWatch
   private var tenants: [Principal: Tenant] = [:]
   /// The instance that each node was given to.
@@ -60,7 +63,6 @@ package final class InstancePool: Launcher {
   /// What was said last of an instance, so that it is said once.
   private var remarks: [Int: String] = [:]
 
-  private static let launchTimeout = Duration.seconds(30)
   /// How long an instance may be silent until its node counts as stopped.
   private static let patience = Duration.seconds(10)
   /// For how long it looks more often on account of an ending.
@@ -70,10 +72,28 @@ package final class InstancePool: Launcher {
   ///   - names: where the instances answer, as `HOST:PORT`, in the order in which blank ones are
   ///     taken.
   ///   - tls: what they are reached with; nil speaks plain text.
-  package init(names: [String], loop: EventLoop, tls: TLSContext?, logger: Logger) {
+  package convenience init(
+    names: [String], loop: EventLoop, tls: TLSContext?, logger: Logger
+  ) {
+    self.init(source: NamedInstances(names), loop: loop, tls: tls, logger: logger)
+  }
+
+  /// - Parameters:
+  ///   - source: tells of the instances.
+  ///   - tls: what they are reached with; nil speaks plain text.
+  package init(
+    source: any InstanceSource, loop: EventLoop, tls: TLSContext?, logger: Logger
+  ) {
     self.loop = loop
     self.logger = logger
-    watch = InstanceWatch(names: names, loop: loop, tls: tls)
+    self.source = source
+    watch = InstanceWatch(loop: loop, tls: tls)
+    watch.update(source.listings)
+    source.onChange = { [weak self] in
+      guard let self else { return }
+      watch.update(self.source.listings)
+      settle()
+    }
     watch.onSight = { [weak self] in self?.settle() }
     watch.isOurs = { [weak self] info in self?.cluster?.isOurs(info) ?? true }
     watch.isHasty = { [weak self] in
@@ -82,7 +102,10 @@ package final class InstancePool: Launcher {
         || endedAt.values.contains { self.loop.now - $0.time < InstancePool.endingHaste }
     }
     watch.start()
+    source.start()
   }
+
+  deinit { source.stop() }
 
   // MARK: - Launcher
 
@@ -90,7 +113,7 @@ package final class InstancePool: Launcher {
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
   ) {
     guard tenants[node] == nil else { return }
-    tenants[node] = Tenant(report: report, deadline: loop.now + InstancePool.launchTimeout)
+    tenants[node] = Tenant(report: report, deadline: loop.now + source.launchTimeout)
     loop.schedule(after: .zero) { [weak self] in self?.settle() }
   }
 
@@ -111,13 +134,32 @@ package final class InstancePool: Launcher {
   }
 
   package func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
+    source.stop()
     watch.stop()
     loop.schedule(after: .zero, done)
+  }
+
+  package func leavingOrder(of members: [Principal]) -> [Principal] {
+    guard source.isElastic else { return members.reversed() }
+    let ranks = Dictionary(uniqueKeysWithValues: zip(watch.indices, watch.indices.indices))
+    // Those that have no instance now come last: they cannot leave.
+    let placed = members.map { node in
+      (node: node, rank: tenants[node]?.place.flatMap { ranks[$0] } ?? -1)
+    }
+    return placed.sorted { ($1.rank, $1.node) < ($0.rank, $0.node) }.map(\.node)
   }
 
   package func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void
   ) {
+    if source.isElastic {
+      guard let place = tenants[node]?.place else {
+        let error = ClusterError(.conflict, "\(node.text) has no instance now")
+        loop.schedule(after: .zero) { completion(.failure(error)) }
+        return
+      }
+      return source.restart(watch[place].name, completion)
+    }
     let error = ClusterError(
       .conflict, "instances are started again by whoever runs them")
     loop.schedule(after: .zero) { completion(.failure(error)) }
@@ -135,6 +177,24 @@ package final class InstancePool: Launcher {
     }
     for index in watch.indices { retireStranger(at: index) }
     finishEndings()
+    tellNeeds()
+  }
+
+  private func tellNeeds() {
+    guard source.isElastic, let cluster else { return }
+    let places = Set(tenants.values.compactMap(\.place))
+    let occupied = watch.indices.filter { index in
+      if places.contains(index) { return true }
+      return switch watch[index].sight {
+      case .holds, .foreign: true
+      case .unseen, .silent, .blank: false
+      }
+    }
+    let searching = tenants.values.count { $0.place == nil }
+    source.need(
+      InstanceNeeds(
+        occupied: occupied.map { watch[$0].name }, searching: searching,
+        isSettled: searching == 0 && endings.isEmpty && tenants.count >= cluster.nodeCount))
   }
 
   /// Whether the node's instance still is what it was.
@@ -195,20 +255,21 @@ package final class InstancePool: Launcher {
       switch cluster.origin(of: node) {
       case .member: return nil
       case .perhapsGiven where !watch.seesAll: return nil
-      case .perhapsGiven, .new: choices = Array(watch.indices)
+      case .perhapsGiven, .new: choices = watch.indices
       }
     }
     let taken = Set(tenants.values.compactMap { $0.place == nil ? nil : $0.incarnation })
     // In the order of the list, also while the first looks are under way.
     return choices.prefix { watch[$0].sight != .unseen }.first { index in
-      guard case .blank(let incarnation) = watch[index].sight else { return false }
+      guard case .blank(let incarnation) = watch[index].sight, !watch[index].isLeaving
+      else { return false }
       return !taken.contains(incarnation)
     }
   }
 
   /// Whether waiting is in vain: all instances answer, and none will do.
   private func isHopeless(_ node: Principal) -> Bool {
-    watch.seesAll && cluster?.origin(of: node) == .new
+    !source.isElastic && watch.seesAll && cluster?.origin(of: node) == .new
       && !watch.indices.contains { watch[$0].sight.isBlank }
   }
 
@@ -268,9 +329,11 @@ package final class InstancePool: Launcher {
 
   /// Whether no instance holds the node, by looks that are later than its end.
   private func isGone(_ node: Principal) -> Bool {
-    let places = given[node].map { [$0] } ?? Array(watch.indices)
+    let places = given[node].map { [$0] } ?? watch.indices
     return places.allSatisfy { index in
       let instance = watch[index]
+      // What it held is told once it is back, and forgotten then.
+      if !watch.isPresent(index) { return true }
       return instance.sight.incarnation != nil && instance.sight.node != node
         && instance.seenIn > endedAt[node]?.round ?? 0
     }

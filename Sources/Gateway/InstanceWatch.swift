@@ -34,6 +34,10 @@ final class InstanceWatch {
 
   struct Instance {
     let name: String
+    /// Where it is said to answer; nil while that is not known.
+    fileprivate(set) var authority: String?
+    /// It is about to end, so that no node is begun there.
+    fileprivate(set) var isLeaving = false
     var address: SocketAddress?
     var sight = Sight.unseen
     /// The round of the look that gave ``sight``.
@@ -45,7 +49,10 @@ final class InstanceWatch {
   private let loop: EventLoop
   private let client: HTTPClient
   private let names: AddressBook
-  private var instances: [Instance]
+  /// All that were ever listed, so that an instance's index stays its own.
+  private var instances: [Instance] = []
+  /// The indices of those that there are, in the order of the list.
+  private(set) var indices: [Int] = []
   private var timer: TimerID?
   /// Counts the looks at all.
   private(set) var round: UInt64 = 0
@@ -58,30 +65,60 @@ final class InstanceWatch {
 
   private static let deadline = Duration.seconds(2)
   /// How long a name is taken to lead to the same address: the one of before may be another's.
-  private var nameLife: Duration { max(.seconds(5), .milliseconds(20) * instances.count) }
+  private var nameLife: Duration { max(.seconds(5), .milliseconds(20) * indices.count) }
 
-  init(names: [String], loop: EventLoop, tls: TLSContext?) {
+  init(loop: EventLoop, tls: TLSContext?) {
     self.loop = loop
     self.names = AddressBook(loop: loop)
     client = HTTPClient(loop: loop, limits: ClientLimits(), tls: tls)
-    instances = names.map { Instance(name: $0) }
   }
 
-  var indices: Range<Int> { instances.indices }
+  /// Takes over which instances there are. One that is gone is silent until it is listed again.
+  /// O(instances).
+  func update(_ listings: [InstanceListing]) {
+    var places = Dictionary(
+      uniqueKeysWithValues: instances.indices.map { (instances[$0].name, $0) })
+    let before = Set(indices)
+    indices = listings.map { listing in
+      let index = places[listing.name] ?? instances.count
+      if index == instances.count {
+        instances.append(Instance(name: listing.name))
+        places[listing.name] = index
+      }
+      instances[index].isLeaving = listing.isLeaving
+      if instances[index].authority != listing.authority {
+        instances[index].authority = listing.authority
+        instances[index].resolvedAt = MonotonicTime(nanoseconds: 0)
+      }
+      return index
+    }
+    for index in before.subtracting(indices) {
+      instances[index].authority = nil
+      fell(silent: "it is gone", at: index)
+    }
+  }
 
   subscript(index: Int) -> Instance { instances[index] }
+
+  /// Whether the instance is listed.
+  func isPresent(_ index: Int) -> Bool { indices.contains(index) }
 
   /// Whether an instance before it in the list is the same process, by another name or address.
   func isAlias(_ index: Int) -> Bool {
     guard let incarnation = instances[index].sight.incarnation else { return false }
-    return instances[..<index].contains { $0.sight.incarnation == incarnation }
+    return indices.prefix { $0 != index }.contains {
+      instances[$0].sight.incarnation == incarnation
+    }
   }
 
+  private var listed: [Instance] { indices.map { instances[$0] } }
+
   /// Whether every instance answers.
-  var seesAll: Bool { instances.allSatisfy { $0.sight.incarnation != nil } }
+  var seesAll: Bool { indices.allSatisfy { instances[$0].sight.incarnation != nil } }
 
   /// What the instances are, in a sentence's end.
   var summary: String {
+    let instances = listed
     let silent = instances.compactMap { instance in
       if case .silent(_, let reason) = instance.sight { "\(instance.name): \(reason)" } else { nil }
     }
@@ -95,10 +132,10 @@ final class InstanceWatch {
 
   func start() {
     round += 1
-    for index in instances.indices { look(at: index) }
+    for index in indices { look(at: index) }
     // The more there are, the less often each is asked.
-    let usual = max(500, 10 * instances.count)
-    let interval = isHasty() ? max(50, 2 * instances.count) : usual
+    let usual = max(500, 10 * indices.count)
+    let interval = isHasty() ? max(50, 2 * indices.count) : usual
     timer = loop.schedule(after: .milliseconds(interval)) { [weak self] in self?.start() }
   }
 
@@ -112,11 +149,14 @@ final class InstanceWatch {
     guard !instances[index].isBeingLookedAt else { return }
     instances[index].isBeingLookedAt = true
     let round = round
+    guard let authority = instances[index].authority else {
+      return saw(nil, "it has no address yet", at: index, address: nil, in: round)
+    }
     if loop.now - instances[index].resolvedAt >= nameLife {
-      names.forget(instances[index].name)
+      names.forget(authority)
       instances[index].resolvedAt = loop.now
     }
-    names.find(instances[index].name) { [weak self] address in
+    names.find(authority) { [weak self] address in
       guard let self else { return }
       guard let address else {
         return saw(nil, "its name cannot be resolved", at: index, address: nil, in: round)
@@ -139,6 +179,8 @@ final class InstanceWatch {
     _ info: NodeInfo?, _ reason: String, at index: Int, address: SocketAddress?, in round: UInt64
   ) {
     instances[index].isBeingLookedAt = false
+    // It went while it was looked at.
+    guard isPresent(index) else { return onSight() }
     instances[index].seenIn = round
     if let info {
       instances[index].address = address
@@ -150,11 +192,15 @@ final class InstanceWatch {
         }
     } else {
       // The name may lead elsewhere by now.
-      names.forget(instances[index].name)
-      var since = loop.now
-      if case .silent(let before, _) = instances[index].sight { since = before }
-      instances[index].sight = .silent(since: since, reason: reason)
+      if let authority = instances[index].authority { names.forget(authority) }
+      fell(silent: reason, at: index)
     }
     onSight()
+  }
+
+  private func fell(silent reason: String, at index: Int) {
+    var since = loop.now
+    if case .silent(let before, _) = instances[index].sight { since = before }
+    instances[index].sight = .silent(since: since, reason: reason)
   }
 }

@@ -40,10 +40,10 @@ enum ProcessTable {
 }
 
 /// The few operations on directories that launching nodes needs.
-enum Directory {
+package enum Directory {
   /// Creates the directory and those above it, for the owner only. Existing ones are left as they
   /// are.
-  static func create(_ path: String) throws(LaunchError) {
+  package static func create(_ path: String) throws(LaunchError) {
     var partial = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
       partial += part + "/"
@@ -55,7 +55,7 @@ enum Directory {
   }
 
   /// What is in a directory; nothing when it is missing.
-  static func names(in path: String) -> [String] {
+  package static func names(in path: String) -> [String] {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []
@@ -69,7 +69,7 @@ enum Directory {
   }
 
   /// Removes a directory with all that is in it. Symbolic links are removed, not followed.
-  static func remove(_ path: String) {
+  package static func remove(_ path: String) {
     for name in names(in: path) {
       let child = path + "/" + name
       if unlink(child) != 0, errno == EISDIR { remove(child) }

@@ -17,7 +17,7 @@ final class ClusterService {
   private let stopsNodes: Bool
   private let access: AccessControl
   private let tls: TLSContext?
-  private let launcherSettings: ProcessLauncher.Settings
+  private let launchers: LauncherFactory
   private let store: RocksDBEngine
   /// Nil until the coordinator's log is open.
   private var gateway: (coordinator: Coordinator, server: GatewayServer)?
@@ -67,9 +67,11 @@ final class ClusterService {
       try scaling.requireOwnNodes(settings.configuration)
       try settings.requireNoEtcd()
     }
-    launcherSettings = try ClusterService.launcherSettings(settings)
+    let processes = try ProcessLauncher.Settings(settings)
     access = try process.access(settings)
     tls = try process.secure(settings.tls)
+    launchers = try LauncherFactory(
+      scaling, processes: processes, loop: process.loop, tls: tls, logger: process.logger)
     store = try settings.openStore("coordinator")
   }
 
@@ -80,7 +82,7 @@ final class ClusterService {
     let application = ServedProgram.current.application
     let capacity = CoordinatorMachine.Settings().capacity
     // Nodes' data without a state that tells of them belong to a cluster that is to be found again.
-    let mayFound = scaling.instances != nil || processLauncher.isEmpty
+    let mayFound = launchers.isEmpty
     guard let etcd = settings.etcd else {
       let log = try EmbeddedLog(
         loop: process.loop, store: store, mayFound: mayFound,
@@ -111,24 +113,12 @@ final class ClusterService {
     "this directory has the state of a coordinator without etcd; move it there by "
     + "`coordinator to-etcd`, or leave --etcd away"
 
-  private var processLauncher: ProcessLauncher {
-    ProcessLauncher(loop: process.loop, settings: launcherSettings, logger: process.logger)
-  }
-
-  private func makeLauncher(for coordinator: Coordinator) -> any Launcher {
-    guard let instances = scaling.instances else { return processLauncher }
-    let pool = InstancePool(
-      names: instances, loop: process.loop, tls: tls, logger: process.logger)
-    pool.cluster = coordinator
-    return pool
-  }
-
   private func start(_ log: any CoordinatorLog, advertise: String?) throws {
     let application = ServedProgram.current.application
     let coordinator = try Coordinator(
       loop: process.loop, log: log, store: store, credentials: access.credentials, tls: tls,
       policy: scaling.policy, isDryRun: scaling.isDryRun, logger: process.logger
-    ) { [self] coordinator in makeLauncher(for: coordinator) }
+    ) { [launchers] coordinator in launchers.launcher(for: coordinator) }
     coordinator.loader = ModuleLoader(
       loop: process.loop, limits: settings.modules.limits, libraryPath: settings.modules.wasmtime)
     let server = GatewayServer(
@@ -140,48 +130,6 @@ final class ClusterService {
     coordinator.onFailure = { [process] in process.finish(1) }
     coordinator.start(gatewayAddress: advertise ?? bound.description)
     announce(bound, coordinator)
-  }
-
-  private static func launcherSettings(
-    _ settings: ServiceSettings
-  ) throws -> ProcessLauncher.Settings {
-    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    var launcher = ProcessLauncher.Settings(
-      directory: settings.data + "/nodes", executable: executable,
-      arguments: [
-        "--credential-file", URL(fileURLWithPath: settings.credentialFile).path,
-        "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,
-        "--max-value-bytes", String(settings.maxValueBytes),
-        "--handover-rate", settings.handoverRate.description,
-        "--cache-bytes", settings.cacheBytes.description,
-        "--handover-compression", settings.handoverCompression.rawValue,
-        "--log-level", settings.logLevel.rawValue, "--port-fallback",
-      ], host: try ClusterService.nodeHost(settings))
-    if let limits = settings.limits { launcher.arguments += ["--limits", limits] }
-    launcher.arguments += settings.telemetry.arguments
-    launcher.arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
-    launcher.sharedFlags = ["--tls-certificate"]
-    // Else nodes of before would let pass whom the gateway does not.
-    launcher.sharedValues = AccessSettings.decisiveFlags
-    if let tls = settings.tls {
-      launcher.arguments += tls.arguments { URL(fileURLWithPath: $0).path }
-    }
-    launcher.arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
-    launcher.arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
-    if settings.allowPlaintext { launcher.arguments.append("--allow-plaintext") }
-    // The gateway's own settings are not those of its nodes.
-    launcher.environment = ProcessInfo.processInfo.environment
-      .filter { !$0.key.hasPrefix("SCALED_STORAGE_") }
-      .map { "\($0.key)=\($0.value)" }
-    return launcher
-  }
-
-  /// Nodes listen where the gateway does, so that who reaches one reaches the others; a gateway on
-  /// all addresses has its nodes on the loopback address.
-  private static func nodeHost(_ settings: ServiceSettings) throws -> String {
-    let address = try settings.listenAddress()
-    if address.isUnspecified { return "127.0.0.1" }
-    return address.isIPv6 ? "[\(address.host)]" : address.host
   }
 
   /// Tells once, on standard output, that the cluster can be used.

@@ -63,7 +63,8 @@ final class NodeService {
     runtime.onFailure = { [process] in process.finish(1) }
     runtime.onRetire = { [weak self] completion in self?.retire(completion) }
     registrar = try settings.etcd.map {
-      try NodeRegistrar(runtime, $0, loop: process.loop, logger: process.logger)
+      NodeRegistrar(
+        runtime, try $0.settings(), $0.keys, loop: process.loop, logger: process.logger)
     }
     let server = NodeServer(
       runtime: runtime, loop: process.loop,

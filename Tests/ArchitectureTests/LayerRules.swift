@@ -35,9 +35,14 @@ extension LayerRules {
         "CStatusPage", "Candid", "Cluster", "Etcd", "HTTPTransport", "Logging", "Placement",
         "ScaledStorage", "Storage", "WireProtocol",
       ],
+      "Launchers": [
+        "Candid", "Cluster", "FoundationEssentials", "Gateway", "HTTPTransport", "Logging",
+        "ScaledStorage",
+      ],
       "ScaledStorageService": [
         "ArgumentParser", "Candid", "Cluster", "Etcd", "Foundation", "Gateway", "HTTPTransport",
-        "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime", "WireProtocol",
+        "Launchers", "Logging", "RocksDBStorage", "ScaledStorage", "Storage", "WasmRuntime",
+        "WireProtocol",
       ],
       "Commands": [
         "ArgumentParser", "Candid", "Cluster", "ClusterTestKit", "Foundation",

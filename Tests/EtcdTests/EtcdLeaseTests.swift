@@ -1,4 +1,5 @@
 import Etcd
+import EtcdTestKit
 import HTTPTransport
 import Testing
 
@@ -26,9 +27,9 @@ struct EtcdLeaseTests {
   @Test("A held lease outlives its time; it is lost before etcd gives it up, and another follows")
   func holding() throws {
     let members = try EtcdMembers()
-    let harness = try EtcdHarness(members.endpoints, deadline: .milliseconds(200))
+    let harness = try EtcdHarness(members.endpoints, deadline: .seconds(1))
     try harness.waitUntilReady()
-    let lease = EtcdLease(client: harness.client, seconds: 2, margin: .milliseconds(500))
+    let lease = EtcdLease(client: harness.client, seconds: 5, margin: .milliseconds(500))
     var granted: [Int64] = []
     var losses = 0
     var prolonged = 0
@@ -49,7 +50,7 @@ struct EtcdLeaseTests {
     try harness.wait { granted.count == 1 }
     let first = try #require(lease.safeUntil)
     #expect(lease.id == granted[0])
-    try harness.wait { prolonged == 4 }
+    try harness.wait { prolonged == 2 }
     #expect(try #require(lease.safeUntil) > first && losses == 0)
     try harness.put("k", "v", lease: granted[0])
     // etcd says nothing any more: the lease is lost at its safe end, while the key is there still.

@@ -1,4 +1,5 @@
 import Etcd
+import EtcdTestKit
 import HTTPTransport
 import Testing
 
@@ -37,13 +38,15 @@ struct EtcdWatchTests {
   @Test("Each change is told once and in order, whatever becomes of members and connections")
   func faults() throws {
     let members = try EtcdMembers(3)
-    let harness = try EtcdHarness(members.endpoints)
+    let harness = try EtcdHarness(members.endpoints, deadline: .seconds(1))
     try harness.waitUntilReady()
-    let first = try harness.put("w/x", "first")
+    while case .failure = harness.commit(
+      EtcdTransaction(
+        compares: [.createRevision(bytes("w/x"), equals: 0)],
+        success: [.put(bytes("w/x"), bytes("first"))]))
+    {}
     let seen = Seen(harness.loop)
-    let watch = harness.client.watch(bytes("w/"), isPrefix: true, from: first.revision) {
-      seen.take($0)
-    }
+    let watch = harness.client.watch(bytes("w/"), isPrefix: true, from: 1) { seen.take($0) }
     var wanted = ["first"]
     try harness.wait { seen.values == wanted }
     for index in 0..<3 {
@@ -63,11 +66,14 @@ struct EtcdWatchTests {
       #expect(seen.values == wanted)
     }
     #expect(seen.revisions == seen.revisions.sorted())
-    _ = try harness.commit(EtcdTransaction(success: [.delete(bytes("w/x"), isPrefix: false)])).get()
-    try harness.wait { seen.deleted == ["w/x"] }
+    while case .failure = harness.commit(
+      EtcdTransaction(success: [.delete(bytes("w/x"), isPrefix: false)]))
+    {}
+    try harness.wait { !seen.deleted.isEmpty }
+    #expect(seen.deleted == ["w/x"])
     watch.cancel()
     let count = seen.values.count
-    try harness.put("w/y", "unseen")
+    _ = harness.commit(EtcdTransaction(success: [.put(bytes("w/y"), bytes("unseen"))]))
     try harness.waitUntilReady()
     #expect(seen.values.count == count)
   }

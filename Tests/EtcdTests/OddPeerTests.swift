@@ -1,3 +1,4 @@
+import EtcdTestKit
 import HTTPTransport
 import Testing
 

@@ -82,7 +82,8 @@ final class PooledCluster {
   ///   - store: the coordinator's, of an earlier gateway.
   init(
     _ count: Int, instances earlier: [Instance]? = nil, store: MemoryEngine = MemoryEngine(),
-    loop: EventLoop? = nil, credential: Credential = .random(), names: [String]? = nil
+    loop: EventLoop? = nil, credential: Credential = .random(), names: [String]? = nil,
+    source: (any InstanceSource)? = nil
   ) throws {
     let loop = try loop ?? EventLoop()
     self.loop = loop
@@ -94,8 +95,10 @@ final class PooledCluster {
         try Instance(loop: loop, credential: credential)
       }
     client = HTTPClient(loop: loop)
-    pool = InstancePool(
-      names: names ?? instances.map(\.address.description), loop: loop, tls: nil, logger: .silent)
+    let listed = names ?? instances.map(\.address.description)
+    pool =
+      source.map { InstancePool(source: $0, loop: loop, tls: nil, logger: .silent) }
+      ?? InstancePool(names: listed, loop: loop, tls: nil, logger: .silent)
     coordinator = try Coordinator(
       loop: loop, store: store, launcher: pool, credentials: Credentials(credential),
       policy: .threshold(keys: .max), logger: .silent)

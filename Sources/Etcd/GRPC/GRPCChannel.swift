@@ -32,6 +32,8 @@ final class GRPCChannel {
     limits.pingInterval = .seconds(6)
     limits.pingSpacing = .seconds(6)
     http = HTTPClient(loop: loop, limits: limits, tls: settings.tls)
+    // Without a word: what is wrong with them shows when the next connection is made.
+    settings.tls?.reloadOnChange(on: loop) { _ in }
   }
 
   func shutdown() {

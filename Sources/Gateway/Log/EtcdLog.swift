@@ -31,6 +31,8 @@ package final class EtcdLog: CoordinatorLog {
   private var ringWatch: EtcdWatch?
   private var isRefreshing = false
   private var isCampaigning = false
+  /// Whether the state was seen to be elsewhere.
+  private var isMoved = false
   private var isClosed = false
   /// The submission that is on its way, and the last one that waits for it.
   private var inFlight: Submission?
@@ -209,6 +211,7 @@ package final class EtcdLog: CoordinatorLog {
     var transaction = EtcdTransaction()
     transaction.success = [
       .range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false),
+      .range(keys.moved, isPrefix: false),
     ]
     client.commit(transaction) { [weak self] result in
       guard let self else { return }
@@ -216,6 +219,10 @@ package final class EtcdLog: CoordinatorLog {
       guard !isClosed else { return }
       // On a failure the next look comes soon.
       guard case .success(let outcome) = result else { return }
+      if !outcome.ranges[2].isEmpty, !isMoved {
+        logger.error("the coordinator's state was moved away from etcd; stop this gateway")
+      }
+      isMoved = !outcome.ranges[2].isEmpty
       saw(leader: outcome.ranges[0].first, ring: outcome.ranges[1].first, at: outcome.revision)
     }
   }
@@ -240,7 +247,9 @@ package final class EtcdLog: CoordinatorLog {
   }
 
   private func campaign() {
-    guard !isCampaigning, !isClosed, token == nil, let id = lease.id, lease.isSafe else { return }
+    guard !isCampaigning, !isClosed, !isMoved, token == nil, let id = lease.id, lease.isSafe else {
+      return
+    }
     isCampaigning = true
     var transaction = EtcdTransaction()
     transaction.compares = [
@@ -313,6 +322,7 @@ package final class EtcdLog: CoordinatorLog {
     ]
     transaction.success = [
       .put(keys.ring, submission.state), .put(keys.desired, submission.desired),
+      .put(keys.writer, Array("\(token) \(address)".utf8)),
     ]
     transaction.failure = [
       .range(keys.leader, isPrefix: false), .range(keys.ring, isPrefix: false),
@@ -325,8 +335,11 @@ package final class EtcdLog: CoordinatorLog {
       case .success(let outcome):
         refused(submission, outcome)
       case .failure(let error) where error.code == .tooLarge:
-        inFlight = nil
-        onEvent(.failed(reason: error.message))
+        loop.schedule(after: EtcdLog.lookInterval) { [weak self] in
+          guard let self, self.token == token, !isClosed else { return }
+          inFlight = nil
+          onEvent(.failed(reason: error.message))
+        }
       case .failure(let error):
         logger.warning("the cluster's state waits for etcd: \(error.message)")
         // What may have been written is written again: the second of the two is refused, and finds

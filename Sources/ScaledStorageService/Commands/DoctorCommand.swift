@@ -11,8 +11,8 @@ package struct DoctorCommand: ParsableCommand {
       discussion: """
         Run it where the service runs, as the user that runs it, with the service's settings. It \
         looks at the data directory, the disk, the secrets and their modes, certificates, limits, \
-        clocks and Wasmtime, and asks the running cluster whether its nodes serve and agree on the \
-        ring, the module and the version. It changes nothing. The exit status is 0 without errors, \
+        clocks and Wasmtime, and asks the members of etcd, and the running cluster whether its \
+        nodes serve and agree on the ring, the module and the version. It changes nothing. The exit status is 0 without errors, \
         else 1.
 
           \(ServedProgram.current.name) doctor gateway --config scaled-storage.conf
@@ -66,6 +66,7 @@ package struct DoctorCommand: ParsableCommand {
     }
     findings += MachineChecks(settings: settings).findings
     guard !offline else { return findings }
+    if let etcd = settings.etcd { findings += try EtcdChecks(etcd).findings() }
     do {
       let endpoint = try HTTPEndpoint(url ?? DoctorCommand.usualURL(settings))
       findings += try ClusterChecks(settings, endpoint).findings()

@@ -14,6 +14,8 @@ final class NodeRegistrar {
   private let keys: EtcdKeys
   private let lease: EtcdLease
   private let logger: Logger
+  /// Tells this process from others.
+  private let process: String
   private var key: [UInt8] = []
   private var watch: EtcdWatch?
   /// The lease that the registration which stands is bound to.
@@ -27,13 +29,17 @@ final class NodeRegistrar {
   /// Time between two tries.
   private static let pause: Duration = .milliseconds(250)
 
-  init(_ runtime: NodeRuntime, _ place: EtcdPlace, loop: EventLoop, logger: Logger) throws {
+  init(
+    _ runtime: NodeRuntime, _ settings: EtcdSettings, _ keys: EtcdKeys, loop: EventLoop,
+    logger: Logger, process: String = ProcessMark.own, leaseSeconds: Int64 = 10
+  ) {
     self.runtime = runtime
     self.loop = loop
     self.logger = logger
-    client = EtcdClient(loop: loop, settings: try place.settings())
-    keys = place.keys
-    lease = EtcdLease(client: client)
+    self.process = process
+    self.keys = keys
+    client = EtcdClient(loop: loop, settings: settings)
+    lease = EtcdLease(client: client, seconds: leaseSeconds)
   }
 
   /// Fences the node and registers it, once it has an identity and its address.
@@ -69,7 +75,7 @@ final class NodeRegistrar {
   private var registration: NodeRegistration {
     NodeRegistration(
       address: runtime.address, incarnation: runtime.incarnation,
-      version: runtime.nodeInfo.version, process: ProcessMark.own)
+      version: runtime.nodeInfo.version, process: process)
   }
 
   /// Registers where nobody is registered.

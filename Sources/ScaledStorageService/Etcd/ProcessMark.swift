@@ -7,7 +7,7 @@ enum ProcessMark {
   /// This process's; empty where the system does not tell.
   static let own = mark(of: getpid()) ?? ""
 
-  private static func mark(of process: pid_t) -> String? {
+  static func mark(of process: pid_t) -> String? {
     guard let place, let start = start(of: process) else { return nil }
     return "\(place) \(process) \(start)"
   }

@@ -57,17 +57,20 @@ struct ScalingOptions: ParsableArguments {
   @Flag(help: "Only log when nodes would join or leave.")
   var dryRun = false
 
+  @OptionGroup var launchers: LauncherOptions
+
   /// What stands where an option is not given.
   private static func help(_ sentence: String, _ usual: String) -> ArgumentHelp {
     let isOwn = ServedProgram.current.application.policy != nil
     return ArgumentHelp("\(sentence) (default: \(isOwn ? "the service's own rule" : usual))")
   }
 
-  static let names = [
-    "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
-    "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
-    "max-nodes", "cooldown", "nodes", "dry-run",
-  ]
+  static let names =
+    [
+      "scale-up-at", "scale-up-at-bytes", "scale-up-at-rps", "scale-up-at-utilisation",
+      "scale-up-at-latency", "scale-up-after", "scale-down-at", "scale-down-after", "min-nodes",
+      "max-nodes", "cooldown", "nodes", "dry-run",
+    ] + LauncherOptions.names
 }
 
 /// The scaling that is in force.
@@ -77,6 +80,8 @@ struct ScalingSettings {
   let isDryRun: Bool
   /// The nodes that others run; nil when the gateway starts them.
   let instances: [String]?
+  /// Who runs the nodes that the gateway starts.
+  let launcher: LauncherSettings
 
   /// The buckets of a ring.
   private static let mostNodes = 1_024
@@ -138,12 +143,22 @@ struct ScalingSettings {
       policy.maximumNodes = min(policy.maximumNodes, instances.count)
     }
     self.policy = policy
+    launcher = try LauncherSettings(options.launchers, configuration)
+    if case .process = launcher {
+    } else if instances != nil {
+      throw configuration.wrong(
+        "nodes", "names nodes that others run, and launcher says who runs them; leave one away")
+    }
     isDryRun = try configuration.value(
       "dry-run", flag: options.dryRun ? true : nil, default: false)
   }
 
-  /// - Throws: `ConfigurationError` when nodes are named for a service that starts its own.
+  /// - Throws: `ConfigurationError` when others run the nodes of a service that starts its own.
   func requireOwnNodes(_ configuration: Configuration) throws {
+    guard case .process = launcher else {
+      throw configuration.wrong(
+        "launcher", "is given, and `up` starts nodes of its own; run `gateway`, or leave it away")
+    }
     guard instances != nil else { return }
     throw configuration.wrong(
       "nodes", "is given, and `up` starts nodes of its own; run `gateway`, or leave it away")

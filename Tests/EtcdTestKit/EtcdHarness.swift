@@ -1,19 +1,19 @@
-import Etcd
-import HTTPTransport
+package import Etcd
+package import HTTPTransport
 
 /// A client on a loop that runs while something is waited for.
-final class EtcdHarness {
-  let loop: EventLoop
-  let client: EtcdClient
+package final class EtcdHarness {
+  package let loop: EventLoop
+  package let client: EtcdClient
 
-  init(_ endpoints: [String], deadline: Duration = .seconds(1)) throws {
+  package init(_ endpoints: [String], deadline: Duration = .seconds(10)) throws {
     loop = try EventLoop()
     client = EtcdClient(
       loop: loop, settings: EtcdSettings(endpoints: endpoints, callDeadline: deadline))
   }
 
   /// Runs the loop until `begin`'s completion is called.
-  func wait<Value>(_ begin: (@escaping (Value) -> Void) -> Void) -> Value {
+  package func wait<Value>(_ begin: (@escaping (Value) -> Void) -> Void) -> Value {
     var value: Value?
     begin { [loop] in
       value = $0
@@ -28,14 +28,14 @@ final class EtcdHarness {
   /// Ends a test that would never end by itself: the library's own limit does not reach a thread
   /// that waits. Far beyond what anything here takes.
   private let end = MonotonicTime.current() + .seconds(100)
-  struct Endless: Error {}
+  package struct Endless: Error {}
 
   private func checkTime() throws {
     guard MonotonicTime.current() < end else { throw Endless() }
   }
 
   /// Runs the loop until `isTrue`, which is asked after everything that stops the loop.
-  func wait(until isTrue: () -> Bool) throws {
+  package func wait(until isTrue: () -> Bool) throws {
     let timer = loop.schedule(after: end - .current()) { [loop] in loop.stop() }
     defer { loop.cancel(timer) }
     while !isTrue() {
@@ -44,23 +44,23 @@ final class EtcdHarness {
     }
   }
 
-  func range(_ key: String, isPrefix: Bool = false) -> Result<EtcdRange, EtcdError> {
+  package func range(_ key: String, isPrefix: Bool = false) -> Result<EtcdRange, EtcdError> {
     wait { client.range(bytes(key), isPrefix: isPrefix, $0) }
   }
 
-  func commit(_ transaction: EtcdTransaction) -> Result<EtcdOutcome, EtcdError> {
+  package func commit(_ transaction: EtcdTransaction) -> Result<EtcdOutcome, EtcdError> {
     wait { client.commit(transaction, $0) }
   }
 
   @discardableResult
-  func put(_ key: String, _ value: String, lease: Int64 = 0) throws -> EtcdOutcome {
+  package func put(_ key: String, _ value: String, lease: Int64 = 0) throws -> EtcdOutcome {
     try commit(EtcdTransaction(success: [.put(bytes(key), bytes(value), lease: lease)])).get()
   }
 
   /// Asks until the members answer.
-  func waitUntilReady() throws {
+  package func waitUntilReady() throws {
     while case .failure = range("ready") { try checkTime() }
   }
 }
 
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+package func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }

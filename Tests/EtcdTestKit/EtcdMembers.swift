@@ -2,24 +2,24 @@ import Foundation
 import HTTPTransport
 
 /// A real etcd cluster on this machine, with its members' data in a directory of its own.
-final class EtcdMembers {
-  struct NotStarted: Error {}
+package final class EtcdMembers {
+  package struct NotStarted: Error {}
 
-  static let path = "/usr/bin/etcd"
-  static let controlPath = "/usr/bin/etcdctl"
-  static let isInstalled =
+  private static let path = "/usr/bin/etcd"
+  private static let controlPath = "/usr/bin/etcdctl"
+  package static let isInstalled =
     FileManager.default.isExecutableFile(atPath: path)
     && FileManager.default.isExecutableFile(atPath: controlPath)
 
-  let endpoints: [String]
+  package let endpoints: [String]
   private let peers: [String]
   private let directory: URL
-  private(set) var processes: [Int32] = []
+  private var processes: [Int32] = []
 
-  /// Elections and leases take a tenth of the usual time.
-  private static let pace = ["--heartbeat-interval", "20", "--election-timeout", "200"]
+  /// Elections take half of the usual time.
+  private static let pace = ["--heartbeat-interval", "50", "--election-timeout", "500"]
 
-  init(_ count: Int = 1) throws {
+  package init(_ count: Int = 1) throws {
     directory = FileManager.default.temporaryDirectory.appendingPathComponent("etcd-\(UUID())")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     let ports = try (0..<2 * count).map { _ in try EtcdMembers.freePort() }
@@ -35,7 +35,7 @@ final class EtcdMembers {
   }
 
   /// A port that nobody listens on now.
-  static func freePort() throws -> UInt16 {
+  private static func freePort() throws -> UInt16 {
     let server = HTTPServer(loop: try EventLoop(), handler: Nobody())
     return try server.listen(on: .loopback()).port
   }
@@ -45,7 +45,7 @@ final class EtcdMembers {
   }
 
   /// Starts a member on what it had.
-  func start(_ index: Int) throws {
+  package func start(_ index: Int) throws {
     let cluster = peers.indices.map { "m\($0)=\(peers[$0])" }.joined(separator: ",")
     let client = "http://\(endpoints[index])"
     let arguments = [
@@ -58,13 +58,13 @@ final class EtcdMembers {
       executable: EtcdMembers.path, arguments: arguments + EtcdMembers.pace, environment: [])
   }
 
-  func kill(_ index: Int) {
+  package func kill(_ index: Int) {
     end(processes[index])
     processes[index] = 0
   }
 
-  func pause(_ index: Int) { signal(index, SIGSTOP) }
-  func resume(_ index: Int) { signal(index, SIGCONT) }
+  package func pause(_ index: Int) { signal(index, SIGSTOP) }
+  package func resume(_ index: Int) { signal(index, SIGCONT) }
 
   private func signal(_ index: Int, _ signal: Int32) {
     Foundation.kill(processes[index], signal)
@@ -76,7 +76,7 @@ final class EtcdMembers {
   }
 
   /// Runs `etcdctl` to its end.
-  func control(_ arguments: String...) throws {
+  package func control(_ arguments: String...) throws {
     let process = try ProcessWatcher.spawn(
       executable: EtcdMembers.controlPath,
       arguments: ["--endpoints", endpoints.joined(separator: ",")] + arguments,
