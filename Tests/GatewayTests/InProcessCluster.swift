@@ -140,7 +140,13 @@ final class InProcessLauncher: Launcher {
     } catch {
       event = .stopped(reason: "\(error)")
     }
-    loop.schedule(after: .zero) { report(event) }
+    loop.schedule(after: .zero) { [self] in
+      // It may have been ended meanwhile.
+      if case .running(let address) = event, running[node]?.runtime.address != address {
+        return report(.stopped(reason: "it was ended"))
+      }
+      report(event)
+    }
   }
 
   private func start(_ node: Principal) throws -> String {
