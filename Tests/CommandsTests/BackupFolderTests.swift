@@ -65,6 +65,27 @@ import Testing
     #expect(throws: CommandFailure.self) { try BackupManifest(bytes + [10], name: "b") }
   }
 
+  @Test("A manifest of the first format is read as it always was")
+  func firstFormat() throws {
+    let digest = String(repeating: "0", count: 64)
+    let line = """
+      {"cluster":"c","epoch":3,"format":1,"name":"b","nodes":[{"bytes":2,\
+      "files":[{"name":"CURRENT",\
+      "object":"\(digest).16.\(digest)"}],"id":"n","keys":1}],"ring_digest":"d","sum":{"bytes":2,\
+      "checksum":"x","keys":1},"taken_at":1795335330123,"version":"0.1.0"}
+
+      """
+    let text = line + "sha256 \(SHA256.hexadecimal(SHA256.digest(Array(line.utf8))))\n"
+    let manifest = try BackupManifest(Array(text.utf8), name: "b")
+    #expect(manifest.takenAt == 1_795_335_330_123 && manifest.ringDigest == "d")
+    #expect(manifest.keys == 1 && manifest.bytes == 2 && manifest.module == nil)
+    #expect(manifest.sum?.checksum == "x" && manifest.objects.count == 1)
+    #expect(try Array(text.utf8) == manifest.encoded(), "it is written so, too")
+    let later = line.replacing("\"format\":1", with: "\"format\":2")
+    let other = later + "sha256 \(SHA256.hexadecimal(SHA256.digest(Array(later.utf8))))\n"
+    #expect(throws: CommandFailure.self) { try BackupManifest(Array(other.utf8), name: "b") }
+  }
+
   @Test("No manifest leads out of the folder", arguments: ["../x", "", ".", "a/b", "/etc/passwd"])
   func paths(name: String) throws {
     let backups = try BackupFolder(path, for: .write)

@@ -250,4 +250,20 @@ import WireProtocol
     #expect(Set(sums.map(\.text)).count == sums.count)
     #expect(sums[0] == sum([("c", "d", 5), ("a", "b", nil)]))
   }
+
+  @Test("The checksum is what any other program computes: those of before stay comparable")
+  func knownSum() {
+    var sum = RecordSum()
+    sum.add(
+      key: Array("bb".utf8), Record(version: Version(1), expiresAt: 1_795_335_330_123, value: []),
+      horizon: 0)
+    sum.add(
+      key: Array("a".utf8), Record(version: Version(9), value: Array("one".utf8)), horizon: 0)
+    #expect(
+      sum.text == """
+        8960fa020f298a9acd5df4bf612b3f58\
+        1023efdaa16baf6e8d32cb7105c14944
+        """)
+    #expect(sum.keys == 2 && sum.bytes == 6)
+  }
 }
