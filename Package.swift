@@ -130,10 +130,11 @@ let package = Package(
     tests("PlacementTests", ["Placement"], resources: [.copy("Vectors")]),
     tests("StorageTests", ["HTTPTransport", "RocksDBStorage", "Storage"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
+    .target(name: "OwnThread", path: "Tests/OwnThread", swiftSettings: strict),
     .target(
       name: "EtcdTestKit", dependencies: ["Etcd", "HTTPTransport"], path: "Tests/EtcdTestKit",
       swiftSettings: strict),
-    tests("EtcdTests", ["Etcd", "EtcdTestKit", "HTTPTransport"]),
+    tests("EtcdTests", ["Etcd", "EtcdTestKit", "HTTPTransport", "OwnThread"]),
     .target(name: "HostileModules", path: "Tests/HostileModules", swiftSettings: strict),
     tests("WasmRuntimeTests", ["ClusterTestKit", "HostileModules", "WasmRuntime"]),
     tests(
@@ -168,7 +169,7 @@ let package = Package(
     tests(
       "ScaledStorageServiceTests",
       [
-        "Candid", "Cluster", "Etcd", "EtcdTestKit", "HTTPTransport", "Placement",
+        "Candid", "Cluster", "Etcd", "EtcdTestKit", "HTTPTransport", "OwnThread", "Placement",
         "ScaledStorage", "ScaledStorageService", "Storage", "WireProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -181,7 +182,9 @@ let package = Package(
       ["Candid", "Cluster", "HTTPTransport", "Placement", "ScaledStorageClient", "WireProtocol"]),
     tests(
       "EndToEndTests",
-      ["HTTPTransport", "ScaledStorageClient", "WasmRuntime", "scaled-storage", "scores"]),
+      [
+        "HTTPTransport", "OwnThread", "ScaledStorageClient", "WasmRuntime", "scaled-storage", "scores",
+      ]),
     tests(
       "CommandsTests",
       [

@@ -1,5 +1,6 @@
+import OwnThread
 import Testing
 
-/// What runs real processes, one suite after the other: each waits on a thread of its own, and
-/// several would take the threads of all other tests.
-@Suite(.serialized) enum EndToEnd {}
+/// What runs real processes, one suite after the other, so that they do not take the machine from
+/// all other tests.
+@Suite(.serialized, .onOwnThread) enum EndToEnd {}

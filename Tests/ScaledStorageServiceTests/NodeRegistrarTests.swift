@@ -3,13 +3,14 @@ import Cluster
 import Etcd
 import EtcdTestKit
 import HTTPTransport
+import OwnThread
 import ScaledStorage
 import Testing
 
 @testable import ScaledStorageService
 
 @Suite(
-  .timeLimit(.minutes(2)), .serialized,
+  .timeLimit(.minutes(2)), .serialized, .onOwnThread,
   .enabled(if: EtcdMembers.isInstalled, "Debian's etcd-server and etcd-client are not installed"))
 struct NodeRegistrarTests {
   private static let key = EtcdKeys(cluster: "test").member(RegisteredNode.id.text)
