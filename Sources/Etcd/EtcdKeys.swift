@@ -34,6 +34,8 @@ package struct EtcdKeys: Hashable, Sendable {
   package func member(_ id: String) -> [UInt8] { key("members/\(id)") }
   /// The mark that the state was moved away: nobody may lead here.
   package var moved: [UInt8] { key("moved") }
+  /// What tells this place from one of the same name in another etcd.
+  package var identity: [UInt8] { key("identity") }
   /// What the keys of installed modules begin with: for each one that counts its parts.
   package var modules: [UInt8] { key("modules/") }
   /// `name` is a module's digest in hexadecimal.

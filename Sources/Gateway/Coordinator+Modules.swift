@@ -87,8 +87,16 @@ extension Coordinator {
   func install(
     _ module: Module, force: Bool, _ completion: @escaping (Result<Void, Problem>) -> Void
   ) {
-    if module.digest == machine.state.moduleDigest, known[module.digest] != nil {
+    if module.digest == machine.state.moduleDigest, known[module.digest] != nil,
+      (try? archive.module(module.digest)) != nil
+    {
       return adopt(module.digest, completion)
+    }
+    // What ends meanwhile must not take it for one that nobody needs.
+    arriving[module.digest, default: 0] += 1
+    let completion = { [weak self] (result: Result<Void, Problem>) in
+      self?.arrived(module.digest)
+      completion(result)
     }
     loader.load(module) { [weak self] result in
       guard let self, !isStopped else {
@@ -107,6 +115,11 @@ extension Coordinator {
         completion(.failure(error))
       }
     }
+  }
+
+  private func arrived(_ digest: [UInt8]) {
+    guard let count = arriving[digest] else { return }
+    arriving[digest] = count > 1 ? count - 1 : nil
   }
 
   /// Makes a module that is stored here one that every gateway finds, then the cluster's.
@@ -159,10 +172,13 @@ extension Coordinator {
   private func forgetModules() {
     // Else a crash would leave a state whose modules are gone; the next one calls this too.
     guard machine.durableSequence == machine.lastSequence else { return }
-    let named = namedModules
+    let named = namedModules + arriving.keys
     let inUse = named + (machine.state.map.modules ?? [])
     for digest in known.keys where !inUse.contains(digest) { known[digest] = nil }
-    log.keepOnlyModules(named)
+    log.keepOnlyModules { [weak self] in
+      guard let self else { return named }
+      return named + namedModules + arriving.keys
+    }
     do throws(ClusterError) {
       try archive.keepOnly(named)
     } catch {

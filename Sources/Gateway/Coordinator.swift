@@ -62,6 +62,8 @@ package final class Coordinator {
   var earlierInterfaces: [ModuleInterface] = []
   /// The wanted module while it comes to the nodes, so that it is not read for each of them.
   var rollingModule: Module?
+  /// How many uploads of each are not over yet.
+  var arriving: [[UInt8]: Int] = [:]
   /// Those that are being fetched.
   var fetches: Set<[UInt8]> = []
   /// Who waits for a state to be durable.

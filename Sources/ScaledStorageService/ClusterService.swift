@@ -37,7 +37,17 @@ final class ClusterService {
     let scaling = try ScalingSettings(
       scaling, configuration, policy: ServedProgram.current.application.policy)
     let advertise =
-      try stopsNodes ? nil : AdvertisedAddress.read(flag: advertise, configuration)
+      try stopsNodes
+      ? nil
+      : AdvertisedAddress.read(
+        flag: advertise, mayBeName: false, configuration)
+    guard try settings.etcd == nil || advertise != nil || !settings.listenAddress().isUnspecified
+    else {
+      throw configuration.wrong(
+        "advertise",
+        "is not given, and the gateway listens on all addresses: with etcd other gateways need one "
+          + "by which they reach it, as 192.0.2.7:8080")
+    }
     try settings.makeDirectory()
     let process = try ServiceProcess(
       label: "gateway", level: settings.logLevel,

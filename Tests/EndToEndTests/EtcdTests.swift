@@ -110,6 +110,14 @@ extension EndToEnd {
       user = try HTTPUser(pool.address)
       _ = try user.settledRing(members: 2)
       try check(pool, at: 0)
+
+      // What was left behind does not come again over what others have made of it.
+      pool.stopGateway(0)
+      #expect(try pool.runAlone(["coordinator", "to-etcd"] + place) == 0)
+      #expect(try pool.runAlone(["coordinator", "from-etcd"] + other) == 0)
+      #expect(try pool.runAlone(["coordinator", "to-etcd"] + place) == 1)
+      #expect(try pool.runAlone(["coordinator", "from-etcd"] + place) == 1)
+      #expect(try pool.runAlone(["coordinator", "from-etcd"] + other) == 0)
     }
   }
 }

@@ -53,7 +53,7 @@ extension RealEtcd {
       try harness.wait { prolonged == 2 }
       #expect(try #require(lease.safeUntil) > first && losses == 0)
       try harness.put("k", "v", lease: granted[0])
-      // etcd says nothing any more: the lease is lost at its safe end, while the key is there still.
+      // etcd says nothing any more: the lease is lost at its safe end, while the key stays.
       members.pause(0)
       try harness.wait { losses == 1 }
       #expect(!lease.isSafe && lease.id == nil)

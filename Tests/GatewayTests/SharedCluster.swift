@@ -108,8 +108,11 @@ final class SharedLog: CoordinatorLog {
     }
   }
 
-  func keepOnlyModules(_ digests: [[UInt8]]) {
-    shared.modules = shared.modules.filter { digests.contains($0.key) }
+  func keepOnlyModules(_ digests: @escaping () -> [[UInt8]]) {
+    shared.loop.schedule(after: .milliseconds(1)) { [shared] in
+      let kept = digests()
+      shared.modules = shared.modules.filter { kept.contains($0.key) }
+    }
   }
 }
 

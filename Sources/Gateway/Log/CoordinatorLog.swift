@@ -40,8 +40,9 @@ package protocol CoordinatorLog: AnyObject {
   func module(
     _ digest: [UInt8], _ completion: @escaping (Result<Module?, ClusterError>) -> Void)
 
-  /// Removes all modules but those with these digests, some time.
-  func keepOnlyModules(_ digests: [[UInt8]])
+  /// Removes all modules but some.
+  /// - Parameter digests: tells which are to stay, at the time when it is looked what there is.
+  func keepOnlyModules(_ digests: @escaping () -> [[UInt8]])
 }
 
 /// What a log tells its coordinator.

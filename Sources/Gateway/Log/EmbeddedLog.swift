@@ -154,5 +154,5 @@ package final class EmbeddedLog: CoordinatorLog {
     loop.schedule(after: .zero) { completion(.success(nil)) }
   }
 
-  package func keepOnlyModules(_ digests: [[UInt8]]) {}
+  package func keepOnlyModules(_ digests: @escaping () -> [[UInt8]]) {}
 }

@@ -3,7 +3,7 @@ import Etcd
 import HTTPTransport
 package import ScaledStorage
 
-/// Modules in etcd: a header that counts the parts of each, written last, and the parts.
+/// Modules in etcd: a header for each, that counts its parts once all are there, and the parts.
 extension EtcdLog {
   package func add(
     _ module: Module, _ completion: @escaping (Result<Void, ClusterError>) -> Void
@@ -16,9 +16,15 @@ extension EtcdLog {
   ) -> [(key: [UInt8], value: [UInt8])] {
     let parts = module.chunks.map(\.chunk)
     let name = SHA256.hexadecimal(module.digest)
-    return parts.indices.map { (key: keys.modulePart(name, $0), value: parts[$0]) }
+    // The header is there from the beginning, so that what is left of an upload that was cut off is
+    // found, and counts the parts when all are there.
+    return [(key: keys.module(name), value: unfinished)]
+      + parts.indices.map { (key: keys.modulePart(name, $0), value: parts[$0]) }
       + [(key: keys.module(name), value: Array(String(parts.count).utf8))]
   }
+
+  /// The header of a module whose parts are on their way.
+  static let unfinished = Array("0".utf8)
 
   /// The parts that a module's header counts; nil for a format of another program.
   static func partCount(_ header: [UInt8]) -> Int? {
@@ -43,7 +49,9 @@ extension EtcdLog {
     let name = SHA256.hexadecimal(digest)
     read(keys.module(name)) { [weak self] result in
       do throws(ClusterError) {
-        guard let header = try result.get().first else { return completion(.success(nil)) }
+        guard let header = try result.get().first, header.value != EtcdLog.unfinished else {
+          return completion(.success(nil))
+        }
         guard let count = EtcdLog.partCount(header.value)
         else { throw ClusterError(.corruption, "its header in etcd has an unknown format") }
         self?.gather(name, digest, from: 0, of: count, [], completion)
@@ -76,10 +84,10 @@ extension EtcdLog {
     }
   }
 
-  package func keepOnlyModules(_ digests: [[UInt8]]) {
-    let kept = Set(digests.map { keys.module(SHA256.hexadecimal($0)) })
+  package func keepOnlyModules(_ digests: @escaping () -> [[UInt8]]) {
     read(keys.modules, isPrefix: true) { [weak self] result in
       guard let self, case .success(let entries) = result else { return }
+      let kept = Set(digests().map { self.keys.module(SHA256.hexadecimal($0)) })
       for entry in entries where !kept.contains(entry.key) {
         let name = String(decoding: entry.key.dropFirst(keys.modules.count), as: UTF8.self)
         // The header goes first: a module without it is none.

@@ -30,6 +30,8 @@ package final class EtcdLog: CoordinatorLog {
   private var ringWatch: EtcdWatch?
   private var isRefreshing = false
   private var isCampaigning = false
+  /// What was said last of etcd, so that it is said once.
+  private var remarked: String?
   /// Whether the state was seen to be elsewhere.
   private var isMoved = false
   private var isClosed = false
@@ -70,7 +72,7 @@ package final class EtcdLog: CoordinatorLog {
     lease.onLost = { [weak self] in self?.loseLead("its lease could not be kept") }
     lease.start()
     watchLeader()
-    watchRing()
+    watchRing(from: ringRevision)
     lookAgain()
   }
 
@@ -81,8 +83,9 @@ package final class EtcdLog: CoordinatorLog {
     }
   }
 
-  private func watchRing() {
-    ringWatch = client.watch(keys.ring, isPrefix: false, from: ringRevision + 1) {
+  /// - Parameter revision: that of what is known; history before it may be gone.
+  private func watchRing(from revision: Int64) {
+    ringWatch = client.watch(keys.ring, isPrefix: false, from: revision &+ 1) {
       [weak self] event in
       self?.ringChanged(event)
     }
@@ -144,7 +147,7 @@ package final class EtcdLog: CoordinatorLog {
 
   private func saw(leader entry: EtcdEntry?, ring: EtcdEntry?, at revision: Int64) {
     if token == nil, let ring { adopt(ring) }
-    if ringWatch == nil { watchRing() }
+    if ringWatch == nil { watchRing(from: revision) }
     if let token {
       // What was read before this gateway took the key tells nothing.
       guard revision >= token, entry?.createRevision != token else { return }
@@ -249,14 +252,15 @@ package final class EtcdLog: CoordinatorLog {
         written(submission, revision: outcome.revision)
       case .success(let outcome):
         refused(submission, outcome)
-      case .failure(let error) where error.code == .tooLarge:
+      case .failure(let error) where EtcdLog.isSteady(error):
+        remark(error)
         loop.schedule(after: EtcdLog.lookInterval) { [weak self] in
           guard let self, self.token == token, !isClosed else { return }
           inFlight = nil
           onEvent(.failed(reason: error.message))
         }
       case .failure(let error):
-        logger.warning("the cluster's state waits for etcd: \(error.message)")
+        remark(error)
         // What may have been written is written again: the second of the two is refused, and finds
         // the state that it would have written.
         loop.schedule(after: EtcdLog.retryPause) { [weak self] in
@@ -267,8 +271,23 @@ package final class EtcdLog: CoordinatorLog {
     }
   }
 
+  /// Whether etcd has certainly not done it, and would not do it at once either.
+  private static func isSteady(_ error: EtcdError) -> Bool {
+    switch error.code {
+    case .tooLarge, .exhausted, .refused, .unauthenticated: !error.isOutcomeUnknown
+    case .unavailable, .deadlineExceeded, .protocolViolation, .cancelled: false
+    }
+  }
+
+  private func remark(_ error: EtcdError) {
+    guard remarked != error.message else { return }
+    remarked = error.message
+    logger.error("the cluster's state waits for etcd: \(error.message)")
+  }
+
   private func written(_ submission: Submission, revision: Int64) {
     ringRevision = revision
+    remarked = nil
     if let written = try? CoordinatorState(encoded: submission.state) { state = written }
     inFlight = nil
     onEvent(.persisted(through: submission.sequence))

@@ -38,6 +38,38 @@ package struct LogMove {
   private struct Place {
     var ring: EtcdEntry?
     var moved: EtcdEntry?
+    /// The place as the data directory's mark names it.
+    var mark: [UInt8]
+  }
+
+  /// Under which the store keeps what tells it from all others.
+  private static let identityKey = Array("log-identity".utf8)
+
+  /// The store as etcd's mark names it: paths alone may mean another machine's.
+  private var storeMark: [UInt8] {
+    get throws(ClusterError) {
+      let known: [UInt8]?
+      do throws(StorageError) {
+        known = try store.get(LogMove.identityKey)
+      } catch {
+        throw ClusterError(.storage, "\(storeName) could not be read: \(error.message)")
+      }
+      let identity = known ?? LogMove.newIdentity
+      if known == nil { try write([(LogMove.identityKey, identity)]) }
+      return Array("\(storeName) (".utf8) + identity + Array(")".utf8)
+    }
+  }
+
+  private static var newIdentity: [UInt8] {
+    Array(String(UInt64.random(in: .min ... .max), radix: 16).utf8)
+  }
+
+  private static func text(_ mark: [UInt8]) -> String { String(decoding: mark, as: UTF8.self) }
+
+  /// Whether one state was written before the other one.
+  private static func isOlder(_ state: CoordinatorState, than other: CoordinatorState) -> Bool {
+    (state.nextEpoch, state.map.revision, state.nextNumber)
+      < (other.nextEpoch, other.map.revision, other.nextNumber)
   }
 
   // MARK: - There
@@ -46,31 +78,19 @@ package struct LogMove {
   /// - Throws: `ClusterError` when there is nothing to move, the cluster's gateways run, or another
   ///   cluster is in the way.
   package func toEtcd() throws(ClusterError) -> String {
+    let place = try look()
     switch try EmbeddedLog.place(of: store) {
     case .nowhere:
       throw ClusterError(.conflict, "there is no coordinator's state in \(storeName)")
-    case .elsewhere(let name) where name != etcdName:
+    case .elsewhere(let name) where name != LogMove.text(place.mark):
       throw ClusterError(.conflict, "the state was moved from \(storeName) to \(name) before")
     case .here, .elsewhere: break
     }
     guard let state = try EmbeddedLog.state(in: store) else {
       throw ClusterError(.corruption, "\(storeName) has the mark of a move, and no state")
     }
-    let place = try look()
-    if let ring = place.ring {
-      let there = try CoordinatorState(encoded: ring.value)
-      guard there.map.clusterID == state.map.clusterID else {
-        throw ClusterError(
-          .conflict, "\(etcdName) has another cluster's state; name another --etcd-cluster")
-      }
-      guard place.moved != nil || there == state else {
-        throw ClusterError(
-          .conflict,
-          "\(etcdName) has a state of this cluster already, of epoch \(there.map.ring.epoch), and "
-            + "gateways may have changed it; start them with --etcd")
-      }
-    }
-    try write([(EmbeddedLog.movedKey, Array(etcdName.utf8))])
+    if let ring = place.ring { try check(ring, place.moved, against: state) }
+    try write([(EmbeddedLog.movedKey, place.mark)])
     let archive = ModuleArchive(store)
     for digest in state.moduleDigests {
       guard let module = try archive.module(digest) else { continue }
@@ -93,6 +113,36 @@ package struct LogMove {
     return "\(LogMove.summary(state)) moved from \(storeName) to \(etcdName)"
   }
 
+  /// - Throws: `ClusterError` when what stands in etcd must stay.
+  private func check(
+    _ ring: EtcdEntry, _ moved: EtcdEntry?, against state: CoordinatorState
+  ) throws(ClusterError) {
+    let there = try CoordinatorState(encoded: ring.value)
+    guard there.map.clusterID == state.map.clusterID else {
+      throw ClusterError(
+        .conflict, "\(etcdName) has another cluster's state; name another --etcd-cluster")
+    }
+    if there == state { return }
+    guard let moved else {
+      throw ClusterError(
+        .conflict,
+        "\(etcdName) has a state of this cluster already, of epoch \(there.map.ring.epoch), and "
+          + "gateways may have changed it; start them with --etcd")
+    }
+    guard try moved.value == storeMark else {
+      throw ClusterError(
+        .conflict,
+        "the state was moved from \(etcdName) to \(LogMove.text(moved.value)); move it "
+          + "from there")
+    }
+    guard !LogMove.isOlder(state, than: there) else {
+      throw ClusterError(
+        .conflict,
+        "\(etcdName) has a newer state, which was on its way here; end that by `coordinator "
+          + "from-etcd`")
+    }
+  }
+
   // MARK: - And back
 
   /// - Returns: a sentence that tells what was moved.
@@ -103,11 +153,11 @@ package struct LogMove {
       throw ClusterError(.conflict, "there is no coordinator's state in \(etcdName)")
     }
     let state = try CoordinatorState(encoded: ring.value)
-    if let moved = place.moved, moved.value != Array(storeName.utf8) {
+    let mark = try storeMark
+    if let moved = place.moved, moved.value != mark {
       throw ClusterError(
         .conflict,
-        "the state was moved from \(etcdName) to \(String(decoding: moved.value, as: UTF8.self)) "
-          + "before")
+        "the state was moved from \(etcdName) to \(LogMove.text(moved.value)) before")
     }
     if try EmbeddedLog.place(of: store) == .here {
       guard try EmbeddedLog.state(in: store) == state else {
@@ -121,7 +171,7 @@ package struct LogMove {
         compares: [
           .modRevision(keys.ring, equals: ring.modRevision),
           .createRevision(keys.leader, equals: 0),
-        ], success: [.put(keys.moved, Array(storeName.utf8))]))
+        ], success: [.put(keys.moved, mark)]))
     guard outcome.succeeded else { throw LogMove.disturbed }
     let archive = ModuleArchive(store)
     for digest in state.moduleDigests {
@@ -133,7 +183,9 @@ package struct LogMove {
 
   private func module(_ digest: [UInt8]) throws(ClusterError) -> Module? {
     let name = SHA256.hexadecimal(digest)
-    guard let header = try range(keys.module(name)) else { return nil }
+    guard let header = try range(keys.module(name)), header.value != EtcdLog.unfinished else {
+      return nil
+    }
     guard let count = EtcdLog.partCount(header.value) else {
       throw ClusterError(.corruption, "module \(name) in etcd has an unknown format")
     }
@@ -157,10 +209,16 @@ package struct LogMove {
   }
 
   private func look() throws(ClusterError) -> Place {
+    // The first who looks gives the place an identity: two etcds may have the same names.
+    let identity = LogMove.newIdentity
+    _ = try commit(
+      EtcdTransaction(
+        compares: [.createRevision(keys.identity, equals: 0)],
+        success: [.put(keys.identity, identity)]))
     let outcome = try commit(
       EtcdTransaction(success: [
         .range(keys.ring, isPrefix: false), .range(keys.moved, isPrefix: false),
-        .range(keys.leader, isPrefix: false),
+        .range(keys.leader, isPrefix: false), .range(keys.identity, isPrefix: false),
       ]))
     if let leader = outcome.ranges[2].first {
       throw ClusterError(
@@ -168,7 +226,10 @@ package struct LogMove {
         "a gateway leads this cluster in etcd (\(EtcdLog.address(leader) ?? "unknown")); stop all "
           + "its gateways first, and wait 10 seconds where one was killed")
     }
-    return Place(ring: outcome.ranges[0].first, moved: outcome.ranges[1].first)
+    let known = outcome.ranges[3].first?.value ?? identity
+    return Place(
+      ring: outcome.ranges[0].first, moved: outcome.ranges[1].first,
+      mark: Array("\(etcdName) (".utf8) + known + Array(")".utf8))
   }
 
   private func write(_ entries: [(key: [UInt8], value: [UInt8]?)]) throws(ClusterError) {

@@ -73,7 +73,10 @@ struct ConfigCheckCommand: ParsableCommand {
   ) throws -> ServiceSettings {
     let usualListen = service == .node ? NodeCommand.usualListen : ClusterService.usualListen
     let settings = try ServiceSettings(options, configuration, listen: usualListen)
-    if service != .up { _ = try AdvertisedAddress.read(flag: advertise, configuration) }
+    if service != .up {
+      _ = try AdvertisedAddress.read(
+        flag: advertise, mayBeName: service == .node, configuration)
+    }
     if service != .node {
       let scaling = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)

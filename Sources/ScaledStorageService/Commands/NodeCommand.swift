@@ -38,7 +38,8 @@ package struct NodeCommand: ParsableCommand {
   private func serve() throws {
     let configuration = try Configuration(file: options.config)
     var settings = try ServiceSettings(options, configuration, listen: NodeCommand.usualListen)
-    let advertise = try AdvertisedAddress.read(flag: advertise, configuration)
+    let advertise = try AdvertisedAddress.read(
+      flag: advertise, mayBeName: true, configuration)
     try settings.makeDirectory()
     let process = try ServiceProcess(
       label: "node", level: settings.logLevel,
