@@ -122,8 +122,8 @@ package struct LogMove {
       throw ClusterError(
         .conflict, "\(etcdName) has another cluster's state; name another --etcd-cluster")
     }
-    if there == state { return }
     guard let moved else {
+      if there == state { return }
       throw ClusterError(
         .conflict,
         "\(etcdName) has a state of this cluster already, of epoch \(there.map.ring.epoch), and "
