@@ -82,7 +82,9 @@ package final class EtcdLog: CoordinatorLog {
   }
 
   private func watchRing() {
-    ringWatch = client.watch(keys.ring, isPrefix: false, from: ringRevision + 1) {
+    ringWatch = client.watch(
+      keys.ring, isPrefix: false, from: EtcdRange.revision(after: ringRevision)
+    ) {
       [weak self] event in
       self?.ringChanged(event)
     }
