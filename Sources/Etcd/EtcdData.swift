@@ -30,6 +30,11 @@ package struct EtcdRange: Hashable, Sendable {
     self.entries = entries
     self.revision = revision
   }
+
+  /// The revision after this one; the last one there is has none.
+  package static func revision(after revision: Int64) -> Int64 {
+    revision == .max ? revision : revision + 1
+  }
 }
 
 /// What has to hold for a transaction's `success`.

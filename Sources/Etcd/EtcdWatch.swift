@@ -9,8 +9,13 @@ package final class EtcdWatch {
   private var timer: TimerID?
   private var isOver = false
   /// Parts of an answer that is not complete.
-  private var fragments: [EtcdChange] = []
+  private var fragments: [(change: EtcdChange, revision: Int64)] = []
+  /// The size of these parts.
+  private var gathered = 0
   private var failures = 0
+
+  /// Bytes of parts that are gathered before those that are whole are handed over.
+  private static let mostGathered = 64 << 20
 
   init(
     _ channel: GRPCChannel, _ create: WireWatchCreateRequest, from revision: Int64,
@@ -38,6 +43,7 @@ package final class EtcdWatch {
   func open() {
     timer = nil
     fragments = []
+    gathered = 0
     stream = channel.stream(
       "/etcdserverpb.Watch/Watch", request,
       onMessage: { [weak self] in self?.take($0) },
@@ -62,20 +68,37 @@ package final class EtcdWatch {
       return
     }
     guard !response.canceled else { return abandon() }
+    fragments += response.events.map { (EtcdMessages.change($0), $0.kv.modRevision) }
+    gathered += bytes.count
+    if response.fragment { return keepWithinBounds() }
+    gathered = 0
+    if !fragments.isEmpty { return handOver(fragments.count) }
     failures = 0
-    fragments += response.events.map(EtcdMessages.change)
-    guard !response.fragment else { return }
-    let changes = fragments
-    fragments = []
-    let start = request.createRequest.startRevision
-    if let told = response.events.last?.kv.modRevision {
-      request.createRequest.startRevision = max(start, told + 1)
-      onEvent(.events(changes, revision: told))
-    } else if response.created, start == 0 {
+    if response.created, request.createRequest.startRevision == 0 {
       // "Now" is this from here on, whenever the stream has to be opened again. Otherwise the
       // revision says nothing: what came before it may be on its way still.
-      request.createRequest.startRevision = response.header.revision + 1
+      request.createRequest.startRevision = EtcdRange.revision(after: response.header.revision)
     }
+  }
+
+  /// The last revision may go on in the next part; those before it are whole.
+  private func keepWithinBounds() {
+    guard gathered > Self.mostGathered else { return }
+    let last = fragments.last?.revision
+    let whole = fragments.firstIndex { $0.revision == last } ?? 0
+    guard whole > 0 else { return abandon() }
+    gathered = 0
+    handOver(whole)
+  }
+
+  private func handOver(_ count: Int) {
+    let changes = fragments.prefix(count)
+    fragments.removeFirst(count)
+    failures = 0
+    let told = changes.reduce(0) { max($0, $1.revision) }
+    let start = request.createRequest.startRevision
+    request.createRequest.startRevision = max(start, EtcdRange.revision(after: told))
+    onEvent(.events(changes.map(\.change), revision: told))
   }
 
   private func abandon() {

@@ -11,6 +11,13 @@ extension Coordinator: InstancePoolCluster {
     info.cluster == nil || info.cluster == machine.state.map.clusterID
   }
 
+  /// Whether an instance without data may become the node: it has no keys yet.
+  package func mayBeBlank(_ node: Principal) -> Bool {
+    let state = machine.state
+    if state.change?.leaving.contains(node) == true { return false }
+    return !(state.isBootstrapped && state.map.contains(node))
+  }
+
   package func knows(_ node: Principal) -> Bool { machine.nodes[node] != nil }
 
   package var nodeCount: Int { machine.nodes.count }

@@ -132,7 +132,7 @@ package final class ProcessLauncher: Launcher {
     return words[index + 1]
   }
 
-  package var isEmpty: Bool { Directory.names(in: settings.directory).isEmpty }
+  package var isEmpty: Bool { Directory.isEmpty(settings.directory) }
 
   package func kill(_ node: Principal) {
     try? instances[node]?.watcher?.send(signal: SIGKILL)

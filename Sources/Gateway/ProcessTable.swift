@@ -54,18 +54,28 @@ package enum Directory {
     }
   }
 
-  /// What is in a directory; nothing when it is missing.
-  package static func names(in path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
+  /// What is in a directory, as far as it can be read; nothing when it is missing.
+  package static func names(in path: String) -> [String] { readableNames(in: path) ?? [] }
+
+  /// Whether the directory certainly has nothing: one that is missing has, and of one that cannot
+  /// be read it is not known.
+  package static func isEmpty(_ path: String) -> Bool { readableNames(in: path)?.isEmpty == true }
+
+  /// What is in a directory; nil when that cannot be read.
+  package static func readableNames(in path: String) -> [String]? {
+    guard let directory = opendir(path) else { return errno == ENOENT ? [] : nil }
     defer { closedir(directory) }
     var names: [String] = []
-    while let entry = readdir(directory) {
+    while true {
+      // The end and a failure are told apart by this only.
+      errno = 0
+      guard let entry = readdir(directory) else { break }
       let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
       if name != ".", name != ".." { names.append(name) }
     }
-    return names
+    return errno == 0 ? names : nil
   }
 
   /// Removes a directory with all that is in it. Symbolic links are removed, not followed.

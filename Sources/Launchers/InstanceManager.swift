@@ -27,7 +27,7 @@ package protocol InstanceManager: AnyObject {
   /// already is no failure.
   func remove(_ node: Principal, within limit: Duration, _ completion: @escaping Completion)
 
-  /// Whether there is no node's data at all; may wait for a moment.
+  /// Whether there certainly is no node's data at all; may wait for a moment.
   var isEmpty: Bool { get }
 
   /// Where to read why the node's instance ended, in a few words.

@@ -33,12 +33,18 @@ package final class ManagedLauncher: Launcher {
     }
   }
 
+  /// Whether the node that an instance tells of belongs to this cluster, or to none.
+  package var isOurs: (NodeInfo) -> Bool = { _ in true }
+  /// Whether an instance without data may become the node: one that has keys would lose them.
+  package var mayBeBlank: (Principal) -> Bool = { _ in true }
   private let manager: any InstanceManager
   private let loop: EventLoop
   private let probe: NodeProbe
   private let logger: Logger
   private var tenants: [Principal: Tenant] = [:]
   private var endings: [Principal: [() -> Void]] = [:]
+  /// Those whose start the manager has not answered yet.
+  private var starting: Set<Principal> = []
   private var timer: TimerID?
   private var isLooking = false
   private var isStopped = false
@@ -85,18 +91,42 @@ package final class ManagedLauncher: Launcher {
       return
     }
     endings[node] = [done]
-    remove(node)
+    // A start that is under way would make anew what is removed before its end.
+    if !starting.contains(node) { look(beforeRemoving: node) }
+  }
+
+  /// Looks whose the instance is that runs under the node's name: another cluster's is left alone.
+  private func look(beforeRemoving node: Principal) {
+    // The gateway that leads next removes it.
+    guard !isStopped else { return }
+    manager.look(at: [node]) { [weak self] result in
+      guard let self else { return }
+      guard case .success(let instances) = result,
+        case .running(_, let address?)? = instances[node]?.condition
+      else { return remove(node) }
+      probe.ask(at: address) { [weak self] result in
+        guard let self else { return }
+        guard case .success(let info) = result, !isOurs(info) else { return remove(node) }
+        logger.error("\(address) is a node of another cluster, so it is not removed")
+        removed(node)
+      }
+    }
+  }
+
+  private func removed(_ node: Principal) {
+    for done in endings.removeValue(forKey: node) ?? [] { loop.schedule(after: .zero, done) }
   }
 
   private func remove(_ node: Principal) {
     manager.remove(node, within: ManagedLauncher.drainTimeout) { [weak self] result in
       guard let self else { return }
       switch result {
-      case .success:
-        for done in endings.removeValue(forKey: node) ?? [] { loop.schedule(after: .zero, done) }
+      case .success: removed(node)
       case .failure(let error):
         logger.error("\(node.text) cannot be removed yet: \(error.message)")
-        loop.schedule(after: ManagedLauncher.retryInterval) { [weak self] in self?.remove(node) }
+        loop.schedule(after: ManagedLauncher.retryInterval) { [weak self] in
+          self?.look(beforeRemoving: node)
+        }
       }
     }
   }
@@ -218,8 +248,12 @@ package final class ManagedLauncher: Launcher {
   private func start(_ node: Principal, _ tenant: Tenant) {
     tenant.phase = .starting
     logger.info("\(node.text) is started")
+    starting.insert(node)
     manager.start(node) { [weak self] result in
-      guard let self, tenants[node] === tenant else { return }
+      guard let self else { return }
+      starting.remove(node)
+      if endings[node] != nil { return look(beforeRemoving: node) }
+      guard tenants[node] === tenant else { return }
       switch result {
       case .success:
         tenant.phase = .starts
@@ -233,11 +267,14 @@ package final class ManagedLauncher: Launcher {
   private func ask(_ node: Principal, _ tenant: Tenant, run: String, address: String) {
     guard !tenant.isAsked else { return }
     tenant.isAsked = true
-    probe.ask(node, at: address) { [weak self] result in
+    probe.ask(at: address) { [weak self] result in
       guard let self, tenants[node] === tenant else { return }
       tenant.isAsked = false
       switch result {
-      case .success:
+      case .success(let info):
+        if let objection = objection(to: info, as: node, at: address) {
+          return end(node, objection)
+        }
         tenant.phase = .runs(run: run, address: address)
         tenant.since = looks + 1
         tenant.report(.running(address: address))
@@ -246,6 +283,18 @@ package final class ManagedLauncher: Launcher {
       case .failure: checkTime(node, tenant)
       }
     }
+  }
+
+  /// Why what answers cannot be the node; nil when it can.
+  private func objection(to info: NodeInfo, as node: Principal, at address: String) -> String? {
+    guard isOurs(info) else { return "\(address) is a node of another cluster" }
+    guard let found = info.node else {
+      return mayBeBlank(node)
+        ? nil
+        : "\(address) has no data, and \(node.text) has keys: bring its data there, and have it "
+          + "start again"
+    }
+    return found == node ? nil : "\(found.text) answers at \(address) instead"
   }
 
   private func checkTime(_ node: Principal, _ tenant: Tenant) {

@@ -1,4 +1,3 @@
-import Candid
 import Cluster
 import HTTPTransport
 import ScaledStorage
@@ -13,11 +12,10 @@ final class NodeProbe {
     client = HTTPClient(loop: loop, tls: tls)
   }
 
-  /// Succeeds when the node answers there, or a process that holds none yet; fails with code
-  /// `.conflict` when another one does.
+  /// What a node tells of itself at an address; fails with code `.conflict` when what answers is
+  /// none.
   func ask(
-    _ node: Principal, at address: String,
-    _ completion: @escaping (Result<Void, ClusterError>) -> Void
+    at address: String, _ completion: @escaping (Result<NodeInfo, ClusterError>) -> Void
   ) {
     guard let place = try? SocketAddress(address) else {
       let error = ClusterError(.malformed, "\(address) is no address")
@@ -34,11 +32,7 @@ final class NodeProbe {
           let text = "what answers at \(address) is no node of this version"
           return completion(.failure(ClusterError(.conflict, text)))
         }
-        guard info.node == nil || info.node == node else {
-          let text = "\(info.node?.text ?? "") answers at \(address) instead"
-          return completion(.failure(ClusterError(.conflict, text)))
-        }
-        completion(.success(()))
+        completion(.success(info))
       }
     }
   }

@@ -76,6 +76,8 @@ final class ClusterService {
     if stopsNodes {
       try scaling.requireOwnNodes(settings.configuration)
       try settings.requireNoEtcd()
+    } else {
+      try settings.requireNodesForAll(scaling)
     }
     let processes = try ProcessLauncher.Settings(settings)
     access = try process.access(settings)

@@ -73,9 +73,9 @@ struct LauncherFactory {
       launcher.restarter = coordinator
       return launcher
     case .docker(let settings):
-      return managed(DockerManager(settings, loop: loop))
+      return managed(DockerManager(settings, loop: loop), coordinator)
     case .systemd(let settings):
-      return managed(SystemdManager(settings, loop: loop))
+      return managed(SystemdManager(settings, loop: loop), coordinator)
     case .kubernetes(let settings, let authority, let account):
       let pods = StatefulSetPods(
         settings, api: KubernetesAPI(authority: authority, account: account, loop: loop),
@@ -86,8 +86,13 @@ struct LauncherFactory {
     }
   }
 
-  private func managed(_ manager: any InstanceManager) -> ManagedLauncher {
-    ManagedLauncher(manager: manager, loop: loop, tls: tls, logger: logger)
+  private func managed(
+    _ manager: any InstanceManager, _ coordinator: Coordinator
+  ) -> ManagedLauncher {
+    let launcher = ManagedLauncher(manager: manager, loop: loop, tls: tls, logger: logger)
+    launcher.isOurs = { [weak coordinator] info in coordinator?.isOurs(info) ?? true }
+    launcher.mayBeBlank = { [weak coordinator] node in coordinator?.mayBeBlank(node) ?? true }
+    return launcher
   }
 
   /// Containers are told what processes are. The files that this names are theirs as well, but for

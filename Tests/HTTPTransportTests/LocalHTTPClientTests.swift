@@ -10,7 +10,7 @@ struct LocalHTTPClientTests {
     let path: String
     private let listener: Int32
 
-    init(answering answer: String, closes: Bool = true) throws {
+    init(answering answer: String, closes: Bool = true, accepts: Bool = true) throws {
       path = "/tmp/scaled-storage-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
       listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
       var address = sockaddr_un()
@@ -22,7 +22,8 @@ struct LocalHTTPClientTests {
           bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
         }
       }
-      try #require(status == 0 && listen(listener, 4) == 0)
+      try #require(status == 0 && listen(listener, accepts ? 4 : 0) == 0)
+      guard accepts else { return }
       let own = listener
       try #require(
         DetachedThread.start {
@@ -149,5 +150,17 @@ struct LocalHTTPClientTests {
     }
     loop.run()
     #expect(answers == 40)
+  }
+  @Test("A peer that takes no connections is late as well")
+  func noConnections() throws {
+    let peer = try Peer(answering: "", accepts: false)
+    // The first one waits for its answer, the next one to be connected.
+    for _ in 0..<3 {
+      guard case .failure(let error) = try ask(peer, limit: .milliseconds(50)) else {
+        Issue.record("it was answered")
+        return
+      }
+      #expect(error.code == .timedOut)
+    }
   }
 }

@@ -15,6 +15,9 @@ struct ManagedLauncherTests {
     var address: String?
     var failure: ClusterError?
     var removalFailures = 0
+    /// Whether a start is answered only by ``completeStart()``.
+    var holdsStart = false
+    private var heldStart: Completion?
     private(set) var calls: [String] = []
     private(set) var looks = 0
     var isEmpty: Bool { instances.isEmpty }
@@ -40,7 +43,16 @@ struct ManagedLauncherTests {
     func start(_ node: Principal, _ completion: @escaping Completion) {
       calls.append("start")
       instances[node] = ManagedInstance(.running(run: "\(calls.count)", address: address))
-      answer(.success(()), completion)
+      if holdsStart {
+        heldStart = completion
+      } else {
+        answer(.success(()), completion)
+      }
+    }
+
+    func completeStart() {
+      calls.append("started")
+      heldStart?(.success(()))
     }
 
     func stop(_ node: Principal, within: Duration, _ completion: @escaping Completion) {
@@ -205,5 +217,47 @@ struct ManagedLauncherTests {
     bench.launcher.stopAll(within: .seconds(5)) { isOver = true }
     bench.loop.run(until: "all are stopped") { isOver }
     #expect(bench.manager.calls == ["start", "stop"])
+  }
+  @Test("A removal waits for the answer to a start that is under way")
+  func removalAmidStart() throws {
+    let bench = try Bench()
+    bench.manager.holdsStart = true
+    bench.launcher.launch(node, previousAddress: nil) { _ in }
+    bench.loop.run(until: "it is being started") { bench.manager.calls == ["start"] }
+    var isOver = false
+    bench.launcher.destroy(node) { isOver = true }
+    bench.loop.schedule(after: .milliseconds(20)) { bench.manager.completeStart() }
+    bench.loop.run(until: "it is removed") { isOver }
+    #expect(bench.manager.calls == ["start", "started", "remove"])
+  }
+
+  @Test("An instance without data is not taken for a node that has keys")
+  func blankMember() throws {
+    let bench = try Bench()
+    bench.launcher.mayBeBlank = { [node] in $0 != node }
+    var events: [LauncherEvent] = []
+    bench.launch(node) { events.append($0) }
+    guard case .stopped(let reason) = events[0] else {
+      Issue.record("\(events[0])")
+      return
+    }
+    #expect(reason.contains("has no data"))
+  }
+
+  @Test("A node of another cluster is neither adopted nor removed")
+  func foreigner() throws {
+    let bench = try Bench()
+    bench.launcher.isOurs = { _ in false }
+    var events: [LauncherEvent] = []
+    bench.launch(node) { events.append($0) }
+    guard case .stopped(let reason) = events[0] else {
+      Issue.record("\(events[0])")
+      return
+    }
+    #expect(reason.contains("another cluster"))
+    var isOver = false
+    bench.launcher.destroy(node) { isOver = true }
+    bench.loop.run(until: "it is left alone") { isOver }
+    #expect(bench.manager.calls == ["start"])
   }
 }

@@ -15,6 +15,8 @@ struct StatefulSetPodsTests {
     /// What each watch gets, one after the other; then it gets nothing.
     var watches: [(status: Int, lines: String)] = []
     var conflicts = 0
+    /// Whether the first answers tell no selector yet.
+    var withoutSelector = 0
     private(set) var requests: [String] = []
 
     static func pod(_ ordinal: Int, address: String?, owner: String = "node") -> String {
@@ -29,6 +31,8 @@ struct StatefulSetPodsTests {
       let target = exchange.target
       requests.append("\(exchange.method) \(target)")
       if target.hasSuffix("/scale") {
+        let selector = withoutSelector > 0 ? "" : ",\"selector\":\"a=b,c=d\""
+        withoutSelector -= 1
         if exchange.method == .put {
           scale(String(decoding: exchange.body, as: UTF8.self), exchange)
         }
@@ -37,7 +41,7 @@ struct StatefulSetPodsTests {
           """
           {"kind":"Scale","apiVersion":"autoscaling/v1","metadata":{"name":"node",\
           "resourceVersion":"3"},"spec":{"replicas":\(replicas)},"status":\
-          {"replicas":1,"selector":"a=b,c=d"}}
+          {"replicas":1\(selector)}}
           """)
       } else if target.contains("watch=true") {
         guard !watches.isEmpty else { return .later }
@@ -92,6 +96,12 @@ struct StatefulSetPodsTests {
     func need(_ occupied: [String], searching: Int, isSettled: Bool) {
       pods.need(InstanceNeeds(occupied: occupied, searching: searching, isSettled: isSettled))
     }
+  }
+
+  @Test("An answer without a selector, as of a StatefulSet that is new, is asked for again")
+  func noSelector() throws {
+    let bench = try Bench { $0.withoutSelector = 1 }
+    bench.loop.run(until: "the pods are listed") { !bench.pods.listings.isEmpty }
   }
 
   @Test("They are listed by their ordinals, others left out, and followed from then on")

@@ -102,6 +102,15 @@ struct SystemdManagerTests {
     try machine.wait { machine.manager.remove(node, within: .seconds(1), $0) }.get()
   }
 
+  @Test("Data that cannot be read may be a node's")
+  func unreadable() throws {
+    let machine = try Machine()
+    // A file: superusers read every directory.
+    let file = try #require(fopen(machine.folder + "/node-8082", "w"))
+    fclose(file)
+    #expect(!machine.manager.isEmpty)
+  }
+
   @Test("The address of an earlier process does not count")
   func staleEndpoint() throws {
     let machine = try Machine()

@@ -60,4 +60,22 @@ struct EtcdSettingsTests {
     let error = #expect(throws: ConfigurationError.self) { try settings.requireNoEtcd() }
     #expect(error?.message.contains("up") == true)
   }
+  @Test(arguments: [
+    ([], "launcher process"), (["--launcher", "systemd"], "launcher systemd"),
+    (["--nodes", "127.0.0.1:1"], nil), (["--launcher", "kubernetes"], nil),
+    (["--launcher", "docker", "--docker-image", "x"], nil),
+  ])
+  func `gateways that agree by etcd start no nodes that only one of them can`(
+    arguments: [String], refused: String?
+  ) throws {
+    let configuration = try Configuration(file: nil, environment: [:])
+    let settings = try ServiceSettings(
+      try ServiceOptions.parse(["--etcd", "a:1"]), configuration, listen: "127.0.0.1:0")
+    let scaling = try ScalingSettings(try ScalingOptions.parse(arguments), configuration)
+    guard let refused else { return try settings.requireNodesForAll(scaling) }
+    let error = #expect(throws: ConfigurationError.self) {
+      try settings.requireNodesForAll(scaling)
+    }
+    #expect(error?.message.contains(refused) == true)
+  }
 }

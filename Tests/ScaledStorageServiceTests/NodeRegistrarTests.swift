@@ -100,6 +100,25 @@ struct NodeRegistrarTests {
     #expect(try registration(harness)?.process == "p")
   }
 
+  @Test("That etcd forgot the history fences no node; that its registration is another's does")
+  func compaction() throws {
+    let members = try EtcdMembers()
+    let harness = try EtcdHarness(members.endpoints)
+    try harness.waitUntilReady()
+    let node = try RegisteredNode(members.endpoints, process: "p", map: nil)
+    try node.wait(for: 404)
+    node.registrar.changed(.compacted(1))
+    for _ in 0..<50 { #expect(try node.send(.get, "/kv/x").status == 404) }
+    // It watches again.
+    _ = try harness.commit(EtcdTransaction(success: [.delete(Self.key, isPrefix: false)])).get()
+    try node.wait(for: 503)
+    try node.wait(for: 404)
+    _ = try harness.commit(EtcdTransaction(success: [.delete(Self.key, isPrefix: false)])).get()
+    node.registrar.changed(.compacted(1))
+    try node.wait(for: 503)
+    try node.wait(for: 404)
+  }
+
   @Test("A node that etcd does not answer is fenced, and serves again once it does")
   func silence() throws {
     let members = try EtcdMembers()

@@ -19,7 +19,7 @@ final class RegisteredNode {
   private let server: NodeServer
   private let client: HTTPClient
   private let address: SocketAddress
-  private let registrar: NodeRegistrar
+  let registrar: NodeRegistrar
 
   static let id = Principal.canister(number: 1)
 

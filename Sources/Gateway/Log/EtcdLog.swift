@@ -85,7 +85,9 @@ package final class EtcdLog: CoordinatorLog {
 
   /// - Parameter revision: that of what is known; history before it may be gone.
   private func watchRing(from revision: Int64) {
-    ringWatch = client.watch(keys.ring, isPrefix: false, from: revision &+ 1) {
+    ringWatch = client.watch(
+      keys.ring, isPrefix: false, from: EtcdRange.revision(after: revision)
+    ) {
       [weak self] event in
       self?.ringChanged(event)
     }

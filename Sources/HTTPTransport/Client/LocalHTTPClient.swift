@@ -116,7 +116,7 @@ package struct LocalExchange: Sendable {
   ///   `.tooLarge`.
   package func perform() throws(TransportError) -> ClientResponse {
     let end = MonotonicTime.current() + limit
-    let socket = try connect()
+    let socket = try connect(until: end)
     var request = "\(method) \(target) HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
     if !body.isEmpty { request += "content-type: application/json\r\n" }
     request += "content-length: \(body.count)\r\n\r\n"
@@ -132,7 +132,7 @@ package struct LocalExchange: Sendable {
     }
   }
 
-  private func connect() throws(TransportError) -> Descriptor {
+  private func connect(until end: MonotonicTime) throws(TransportError) -> Descriptor {
     var address = sockaddr_un()
     let room = MemoryLayout.size(ofValue: address.sun_path)
     guard path.utf8.count < room, !path.utf8.contains(0) else {
@@ -145,13 +145,19 @@ package struct LocalExchange: Sendable {
     let raw = Glibc.socket(AF_UNIX, kind, 0)
     guard raw >= 0 else { throw .system("socket", errno) }
     let socket = Descriptor(owning: raw)
-    let status = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        Glibc.connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+    var status: Int32
+    repeat {
+      // A program that takes no connections lets those that come wait.
+      try limitWait(of: raw, until: end)
+      status = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          Glibc.connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
       }
-    }
+    } while status != 0 && errno == EINTR
     guard status == 0 else {
       let error = errno
+      if error == EAGAIN { throw late }
       throw TransportError(
         .connectFailed, "cannot connect to \(path): \(systemMessage(error))", isRetryable: true,
         systemError: error)

@@ -40,15 +40,15 @@ final class DockerEngine {
     get("/volumes/\(name)", as: VolumeRecord.self, completion)
   }
 
-  /// Whether there is a volume with this label. Waits for the answer; false without one.
-  func hasVolume(label: String) -> Bool {
+  /// Whether there is a volume with this label. Waits for the answer; nil without one.
+  func hasVolume(label: String) -> Bool? {
     let exchange = LocalExchange(
       path: path, method: .get,
       target: DockerEngine.version + "/volumes?" + DockerEngine.filter(label: label),
       limit: .seconds(5))
     guard let response = try? exchange.perform(), response.status == 200,
       let list = try? JSONDecoder().decode(VolumeList.self, from: Data(response.body))
-    else { return false }
+    else { return nil }
     return list.volumes?.isEmpty == false
   }
 

@@ -36,7 +36,7 @@ package final class DockerManager: InstanceManager {
 
   package func whereToLook(_ node: Principal) -> String { "docker logs \(name(of: node))" }
 
-  package var isEmpty: Bool { !engine.hasVolume(label: clusterLabel) }
+  package var isEmpty: Bool { engine.hasVolume(label: clusterLabel) == false }
 
   // MARK: - Looking
 

@@ -77,7 +77,12 @@ package final class StatefulSetPods: InstanceSource {
   private func list() {
     guard !isStopped else { return }
     readScale { [weak self] in
-      guard let self, let selector else { return }
+      guard let self else { return }
+      guard let selector else {
+        let name = "\(settings.namespace)/\(settings.name)"
+        return failed(
+          ClusterError(.overloaded, "the API server tells no selector of the StatefulSet \(name)"))
+      }
       api.pods(settings.namespace, selector: selector) { [weak self] result in
         guard let self, !isStopped else { return }
         switch result {

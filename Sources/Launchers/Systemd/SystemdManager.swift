@@ -67,10 +67,10 @@ package final class SystemdManager: InstanceManager {
   package func whereToLook(_ node: Principal) -> String { "journalctl -u \(unit(of: node))" }
 
   package var isEmpty: Bool {
-    !Directory.names(in: settings.directory).contains { name in
+    guard let names = Directory.readableNames(in: settings.directory) else { return false }
+    return !names.contains { name in
       guard name.hasPrefix("node-"), let port = UInt16(name.dropFirst(5)) else { return false }
-      return port >= settings.firstPort
-        && !Directory.names(in: settings.directory + "/" + name).isEmpty
+      return port >= settings.firstPort && !Directory.isEmpty(settings.directory + "/" + name)
     }
   }
 

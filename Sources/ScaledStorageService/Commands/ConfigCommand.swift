@@ -83,6 +83,8 @@ struct ConfigCheckCommand: ParsableCommand {
       if service == .up {
         try scaling.requireOwnNodes(configuration)
         try settings.requireNoEtcd()
+      } else {
+        try settings.requireNodesForAll(scaling)
       }
     }
     return settings

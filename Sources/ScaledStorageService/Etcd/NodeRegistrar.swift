@@ -136,26 +136,55 @@ final class NodeRegistrar {
     trust()
     isTold = false
     logger.info("the node is registered in etcd as \(String(decoding: key, as: UTF8.self))")
-    guard watch == nil else { return }
-    watch = client.watch(key, isPrefix: false, from: revision + 1) { [weak self] event in
+    if watch == nil { watchOthers(from: EtcdRange.revision(after: revision)) }
+  }
+
+  private func watchOthers(from revision: Int64) {
+    watch = client.watch(key, isPrefix: false, from: revision) { [weak self] event in
       self?.changed(event)
     }
   }
 
   /// Somebody else changed the registration, or removed it: the lease alone says nothing then.
-  private func changed(_ event: EtcdWatchEvent) {
+  func changed(_ event: EtcdWatchEvent) {
     var isOurs = false
     switch event {
-    case .compacted: watch = nil
+    case .compacted:
+      watch = nil
+      return lookAgain()
     case .events(_, let revision) where revision < registeredAt: return
     case .events(let changes, _):
       guard case .put(let entry)? = changes.last else { break }
       isOurs = NodeRegistration(json: entry.value)?.incarnation == runtime.incarnation
     }
-    guard !isOurs, registeredLease != nil else { return }
+    if !isOurs { contested() }
+  }
+
+  private func contested() {
+    guard registeredLease != nil else { return }
     logger.warning("the node's registration in etcd was changed by somebody else")
     fence()
     register()
+  }
+
+  /// What was changed while the watch was behind is not told any more; that the history is
+  /// forgotten says nothing against the registration, though.
+  private func lookAgain() {
+    client.range(key) { [weak self] result in
+      // A later registration has brought a watch with it, or will.
+      guard let self, !isStopped, watch == nil, let held = registeredLease else { return }
+      guard case .success(let range) = result else {
+        loop.schedule(after: Self.pause) { [weak self] in
+          guard let self, watch == nil, registeredLease != nil else { return }
+          lookAgain()
+        }
+        return
+      }
+      guard let entry = range.entries.first, entry.lease == held,
+        NodeRegistration(json: entry.value)?.incarnation == runtime.incarnation
+      else { return contested() }
+      watchOthers(from: EtcdRange.revision(after: range.revision))
+    }
   }
 
   // MARK: - Serving

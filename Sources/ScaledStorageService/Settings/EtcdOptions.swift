@@ -147,4 +147,21 @@ extension ServiceSettings {
       "etcd",
       "is given, and `up` is a whole cluster by itself; run `gateway` and `node`, or leave it away")
   }
+
+  /// Nodes that only this machine's gateway can start would begin without their keys at the next
+  /// gateway.
+  /// - Throws: `ConfigurationError` when another gateway could not reach the nodes' data.
+  func requireNodesForAll(_ scaling: ScalingSettings) throws {
+    guard etcd != nil, scaling.instances == nil else { return }
+    let launcher: String
+    switch scaling.launcher {
+    case .process: launcher = "process"
+    case .systemd: launcher = "systemd"
+    case .docker, .kubernetes: return
+    }
+    throw configuration.wrong(
+      "etcd",
+      "is given, and launcher \(launcher) starts nodes on data that the other gateways have not; "
+        + "run the nodes yourself and name them as nodes, or use launcher docker or kubernetes")
+  }
 }
