@@ -15,7 +15,7 @@ package final class EtcdWatch {
   private var failures = 0
 
   /// Bytes of parts that are gathered before those that are whole are handed over.
-  private static let mostGathered = 64 << 20
+  var mostGathered = 64 << 20
 
   init(
     _ channel: GRPCChannel, _ create: WireWatchCreateRequest, from revision: Int64,
@@ -59,7 +59,7 @@ package final class EtcdWatch {
     timer = channel.loop.schedule(after: pause) { [weak self] in self?.open() }
   }
 
-  private func take(_ bytes: [UInt8]) {
+  func take(_ bytes: [UInt8]) {
     let decoded: Result<WireWatchResponse, EtcdError> = GRPCChannel.decode(bytes)
     guard !isOver, case .success(let response) = decoded else { return abandon() }
     if response.compactRevision > 0 {
@@ -83,7 +83,7 @@ package final class EtcdWatch {
 
   /// The last revision may go on in the next part; those before it are whole.
   private func keepWithinBounds() {
-    guard gathered > Self.mostGathered else { return }
+    guard gathered > mostGathered else { return }
     let last = fragments.last?.revision
     let whole = fragments.firstIndex { $0.revision == last } ?? 0
     guard whole > 0 else { return abandon() }

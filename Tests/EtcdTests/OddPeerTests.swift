@@ -200,4 +200,30 @@ import Testing
       #expect(found == messages && !cutter.hasRest)
     }
   }
+  /// A watch's answer with one change, of this revision.
+  private static func part(_ revision: UInt8, isLast: Bool = false) -> [UInt8] {
+    [0x38, isLast ? 0 : 1, 0x5A, 7, 0x12, 5, 0x0A, 1, 1, 0x18, revision]
+  }
+
+  @Test("Parts of a watch's answer are handed over once they are many, each revision's whole")
+  func parts() throws {
+    let harness = try EtcdHarness([])
+    let endpoint = try start(harness, Peer([Self.silence]))
+    let client = EtcdClient(loop: harness.loop, settings: EtcdSettings(endpoints: [endpoint]))
+    var told: [String] = []
+    let watch = client.watch([1], isPrefix: true, from: 1) { event in
+      guard case .events(let changes, let revision) = event else { return }
+      told.append("\(changes.count) up to \(revision)")
+    }
+    watch.mostGathered = 30
+    for revision: UInt8 in [5, 6, 6] { watch.take(Self.part(revision)) }
+    #expect(told == ["1 up to 5"])
+    watch.take(Self.part(7))
+    watch.take(Self.part(3, isLast: true))
+    #expect(told == ["1 up to 5", "4 up to 7"])
+    // One revision that is too much is no answer.
+    for _ in 0..<4 { watch.take(Self.part(8)) }
+    #expect(told.count == 2)
+    client.shutdown()
+  }
 }

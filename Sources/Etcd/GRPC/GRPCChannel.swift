@@ -9,6 +9,8 @@ final class GRPCChannel {
   private let settings: EtcdSettings
   private let http: HTTPClient
   private let book: AddressBook
+  /// Where each endpoint was found last, for when its name has no address for a while.
+  private var lastKnown: [String: SocketAddress] = [:]
   private var current = 0
   private(set) var isShutDown = false
 
@@ -110,7 +112,9 @@ final class GRPCChannel {
     let endpoint = settings.endpoints[index]
     var call = call
     call.left -= 1
-    withAddress(of: endpoint) { [weak self] address in
+    // The endpoints that have not tried yet have their share of the time.
+    let share = max((call.until - .current()) / (max(call.left, 0) + 1), .zero)
+    withAddress(of: endpoint, within: share) { [weak self] address in
       guard let self, !isShutDown else { return call.completion(.failure(Self.shutDownError)) }
       guard let address else {
         let error = EtcdError(.unavailable, "\(endpoint) has no address")
@@ -189,13 +193,27 @@ final class GRPCChannel {
     return ClientRequest(method: .post, target: path, headers: headers, body: body)
   }
 
-  private func withAddress(of endpoint: String, _ body: @escaping (SocketAddress?) -> Void) {
-    book.find(endpoint) { [weak self] address in
-      if let self, let address, settings.tls != nil {
+  /// Finds the endpoint's address within this time, which a resolver may exceed by far, or the one
+  /// that it had last.
+  private func withAddress(
+    of endpoint: String, within limit: Duration, _ body: @escaping (SocketAddress?) -> Void
+  ) {
+    var isOver = false
+    var timer: TimerID?
+    let found: (SocketAddress?) -> Void = { [weak self] address in
+      guard !isOver else { return }
+      isOver = true
+      guard let self else { return body(address) }
+      if let timer { loop.cancel(timer) }
+      if let address { lastKnown[endpoint] = address }
+      let address = address ?? lastKnown[endpoint]
+      if let address, settings.tls != nil {
         http.expect(name: Self.host(of: endpoint), at: address)
       }
       body(address)
     }
+    book.find(endpoint, found)
+    if !isOver { timer = loop.schedule(after: limit) { found(nil) } }
   }
 
   private static func host(of endpoint: String) -> String {
@@ -223,7 +241,7 @@ final class GRPCChannel {
   private func open(_ stream: GRPCStream, _ path: String, _ body: [UInt8]) {
     let index = current
     let endpoint = settings.endpoints[index]
-    withAddress(of: endpoint) { [weak self] address in
+    withAddress(of: endpoint, within: settings.callDeadline) { [weak self] address in
       guard let self, !stream.isOver else { return }
       guard let address else {
         leave(index)

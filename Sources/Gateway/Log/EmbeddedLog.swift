@@ -90,8 +90,8 @@ package final class EmbeddedLog: CoordinatorLog {
     guard mayFound else {
       throw ClusterError(
         .corruption,
-        "there are nodes here, but the coordinator's log that tells of them is missing; "
-          + "put it back, or begin with an empty data directory")
+        "there are nodes here, or what there is cannot be read, but the coordinator's log that "
+          + "tells of them is missing; put it back, or begin with an empty data directory")
     }
     let state = try CoordinatorState.fresh(
       hashKey: .random(), capacity: capacity, firstNode: firstNode)

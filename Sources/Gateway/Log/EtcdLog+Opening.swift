@@ -65,8 +65,8 @@ extension EtcdLog {
     guard mayFound else {
       throw ClusterError(
         .corruption,
-        "there are nodes here, and etcd has no state that tells of them; name the --etcd-cluster "
-          + "that has, or begin with an empty data directory")
+        "there are nodes here, or what there is cannot be read, and etcd has no state that tells "
+          + "of them; name the --etcd-cluster that has, or begin with an empty data directory")
     }
     return try CoordinatorState.fresh(
       hashKey: .random(), capacity: capacity, firstNode: firstNode)
