@@ -63,6 +63,8 @@ package struct BackupFile: Hashable, CandidRecord {
   package var tail: [UInt8]
 
   package static let tailByteCount = 16 << 10
+  /// No file is greater.
+  package static let mostBytes: UInt64 = 1 << 48
 
   package init(name: String, size: UInt64, tail: [UInt8]) {
     self.name = name

@@ -6,9 +6,10 @@ import Placement
 ///
 /// A turn: every member is ready, in its place, and of the same ring → the node's incarnation is
 /// noted, durably → it is told to start again → another incarnation of it is ready, in its place
-/// and of the same ring → the next one's turn. What takes too long, or is refused, ends it all: the
-/// others keep on as they are. The ring does not change meanwhile. A coordinator that starts amid a
-/// turn tells by the incarnation whether the node had its restart.
+/// and of the same ring, and stays so for a while → the next one's turn. What takes too long, is
+/// refused, or starts once more after its turn ends it all: the others keep on as they are. The
+/// ring does not change meanwhile. A coordinator that starts amid a turn tells by the incarnation
+/// whether the node had its restart.
 extension CoordinatorMachine {
   /// Whether nodes are being started again, one at a time.
   public var isRestarting: Bool { state.restarts.map { !$0.isEnded } ?? false }
@@ -29,6 +30,7 @@ extension CoordinatorMachine {
     try checkSettled()
     state.restarts = RollingRestart(nodes)
     restartTurn = nil
+    restartedIncarnations = [:]
     persist()
     let count = nodes.count == 1 ? "1 node" : "\(nodes.count) nodes"
     note("\(count) to start again, one at a time")
@@ -75,16 +77,27 @@ extension CoordinatorMachine {
         node: node,
         step: restarts.incarnation == nil ? .waitingForCalm : .storing(sequence: 0), since: now)
     }
-    guard let turn = restartTurn else { return }
-    if let before = restarts.incarnation, isBack(node, after: before) {
+    if let fallen = restarts.nodes.prefix(restarts.done).first(where: hasStartedOnceMore) {
+      return endRestarts(
+        failure: "\(fallen.text) had its turn, and has started once more since; nodes from "
+          + "\(node.text) on had no turn or did not complete it")
+    }
+    if let before = restarts.incarnation, let incarnation = nodes[node]?.report?.incarnation,
+      isBack(node, after: before)
+    {
+      guard hasStayed(node, incarnation) else { return }
       note("\(node.text) has started again")
+      restartedIncarnations[node] = incarnation
       return endTurn()
     }
+    restartTurn?.ready = nil
+    guard let turn = restartTurn else { return }
     switch turn.step {
     case .waitingForCalm: beginTurn(turn, now: now)
     case .storing(let sequence):
-      guard persistedSequence >= sequence, now >= turn.orderAt,
-        nodes[node]?.report?.incarnation == restarts.incarnation
+      // What the members were like before it was durable tells nothing of now.
+      guard persistedSequence >= sequence, now >= turn.orderAt, disorder == nil,
+        !isMemberTakingModule, nodes[node]?.report?.incarnation == restarts.incarnation
       else { break }
       restartTurn?.step = .ordering
       actions.append(.restart(node))
@@ -95,9 +108,13 @@ extension CoordinatorMachine {
 
   private mutating func beginTurn(_ turn: RestartTurn, now: UInt64) {
     // A module on its way would be lost with the process that takes it.
-    guard disorder == nil, !isMemberTakingModule,
-      let incarnation = nodes[turn.node]?.report?.incarnation
-    else { return }
+    guard disorder == nil, !isMemberTakingModule else { return }
+    guard let incarnation = nodes[turn.node]?.report?.incarnation else {
+      return endRestarts(
+        failure: failure(
+          of: turn.node,
+          "was not started again: its program is too old for that; start it again by hand"))
+    }
     state.restarts?.incarnation = incarnation
     persist()
     restartTurn?.step = .storing(sequence: lastPersist)
@@ -145,13 +162,31 @@ extension CoordinatorMachine {
       failure: failure(
         of: turn.node,
         (isHopeless ? "does not start any more: " : "did not come back within \(seconds) s: ")
-          + (stopped ?? disorder(of: turn.node) ?? "it runs on as before")))
+          + (stopped ?? disorder(of: turn.node) ?? disorder ?? "it runs on as before")))
   }
 
   /// So many failed starts in a row, and nobody waits for the end of the time.
   private static let hopelessStarts: UInt64 = 3
 
   // MARK: - What is seen
+
+  private func hasStartedOnceMore(_ node: Principal) -> Bool {
+    guard state.map.contains(node), let known = restartedIncarnations[node],
+      let incarnation = nodes[node]?.report?.incarnation
+    else { return false }
+    return incarnation != known
+  }
+
+  /// Whether a node that is back was so at each look for long enough, the last one included: a
+  /// program that ends soon after its start is to come no further.
+  private mutating func hasStayed(_ node: Principal, _ incarnation: UInt64) -> Bool {
+    guard let reportedAt = nodes[node]?.reportedAt else { return false }
+    guard let ready = restartTurn?.ready, ready.incarnation == incarnation else {
+      restartTurn?.ready = (incarnation, reportedAt)
+      return settings.restartDwell == 0
+    }
+    return reportedAt >= ready.since && reportedAt - ready.since >= settings.restartDwell
+  }
 
   private func isBack(_ node: Principal, after incarnation: UInt64) -> Bool {
     guard let report = nodes[node]?.report, report.incarnation != incarnation else { return false }

@@ -35,6 +35,8 @@ public struct CoordinatorMachine {
     public var restartTimeout: UInt64 = 60_000
     /// The pause after a node could not be told to start again.
     public var restartPause: UInt64 = 1_000
+    /// How long a node that has started again is to stay ready before the next one's turn.
+    public var restartDwell: UInt64 = 3_000
 
     public init() {}
   }
@@ -63,6 +65,8 @@ public struct CoordinatorMachine {
   var aborting: [(sequence: UInt64, epoch: UInt64)] = []
   var actions: [CoordinatorAction] = []
   var restartTurn: RestartTurn?
+  /// The processes that nodes have since their turns.
+  var restartedIncarnations: [Principal: UInt64] = [:]
 
   /// What is known of one node at this moment; lost at a restart, and learned again.
   public struct NodeView: Sendable {

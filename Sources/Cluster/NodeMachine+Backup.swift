@@ -54,6 +54,14 @@ extension NodeMachine {
       }
       return counts
     }
+    // They would take every later version with them, to the last one that there is.
+    if isOwn, let map, let record = records.first(where: { !$0.record.version.isGiven(in: map) }) {
+      refuse(
+        ticket, .malformed,
+        "a record has the version \(record.record.version.rawValue), which no node can have "
+          + "given by epoch \(map.ring.epoch); the backup is damaged or of another cluster")
+      return counts
+    }
     do throws(ClusterError) {
       for (key, record) in records {
         try restore(record, under: key, isOwn: isOwn, now: now, &counts)
@@ -85,5 +93,12 @@ extension NodeMachine {
       }
     }
     counts.stored += 1
+  }
+}
+
+extension Version {
+  /// Whether a node may have given it in the epoch of `map` or before.
+  fileprivate func isGiven(in map: ClusterMap) -> Bool {
+    rawValue >> Version.counterBits <= map.ring.epoch
   }
 }

@@ -77,4 +77,6 @@ struct RestartTurn {
   var since: UInt64
   /// Not before this is it ordered again, after a failure that may pass.
   var orderAt: UInt64 = 0
+  /// The new process that is ready, and since when it was at each look.
+  var ready: (incarnation: UInt64, since: UInt64)?
 }

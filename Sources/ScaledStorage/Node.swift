@@ -23,7 +23,7 @@ package final class Node {
   let peers: PeerClient
   /// Who answers, and by which ring.
   let stamp = AnswerStamp()
-  private let logger: Logger
+  let logger: Logger
 
   private(set) var commitTimes = CommitTimes()
   @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
@@ -47,6 +47,8 @@ package final class Node {
   var onEpochChange: () -> Void = {}
   /// Called when the node can only go on by starting again.
   var onFailure: () -> Void = {}
+  /// A commit failed for want of room.
+  var onFullDisk: () -> Void = {}
   /// Called when the node is to forget all it has. Once it is certain that nothing of it will be
   /// found again, the completion is called, and the node ends.
   var onRetire: (@escaping (Result<Void, ClusterError>) -> Void) -> Void = { completion in
@@ -357,7 +359,9 @@ package final class Node {
     logger.error("a commit failed: \(error.description)")
     commitTimes.failures &+= 1
     machine.commitFailed(error)
-    if error.code != .noSpace {
+    if error.code == .noSpace {
+      onFullDisk()
+    } else {
       // Only a full disk heals while the store is open. What is stored is sound: start again from
       // it.
       logger.critical("the store is broken, so the node stops")

@@ -77,12 +77,17 @@ package final class NodeServer: RequestHandler {
   }
 
   /// Stops accepting, answers what has come, stops the node. `done` is called once, on the loop.
-  package func shutdown(within limit: Duration, _ done: @escaping () -> Void) {
+  ///
+  /// - Parameter drain: the time for requests that are under way, besides `limit` for the hooks;
+  ///   nil leaves them what the hooks leave of `limit`.
+  package func shutdown(
+    within limit: Duration, drain: Duration? = nil, _ done: @escaping () -> Void
+  ) {
     runtime.beginShutdown()
     guard let server else { return done() }
     let end = MonotonicTime.current() + limit
     runtime.stopHooks(within: limit) { [self] in
-      server.shutdown(within: max(end - .current(), .zero)) { [self] in
+      server.shutdown(within: drain ?? max(end - .current(), .zero)) { [self] in
         runtime.node.stop()
         routes.client.shutdown()
         self.server = nil

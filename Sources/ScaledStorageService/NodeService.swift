@@ -26,6 +26,9 @@ final class NodeService {
   private var registrar: NodeRegistrar?
 
   private static let drainTime = Duration.seconds(10)
+  /// Of a node that starts again, for its hooks and then for what it still answers: who connects
+  /// meanwhile waits at the socket, and those who forward requests wait no longer than 10 s.
+  private static let restartDrainTime = Duration.seconds(3)
   /// How long a node that starts again lets those wait who connect, until it is registered.
   private static let registrationTime = Duration.seconds(5)
   private static let registrationLook = Duration.milliseconds(5)
@@ -106,7 +109,7 @@ final class NodeService {
   /// it does not, or is to listen elsewhere from now on.
   private func addressAsBefore(_ address: SocketAddress) -> SocketAddress? {
     guard let inherited = ProgramReplacement.inheritedSocket(), let before = inherited.address,
-      before.host == address.host, address.port == 0 || address.port == before.port
+      before.host == address.host, address.port == 0 || address.port == before.port || portFallback
     else { return nil }
     socket = consume inherited
     return before
@@ -140,7 +143,9 @@ final class NodeService {
 
   private func end() {
     guard let server else { return process.finish() }
-    server.shutdown(within: NodeService.drainTime) { [process, registrar] in
+    let limit = isRestarting ? NodeService.restartDrainTime : NodeService.drainTime
+    let drain = isRestarting ? limit : nil
+    server.shutdown(within: limit, drain: drain) { [process, registrar] in
       guard let registrar else { return process.finish() }
       registrar.stop { process.finish() }
     }

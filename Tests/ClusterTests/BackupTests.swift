@@ -108,6 +108,22 @@ import Testing
     #expect(try bench.put("after", staying) > restored.version)
   }
 
+  @Test("A version that this cluster cannot have given is refused, and moves no other")
+  func laterThanAll() throws {
+    let bench = try NodeBench.member(1, of: NodeBench.ring(1))
+    let version = try bench.put("present", staying)
+    for wrong in [Version.first(of: 2).rawValue, .max] {
+      let refused = try restore(bench, [(staying, record("wrong", version: wrong))], isOwn: true)
+      guard case .failure(let error) = refused.result else {
+        Issue.record("it was taken")
+        continue
+      }
+      #expect(error.code == .malformed && refused.counts == RestoreCounts())
+    }
+    #expect(try value(bench, staying)?.version == version)
+    #expect(try bench.put("after", staying) < Version.first(of: 2))
+  }
+
   @Test("A deletion that is remembered is newer than the cluster's own value of before")
   func deleted() throws {
     let bench = try NodeBench.member(1, of: NodeBench.ring(1))

@@ -35,6 +35,13 @@ import Testing
     bench.machine.restartAnswered(node, .success(()), now: bench.now)
     bench.machine.reportFailed(node)
     bench.advance()
+    back(bench, node, incarnation: incarnation)
+  }
+
+  /// Has a node that has started again stay ready for long enough.
+  private func back(_ bench: CoordinatorBench, _ node: Principal, incarnation: UInt64 = 2) {
+    report(bench, node, incarnation: incarnation)
+    bench.now += 3_000
     report(bench, node, incarnation: incarnation)
   }
 
@@ -85,6 +92,51 @@ import Testing
     #expect(failure.contains("2 nodes after it had no restart"))
     bench.persist()
     #expect(bench.durable.restarts?.outcome == .failed && bench.startedAgain == [nodes[0]])
+  }
+
+  @Test("A node is back only once one process of it has stayed ready, by fresh reports")
+  func dwell() throws {
+    let bench = try bench()
+    try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
+    bench.persist()
+    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    report(bench, nodes[0], incarnation: 2)
+    bench.now += 2_999
+    report(bench, nodes[0], incarnation: 2)
+    #expect(bench.machine.state.restarts?.done == 0)
+    report(bench, nodes[0], incarnation: 3)
+    bench.now += 3_000
+    bench.advance()
+    #expect(bench.machine.state.restarts?.done == 0, "the report is of before")
+    report(bench, nodes[0], incarnation: 3)
+    #expect(bench.machine.state.restarts?.done == 1)
+  }
+
+  @Test("A node that starts once more after its turn ends it")
+  func fallsAfterItsTurn() throws {
+    let bench = try bench()
+    try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
+    bench.persist()
+    turn(bench, nodes[0])
+    report(bench, nodes[0], incarnation: 3)
+    bench.persist()
+    let failure = try #require(bench.durable.restarts?.failure)
+    #expect(failure.contains(nodes[0].text) && failure.contains("started once more"))
+    #expect(bench.durable.restarts?.outcome == .failed)
+  }
+
+  @Test("No node is told to start again while another is out of order")
+  func disorderBeforeOrder() throws {
+    let bench = try bench()
+    try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
+    bench.machine.reportFailed(nodes[2])
+    bench.persist()
+    #expect(bench.startedAgain.isEmpty)
+    report(bench, nodes[2], incarnation: 1)
+    #expect(bench.startedAgain == [nodes[0]])
   }
 
   @Test("A node that does not start any more ends it before the time is up, with the reason")
@@ -176,7 +228,7 @@ import Testing
     for node in nodes { bench.running(node, "node:\(node.canisterNumber ?? 0)") }
     report(bench, nodes[1], incarnation: 1)
     report(bench, nodes[2], incarnation: 1)
-    report(bench, nodes[0], incarnation: hasRestarted ? 2 : 1)
+    back(bench, nodes[0], incarnation: hasRestarted ? 2 : 1)
     bench.persist()
     if hasRestarted {
       #expect(bench.startedAgain == [nodes[1]])
@@ -196,7 +248,7 @@ import Testing
     bench.persist()
     bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
     bench.machine.reportFailed(nodes[2])
-    report(bench, nodes[0], incarnation: 2)
+    back(bench, nodes[0])
     bench.persist()
     #expect(bench.machine.state.restarts?.done == 1 && bench.startedAgain == [nodes[0]])
     bench.now += 61_000

@@ -104,13 +104,13 @@ import Testing
     #expect(
       name.size == 50_000 && name.sha256 == SHA256.hexadecimal(SHA256.digest(Array(text.utf8))))
     #expect(ObjectName(name.text) == name)
-    let known = ObjectIndex(backups)
+    let known = try ObjectIndex(backups)
     #expect(known.object(for: file("000007.sst", text).file) == name)
     #expect(known.object(for: file("MANIFEST-000007", text).file) == nil, "no table tells itself")
     #expect(known.object(for: file("000007.sst", text + "0").file) == nil)
     // Cut short as by a crash of the machine: it is fetched again.
     truncate(backups.objects + "/" + name.text, 49_999)
-    #expect(ObjectIndex(backups).object(for: file("000007.sst", text).file) == nil)
+    #expect(try ObjectIndex(backups).object(for: file("000007.sst", text).file) == nil)
 
     let (described, bytes) = file("000008.sst", "as described")
     let short = try ObjectWriter(described, in: backups, number: 1)
@@ -148,9 +148,9 @@ import Testing
       try Data(text.utf8).write(to: file)
     }
     let backups = try BackupFolder(path, for: .write)
-    #expect(backups.names == ["first"])
+    #expect(try backups.names == ["first"])
     #expect(try FileManager.default.contentsOfDirectory(atPath: backups.incomplete) == [])
-    #expect(ObjectIndex(backups).object(for: file("000002.sst", "two").file) != nil)
+    #expect(try ObjectIndex(backups).object(for: file("000002.sst", "two").file) != nil)
     #expect(try backups.manifest(named: nil).name == "first")
     #expect(throws: CommandFailure.self) { try backups.manifest(named: "second") }
   }
@@ -163,17 +163,20 @@ import Testing
       try backups.add(manifest(name, [shared, try store("00000\(name).sst", own, in: backups)]))
     }
     _ = try store("000009.sst", "nobody's", in: backups)
-    #expect(try backups.prune(keeping: nil) == 8)
-    #expect(backups.names == ["1", "2", "3"])
-    #expect(try backups.prune(keeping: 2) == 1)
-    #expect(backups.names == ["2", "3"])
-    #expect(DurableFile.names(in: backups.objects).count == 3)
+    #expect(try backups.prune(keeping: nil, added: "3") == 8)
+    #expect(try backups.names == ["1", "2", "3"])
+    #expect(try backups.prune(keeping: 2, added: "3") == 1)
+    #expect(try backups.names == ["2", "3"])
+    #expect(try DurableFile.names(in: backups.objects).count == 3)
     try Data("{".utf8).write(to: URL(fileURLWithPath: path + "/backups/2/manifest"))
     _ = try store("000009.sst", "nobody's", in: backups)
-    #expect(throws: CommandFailure.self) { try backups.prune(keeping: nil) }
-    #expect(DurableFile.names(in: backups.objects).count == 4)
-    #expect(try backups.prune(keeping: 1) == 9, "the damaged one goes like any other")
-    #expect(backups.names == ["3"])
+    #expect(throws: CommandFailure.self) { try backups.prune(keeping: nil, added: "3") }
+    #expect(try DurableFile.names(in: backups.objects).count == 4)
+    #expect(throws: CommandFailure.self) { try backups.prune(keeping: 1, added: "4") }
+    #expect(throws: CommandFailure.self) { try DurableFile.names(in: path + "/nothing") }
+    let removed = try backups.prune(keeping: 1, added: "3")
+    #expect(removed == 9, "the damaged one goes like any other")
+    #expect(try backups.names == ["3"])
   }
 
   @Test("One program at a time adds backups, and no folder of other things is taken")
@@ -203,11 +206,18 @@ import Testing
   @Test("Backups are named by their moment, in order, each once")
   func names() throws {
     let backups = try BackupFolder(path, for: .write)
-    let name = backups.newName(at: 1_795_335_330_123)
+    let name = try backups.newName(at: 1_795_335_330_123)
     #expect(name == "2026-11-22T08-15-30Z")
     try backups.add(manifest(name, []))
-    #expect(backups.newName(at: 1_795_335_330_999) == name + "-2")
-    #expect(name + "-2" > name && backups.newName(at: 1_795_335_331_000) > name + "-2")
+    #expect(try backups.newName(at: 1_795_335_330_999) == name + "-2")
+    #expect(try name + "-2" > name && backups.newName(at: 1_795_335_331_000) > name + "-2")
+    for number in 2...11 {
+      // Also when the clock went back.
+      let next = try backups.newName(at: 1_795_335_000_000)
+      #expect(next == "\(name)-\(number)")
+      try backups.add(manifest(next, []))
+      #expect(try backups.names.last == next)
+    }
   }
 
   @Test("What is transferred keeps to its rate, and without one waits for nothing")

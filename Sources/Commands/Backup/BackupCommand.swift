@@ -67,7 +67,7 @@ struct BackupCommand: ParsableCommand {
     let outcome = try run.run()
     if json { try JSONOutput.print(outcome) } else { try StandardStreams.write(outcome.text) }
     do throws(CommandFailure) {
-      let removed = try folder.prune(keeping: keep)
+      let removed = try folder.prune(keeping: keep, added: outcome.backup)
       if removed > 0 {
         StandardStreams.note("\(Figures.bytes(removed)) removed that no backup needs any more")
       }
@@ -91,7 +91,7 @@ struct BackupCommand: ParsableCommand {
     let folder = try BackupFolder(folder, for: .read)
     var isSound = true
     var table = TextTable("BACKUP", "#KEYS", "#BYTES", "#NODES", "#EPOCH", "CLUSTER")
-    for name in folder.names {
+    for name in try folder.names {
       do throws(CommandFailure) {
         let manifest = try folder.manifest(name)
         if json { try? JSONOutput.print(manifest) }

@@ -32,12 +32,12 @@ final class BackupFetch {
   init(
     _ contents: [(node: NodePlace, contents: BackupContents)], _ caller: NodeCaller,
     to folder: BackupFolder, pace: TransferPace
-  ) {
+  ) throws(CommandFailure) {
     self.caller = caller
     self.folder = folder
     self.pace = pace
     backup = contents.first?.contents.backup ?? ""
-    let index = ObjectIndex(folder)
+    let index = try ObjectIndex(folder)
     var lists: [[Work]] = []
     for (node, contents) in contents {
       var works: [Work] = []
@@ -45,7 +45,7 @@ final class BackupFetch {
       for file in contents.files {
         if let object = index.object(for: file) {
           objects[node]?.append(BackupManifest.File(name: file.name, object: object.text))
-          reusedBytes += file.size
+          reusedBytes = reusedBytes.adding(atMost: file.size)
         } else {
           works.append(Work(node: node, file: file))
         }
@@ -56,7 +56,7 @@ final class BackupFetch {
     for place in 0..<(lists.map(\.count).max() ?? 0) {
       for list in lists where place < list.count { waiting.append(list[place]) }
     }
-    expectedBytes = waiting.reduce(0) { $0 + $1.file.size }
+    expectedBytes = waiting.reduce(0) { $0.adding(atMost: $1.file.size) }
   }
 
   /// Runs the loop until all is fetched, or it goes no further.

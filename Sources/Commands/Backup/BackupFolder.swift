@@ -27,7 +27,9 @@ final class BackupFolder {
   /// - Throws: `CommandFailure` for a folder of something else, and while another program uses it.
   init(_ path: String, for use: Use) throws(CommandFailure) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    if use == .write { try DurableFile.makeFolder(self.path) }
+    if use == .write, try DurableFile.makeFolder(self.path) {
+      try DurableFile.syncFolder(of: self.path)
+    }
     lock = open(self.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard lock >= 0 else { throw DurableFile.failure("opened", self.path) }
     guard flock(lock, (use == .write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 else {
@@ -36,7 +38,7 @@ final class BackupFolder {
     try checkFormat(use)
     guard use == .write else { return }
     for folder in [objects, backups, incomplete] { try DurableFile.makeFolder(folder) }
-    for name in DurableFile.names(in: incomplete) { unlink(incomplete + "/" + name) }
+    for name in try DurableFile.names(in: incomplete) { unlink(incomplete + "/" + name) }
     try DurableFile.syncFolder(self.path)
   }
 
@@ -51,7 +53,7 @@ final class BackupFolder {
       }
       return
     }
-    let names = DurableFile.names(in: path)
+    let names = try DurableFile.names(in: path)
     guard use == .write, names.allSatisfy({ $0 == "format.part" || $0 == "lost+found" }) else {
       throw CommandFailure(
         "\(path) is no folder of backups"
@@ -76,7 +78,12 @@ final class BackupFolder {
 
   /// The names of the backups, the oldest first.
   var names: [String] {
-    DurableFile.names(in: backups).filter { InputFile.exists(manifestPath($0)) }
+    get throws(CommandFailure) {
+      var names: [String] = []
+      for name in try DurableFile.names(in: backups)
+      where try DurableFile.exists(manifestPath(name)) { names.append(name) }
+      return names.sorted { BackupName($0) < BackupName($1) }
+    }
   }
 
   func manifest(_ name: String) throws(CommandFailure) -> BackupManifest {
@@ -90,6 +97,7 @@ final class BackupFolder {
 
   /// The backup of this name; without one the last.
   func manifest(named name: String?) throws(CommandFailure) -> BackupManifest {
+    let names = try names
     guard let chosen = name ?? names.last else {
       throw CommandFailure("\(path) has no complete backup")
     }
@@ -108,26 +116,32 @@ final class BackupFolder {
     try DurableFile.write(manifest.encoded(), to: manifestPath(manifest.name))
   }
 
-  /// A name that no backup has, for one of this moment (milliseconds since 1970).
-  func newName(at moment: UInt64) -> String {
+  /// A name that no backup has, for one of this moment (milliseconds since 1970). It is the last
+  /// one also when the clock went back.
+  func newName(at moment: UInt64) throws(CommandFailure) -> String {
     var seconds = time_t(moment / 1_000)
     var parts = tm()
     gmtime_r(&seconds, &parts)
     func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
     let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
     let name = "\(day)T\(two(parts.tm_hour))-\(two(parts.tm_min))-\(two(parts.tm_sec))Z"
-    let taken = DurableFile.names(in: backups)
-    guard taken.contains(name) else { return name }
-    var number = 2
-    while taken.contains("\(name)-\(number)") { number += 1 }
-    return "\(name)-\(number)"
+    let taken = Set(try DurableFile.names(in: backups))
+    var new = BackupName(name)
+    if let last = try names.last.map(BackupName.init), last >= new { new = last.next }
+    while taken.contains(new.text) { new = new.next }
+    return new.text
   }
 
-  /// Removes all but the last `count` backups, and the objects that none of the others needs.
+  /// Removes all but the last `count` backups, never `added`, and the objects that none of the
+  /// others needs.
   /// - Returns: the bytes that were removed.
-  func prune(keeping count: Int?) throws(CommandFailure) -> UInt64 {
+  func prune(keeping count: Int?, added: String) throws(CommandFailure) -> UInt64 {
+    let names = try names
+    guard names.contains(added) else {
+      throw CommandFailure("\(backups) does not show \(added), which was just added")
+    }
     if let count {
-      for name in names.dropLast(max(1, count)) {
+      for name in names.dropLast(max(1, count)) where name != added {
         unlink(manifestPath(name))
         rmdir(backups + "/" + name)
       }
@@ -135,9 +149,9 @@ final class BackupFolder {
     }
     var needed: Set<String> = []
     // One that cannot be read may need any of them.
-    for name in names { needed.formUnion(try manifest(name).objects) }
+    for name in try self.names { needed.formUnion(try manifest(name).objects) }
     var removed: UInt64 = 0
-    for object in DurableFile.names(in: objects) where !needed.contains(object) {
+    for object in try DurableFile.names(in: objects) where !needed.contains(object) {
       removed += DurableFile.size(objects + "/" + object) ?? 0
       unlink(objects + "/" + object)
     }
@@ -145,4 +159,35 @@ final class BackupFolder {
   }
 
   private func manifestPath(_ name: String) -> String { "\(backups)/\(name)/manifest" }
+}
+
+/// A backup's name by its place among others: the moment, and the number among those of one moment.
+private struct BackupName: Comparable {
+  private let moment: Substring
+  private let number: UInt64
+
+  init(_ text: String) {
+    if let dash = text.lastIndex(of: "-"), text[..<dash].hasSuffix("Z"),
+      let number = UInt64(text[text.index(after: dash)...])
+    {
+      moment = text[..<dash]
+      self.number = number
+    } else {
+      moment = text[...]
+      number = 1
+    }
+  }
+
+  private init(moment: Substring, number: UInt64) {
+    self.moment = moment
+    self.number = number
+  }
+
+  var text: String { number == 1 ? String(moment) : "\(moment)-\(number)" }
+
+  var next: BackupName { BackupName(moment: moment, number: number &+ 1) }
+
+  static func < (left: BackupName, right: BackupName) -> Bool {
+    (left.moment, left.number) < (right.moment, right.number)
+  }
 }

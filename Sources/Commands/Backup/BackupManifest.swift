@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import HTTPTransport
 
@@ -143,7 +144,8 @@ struct ObjectName: Hashable {
   init?(_ text: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 3, FileName.isPlain(text), parts[0].utf8.count == 64,
-      parts[2].utf8.count == 64, let size = UInt64(parts[1])
+      parts[2].utf8.count == 64, let size = UInt64(parts[1]),
+      size <= BackupFile.mostBytes
     else { return nil }
     tail = parts[0]
     self.size = size

@@ -48,7 +48,7 @@ final class BackupRun {
       attempt += 1
       let aside = try setAside()
       let asideTime = MonotonicTime.current()
-      let fetch = BackupFetch(
+      let fetch = try BackupFetch(
         aside.parts, caller, to: folder,
         pace: TransferPace(caller.connection.loop, bytesPerSecond: settings.bytesPerSecond))
       fetch.run()
@@ -117,6 +117,12 @@ final class BackupRun {
     let takenAt = WallClock.milliseconds
     let parts = try begin(places, at: map.ring.epoch)
     for part in parts {
+      if let file = part.contents.files.first(where: { $0.size > BackupFile.mostBytes }) {
+        release(parts)
+        throw NodeRefusal(
+          message: "\(part.node.id.text) tells of a file of \(file.size) bytes, which cannot be",
+          isPassing: false)
+      }
       guard part.contents.node == part.node.id, part.contents.epoch == map.ring.epoch,
         part.contents.digest == map.digestText, part.contents.cluster == map.clusterID,
         part.contents.files.allSatisfy({ FileName.isPlain($0.name) })
@@ -131,7 +137,9 @@ final class BackupRun {
 
   /// Backups of another cluster here would be pruned with this one's.
   private func checkCluster(_ map: ClusterMap) throws(CommandFailure) {
-    let manifests = folder.names.reversed().lazy.compactMap { [folder] in try? folder.manifest($0) }
+    let manifests = try folder.names.reversed().lazy.compactMap { [folder] in
+      try? folder.manifest($0)
+    }
     guard let cluster = manifests.first?.cluster else { return }
     guard cluster == map.clusterID else {
       throw CommandFailure(
@@ -187,7 +195,7 @@ final class BackupRun {
   /// Opens what was fetched and makes sure that it is the whole cluster at one epoch.
   private func checked(_ aside: SetAside, _ fetch: BackupFetch) throws -> BackupManifest {
     var manifest = BackupManifest(
-      name: folder.newName(at: aside.takenAt), cluster: aside.map.clusterID,
+      name: try folder.newName(at: aside.takenAt), cluster: aside.map.clusterID,
       epoch: aside.map.ring.epoch, ringDigest: aside.map.digestText, takenAt: aside.takenAt,
       version: aside.parts.first?.contents.version ?? "", module: nil, nodes: [], sum: nil)
     for part in aside.parts {

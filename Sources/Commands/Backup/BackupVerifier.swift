@@ -29,10 +29,10 @@ struct BackupVerifier {
       let manifest = try folder.manifest(name)
       verdict.manifest = manifest
       let objects = manifest.objects.sorted()
-      let size = objects.reduce(UInt64(0)) { $0 + (ObjectName($1)?.size ?? 0) }
+      let size = objects.reduce(UInt64(0)) { $0.adding(atMost: ObjectName($1)?.size ?? 0) }
       var seen: UInt64 = 0
       for object in objects {
-        seen += ObjectName(object)?.size ?? 0
+        seen = seen.adding(atMost: ObjectName(object)?.size ?? 0)
         progress.update(seen, fraction: Double(seen) / Double(max(1, size)))
         if let problem = try judge(object) { verdict.problems.append(problem) }
       }

@@ -19,7 +19,8 @@ enum DurableFile {
   }
 
   static func syncFolder(of path: String) throws(CommandFailure) {
-    try syncFolder(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+    guard let slash = path.lastIndex(of: "/") else { return try syncFolder(".") }
+    try syncFolder(slash == path.startIndex ? "/" : String(path[..<slash]))
   }
 
   static func syncFolder(_ path: String) throws(CommandFailure) {
@@ -29,21 +30,40 @@ enum DurableFile {
     guard fsync(folder) == 0 else { throw failure("made durable", path) }
   }
 
-  static func makeFolder(_ path: String) throws(CommandFailure) {
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("made", path) }
+  /// - Returns: whether it was not there before.
+  @discardableResult
+  static func makeFolder(_ path: String) throws(CommandFailure) -> Bool {
+    if mkdir(path, 0o700) == 0 { return true }
+    guard errno == EEXIST else { throw failure("made", path) }
+    return false
   }
 
-  static func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
+  /// All names in the folder: what cannot be read as a whole must not look like less.
+  static func names(in folder: String) throws(CommandFailure) -> [String] {
+    guard let directory = opendir(folder) else { throw failure("opened", folder) }
     defer { closedir(directory) }
     var names: [String] = []
-    while let entry = readdir(directory) {
+    while true {
+      // The end and a failure are told apart by this alone.
+      errno = 0
+      guard let entry = readdir(directory) else {
+        guard errno == 0 else { throw failure("read", folder) }
+        break
+      }
       let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
       if name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
+  }
+
+  /// Whether there is a file; what cannot be looked at is not taken for missing.
+  static func exists(_ path: String) throws(CommandFailure) -> Bool {
+    var status = stat()
+    if stat(path, &status) == 0 { return true }
+    guard errno == ENOENT || errno == ENOTDIR else { throw failure("looked at", path) }
+    return false
   }
 
   /// Bytes of the file; nil when there is none.

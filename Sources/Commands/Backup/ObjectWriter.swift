@@ -11,8 +11,8 @@ struct ObjectIndex {
 
   private var objects: [Fingerprint: ObjectName] = [:]
 
-  init(_ folder: BackupFolder) {
-    for text in DurableFile.names(in: folder.objects) {
+  init(_ folder: BackupFolder) throws(CommandFailure) {
+    for text in try DurableFile.names(in: folder.objects) {
       // One of another size is what is left of an object: it is fetched again.
       guard let name = ObjectName(text), DurableFile.size(folder.objects + "/" + text) == name.size
       else { continue }

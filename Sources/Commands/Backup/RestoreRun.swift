@@ -165,10 +165,10 @@ final class RestoreRun {
 
   private func note(_ stored: RestoreCounts) {
     lastSuccess = .current()
-    counts.stored += stored.stored
-    counts.kept += stored.kept
-    counts.expired += stored.expired
-    let count = counts.stored + counts.kept + counts.expired
+    counts.stored = counts.stored.adding(atMost: stored.stored)
+    counts.kept = counts.kept.adding(atMost: stored.kept)
+    counts.expired = counts.expired.adding(atMost: stored.expired)
+    let count = counts.stored.adding(atMost: counts.kept).adding(atMost: counts.expired)
     progress.update(count, fraction: Double(count) / Double(max(1, manifest.keys)))
   }
 

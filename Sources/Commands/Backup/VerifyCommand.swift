@@ -39,7 +39,7 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     let folder = try BackupFolder(folder, for: .read)
     let comparesCluster = cluster.url != nil
-    var names = folder.names
+    var names = try folder.names
     if comparesCluster || backup != nil { names = [try folder.manifest(named: backup).name] }
     guard !names.isEmpty else { throw CommandFailure("\(folder.path) has no complete backup") }
     var verifier = BackupVerifier(folder)

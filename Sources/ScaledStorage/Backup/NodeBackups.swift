@@ -1,6 +1,7 @@
 import Cluster
 import Glibc
 import HTTPTransport
+import Logging
 import Storage
 import WireProtocol
 
@@ -48,6 +49,7 @@ final class NodeBackups {
     me.set(self)
     // Who was fetching from an earlier life of this node begins anew.
     remove { [me] in me.target?.scheduleLook() }
+    node.onFullDisk = { [me] in me.target?.dropForRoom() }
   }
 
   deinit { me.clear() }
@@ -104,10 +106,16 @@ final class NodeBackups {
       do throws(StorageError) {
         try engine.makeCheckpoint(at: path)
       } catch {
+        CheckpointFiles.removeAll(in: folder)
         let code: ClusterError.Code = error.code == .noSpace ? .noSpace : .storage
         throw Problem(ClusterError(code, "the checkpoint failed: \(error.message)"))
       }
-      return try CheckpointFiles.list(path)
+      do throws(Problem) {
+        return try CheckpointFiles.list(path)
+      } catch {
+        CheckpointFiles.removeAll(in: folder)
+        throw error
+      }
     } then: { [me] result in
       guard let backups = me.target else { return }
       backups.isWorking = false
@@ -121,7 +129,10 @@ final class NodeBackups {
       remove()
       return .failure(Problem(error))
     }
-    guard let id = node.id, let map = node.map else { return .failure(NodeBackups.busy) }
+    guard let id = node.id, let map = node.map else {
+      remove()
+      return .failure(NodeBackups.busy)
+    }
     let contents = BackupContents(
       backup: args.backup, node: id, epoch: args.epoch, digest: map.digestText,
       cluster: map.clusterID, version: version, files: files)
@@ -199,11 +210,23 @@ final class NodeBackups {
     }
   }
 
+  /// Writes go before a backup, which begins anew when there is room again: what is set aside keeps
+  /// tables on the disk that would be gone.
+  private func dropForRoom() {
+    guard let held else { return }
+    node.logger.error(
+      "the disk is full, so what is set aside for \(held.contents.backup) is removed")
+    remove()
+  }
+
   private func scheduleLook() {
-    guard folder != nil else { return }
+    guard let folder else { return }
     node.loop.schedule(after: NodeBackups.lookInterval) { [me] in
       guard let backups = me.target else { return }
       if let held = backups.held, backups.node.loop.now - held.lastUse > NodeBackups.patience {
+        backups.remove()
+      } else if backups.held == nil, access(folder, F_OK) == 0 {
+        // A thread to remove it was not to be had before.
         backups.remove()
       }
       backups.scheduleLook()
