@@ -60,7 +60,8 @@ final class AttachedTorture {
       loop: loop,
       settings: TortureClients.Settings(
         clients: settings.clients, keys: settings.keys, seed: settings.seed,
-        prefix: "torture/\(String(settings.seed, radix: 36))/",
+        // What an earlier run with this seed left would be judged as this one's.
+        prefix: "torture/\(String(UInt64.random(in: .min ... .max), radix: 36))/",
         alwaysProxies: settings.alwaysProxies, patience: settings.patience, security: security))
   }
 
