@@ -183,7 +183,8 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
-        "HTTPTransport", "OwnThread", "ScaledStorageClient", "WasmRuntime", "scaled-storage", "scores",
+        "HTTPTransport", "OwnThread", "ScaledStorageClient", "WasmRuntime", "scaled-storage",
+        "scores",
       ]),
     tests(
       "CommandsTests",
