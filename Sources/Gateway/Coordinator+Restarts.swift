@@ -25,8 +25,11 @@ extension Coordinator: NodeRestarter {
   func answer(
     _ request: RollingRestartRequest
   ) throws(ClusterError) -> RollingRestartStatus {
+    let named = try (request.nodes ?? []).map { name throws(ClusterError) in
+      try ScaleOrder.node(name)
+    }
     switch request.action {
-    case .start: try beginRestarts(request.nodes ?? [])
+    case .start: try beginRestarts(named)
     case .cancel:
       try machine.cancelRestarts()
       noteRestarts()
@@ -36,12 +39,9 @@ extension Coordinator: NodeRestarter {
     return RollingRestartStatus(machine)
   }
 
-  /// - Parameter names: ids, or their numbers; none is all members.
-  private func beginRestarts(_ names: [String]) throws(ClusterError) {
-    var nodes = machine.state.map.members
-    if !names.isEmpty {
-      nodes = try names.map { name throws(ClusterError) in try ScaleOrder.node(name) }
-    }
+  /// - Parameter named: none is all members.
+  private func beginRestarts(_ named: [Principal]) throws(ClusterError) {
+    let nodes = named.isEmpty ? machine.state.map.members : named
     let reason = "asked for by hand"
     do throws(ClusterError) {
       try machine.beginRestarts(of: nodes, now: now)

@@ -193,7 +193,8 @@ final class NodeBackups {
   // MARK: - Letting go
 
   /// `backup_end`. What is not there any more is no failure.
-  func end(_ args: BackupEnd) {
+  func end(_ args: BackupEnd) throws(Problem) {
+    try NodeBackups.check(name: args.backup)
     guard let held, held.contents.backup == args.backup else { return }
     remove()
   }

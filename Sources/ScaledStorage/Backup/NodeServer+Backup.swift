@@ -18,7 +18,7 @@ extension NodeServer {
   }
 
   func endBackup(_ call: ControlCall, _ pending: PendingExchange) throws(Problem) {
-    runtime.backups.end(try call.argument())
+    try runtime.backups.end(call.argument())
     pending.answer(call.answer(.success(())))
   }
 
