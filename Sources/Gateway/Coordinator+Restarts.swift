@@ -28,6 +28,9 @@ extension Coordinator: NodeRestarter {
     let named = try (request.nodes ?? []).map { name throws(ClusterError) in
       try ScaleOrder.node(name)
     }
+    guard Set(named).count == named.count else {
+      throw ClusterError(.malformed, "name each node that is to be started again once")
+    }
     switch request.action {
     case .start: try beginRestarts(named)
     case .cancel:
