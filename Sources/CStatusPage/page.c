@@ -12,8 +12,18 @@ static const unsigned char style[] = {
 static const unsigned char body[] = {
 #embed "page/body.html"
 };
+// One script in several files; the last one begins to run what the others declare.
 static const unsigned char script[] = {
-#embed "page/script.js"
+#embed "page/script/basics.js" suffix(,)
+#embed "page/script/model.js" suffix(,)
+#embed "page/script/headline.js" suffix(,)
+#embed "page/script/graphs.js" suffix(,)
+#embed "page/script/ring.js" suffix(,)
+#embed "page/script/table.js" suffix(,)
+#embed "page/script/progress.js" suffix(,)
+#embed "page/script/decisions.js" suffix(,)
+#embed "page/script/find.js" suffix(,)
+#embed "page/script/connection.js"
 };
 
 const unsigned char *scaled_storage_page_head(long *count) {

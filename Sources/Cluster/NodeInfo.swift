@@ -163,6 +163,21 @@ public enum NodeStatus: Hashable, CandidVariant {
   }
 }
 
+extension NodeStatus {
+  private static let fenceMark = "fenced: "
+
+  /// What a node is that answers for no key while it is not certain of its identity; an error,
+  /// since programs of before know no other case for it.
+  package static func fenced(_ reason: String) -> NodeStatus {
+    .error(.initialize(fenceMark + reason))
+  }
+
+  package var isFenced: Bool {
+    guard case .error(.initialize(let text)) = self else { return false }
+    return text.hasPrefix(NodeStatus.fenceMark)
+  }
+}
+
 /// `NodeError`.
 public enum NodeError: Hashable, CandidVariant {
   case migration(String)

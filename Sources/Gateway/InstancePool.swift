@@ -135,6 +135,8 @@ package final class InstancePool: Launcher {
     loop.schedule(after: .zero) { [weak self] in self?.settle() }
   }
 
+  package var instances: InstanceSummary? { watch.summary }
+
   package func stopAll(within limit: Duration, _ done: @escaping () -> Void) {
     source.stop()
     watch.stop()
@@ -244,7 +246,7 @@ package final class InstancePool: Launcher {
     }
     if let choice = blank(for: node) { return begin(node, tenant, at: choice) }
     if loop.now >= tenant.deadline || isHopeless(node) {
-      end(node, "no instance can be it: \(watch.summary)")
+      end(node, "no instance can be it: \(watch.summary.sentence)")
     }
   }
 

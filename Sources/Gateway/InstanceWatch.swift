@@ -116,18 +116,20 @@ final class InstanceWatch {
   /// Whether every instance answers.
   var seesAll: Bool { indices.allSatisfy { instances[$0].sight.incarnation != nil } }
 
-  /// What the instances are, in a sentence's end.
-  var summary: String {
-    let instances = listed
-    let silent = instances.compactMap { instance in
-      if case .silent(_, let reason) = instance.sight { "\(instance.name): \(reason)" } else { nil }
+  /// What the instances are. O(instances).
+  var summary: InstanceSummary {
+    var summary = InstanceSummary(
+      total: indices.count, holding: 0, blank: [], silent: [], foreign: [])
+    for instance in listed {
+      switch instance.sight {
+      case .unseen: break
+      case .holds: summary.holding += 1
+      case .blank: summary.blank.append(instance.name)
+      case .silent(_, let reason): summary.silent.append("\(instance.name): \(reason)")
+      case .foreign: summary.foreign.append(instance.name)
+      }
     }
-    let blank = instances.count { $0.sight.isBlank }
-    let holding = instances.count { $0.sight.node != nil }
-    let foreign = instances.count { if case .foreign = $0.sight { true } else { false } }
-    return "\(holding) of \(instances.count) hold nodes, \(blank) are blank"
-      + (foreign == 0 ? "" : ", \(foreign) belong to another cluster")
-      + (silent.isEmpty ? "" : ", \(silent.count) do not answer (\(silent[0]))")
+    return summary
   }
 
   func start() {

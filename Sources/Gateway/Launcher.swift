@@ -42,10 +42,15 @@ package protocol Launcher: AnyObject {
   ///   begun, or with why it cannot be.
   func restart(
     _ node: Principal, _ completion: @escaping (Result<Void, ClusterError>) -> Void)
+
+  /// The instances that others run for the cluster; nil where instances are made as they are
+  /// needed, so that there are no others than the nodes'.
+  var instances: InstanceSummary? { get }
 }
 
 extension Launcher {
   package func leavingOrder(of members: [Principal]) -> [Principal] { members.reversed() }
+  package var instances: InstanceSummary? { nil }
 }
 
 /// What became of an instance.

@@ -320,7 +320,7 @@ package final class NodeRuntime {
   package var status: NodeStatus {
     if isShuttingDown { return .shutDown }
     guard isInitialised, node.isFenced else { return node.status }
-    return .error(.initialize("fenced: " + Node.fenced.message))
+    return .fenced(Node.fenced.message)
   }
 
   /// Tells the answers' times of `server` as this node's.

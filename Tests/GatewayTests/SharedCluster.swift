@@ -61,6 +61,7 @@ final class SharedLog: CoordinatorLog {
   fileprivate init(_ shared: SharedState) { self.shared = shared }
 
   var state: CoordinatorState { shared.state }
+  var isShared: Bool { true }
   var leader: String? { shared.leader === self ? nil : shared.leader?.address }
 
   func start(address: String) { self.address = address }

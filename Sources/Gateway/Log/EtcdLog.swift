@@ -50,6 +50,7 @@ package final class EtcdLog: CoordinatorLog {
   private static let lookInterval = Duration.seconds(2)
 
   package var isLeading: Bool { token != nil && lease.isSafe }
+  package var isShared: Bool { true }
 
   init(
     _ opened: (state: CoordinatorState, ringRevision: Int64), client: EtcdClient, keys: EtcdKeys,

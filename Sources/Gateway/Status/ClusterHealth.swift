@@ -17,28 +17,34 @@ struct ClusterHealth {
 
   var state: State
   var reason: String
-  /// What is no harm now and yet worth knowing: why the last change failed.
+  /// What is no harm now and yet worth knowing: what came to nothing lately.
   var notice: String?
 
-  init(_ coordinator: Coordinator) {
+  /// For how long no gateway may lead, as when the lead passes on, until that is a fault.
+  private static let leaderlessPatience = Duration.seconds(30)
+  /// For how long a node may be silent because it is being started again.
+  private static let restartPatience = Int64(10)
+
+  /// - Parameter leaderless: for how long no gateway has led; nil when one does.
+  init(_ coordinator: Coordinator, leaderless: Duration?) {
     let machine = coordinator.machine
     let members = coordinator.map.members
-    if machine.failures > 0, let failure = machine.lastFailure {
-      notice = "the last change failed: \(failure)"
-    }
-    if !coordinator.isLeading, coordinator.log.leader == nil {
-      notice = "no gateway leads, so that nothing scales; keys are served as before"
-    }
+    notice = ClusterHealth.notice(machine)
     let missing = members.filter { !(coordinator.reports[$0]?.status.isServing ?? false) }
+    let restarting = ClusterHealth.restarting(coordinator)
     if !machine.state.isBootstrapped {
       (state, reason) = (.starting, "the first node is starting")
-    } else if let first = missing.first {
+    } else if let first = missing.first, missing != [restarting] {
       state = .degraded
       reason = ClusterHealth.absence(of: first, among: missing, coordinator)
+    } else if let leaderless {
+      (state, reason) = ClusterHealth.leaderless(for: leaderless)
     } else if let change = machine.changeStatus {
       (state, reason) = (.changing, ClusterHealth.sentence(change))
+    } else if let restarts = machine.state.restarts, machine.isRestarting {
+      (state, reason) = (.changing, ClusterHealth.sentence(restarts))
     } else if machine.state.isModuleRolling {
-      (state, reason) = (.changing, "a module is being brought to the nodes")
+      (state, reason) = (.changing, ClusterHealth.module(machine))
     } else if let behind = members.first(where: { !ClusterHealth.isInStep($0, coordinator) }) {
       state = .changing
       reason =
@@ -56,14 +62,73 @@ struct ClusterHealth {
     return info.epoch == coordinator.map.ring.epoch && !info.isPurging && info.handover == nil
   }
 
+  private static func notice(_ machine: CoordinatorMachine) -> String? {
+    var notices: [String] = []
+    if machine.failures > 0, let failure = machine.lastFailure {
+      notices.append("the last change failed: \(failure)")
+    }
+    if let failure = machine.state.restarts?.failure {
+      notices.append("the last rolling restart was given up: \(failure)")
+    }
+    return notices.isEmpty ? nil : notices.joined(separator: ". ")
+  }
+
+  // MARK: - Who leads
+
+  private static func leaderless(for time: Duration) -> (State, String) {
+    guard time >= leaderlessPatience else {
+      return (.changing, "no gateway leads at this moment; keys are served as before")
+    }
+    return (
+      .degraded,
+      "no gateway has led for \(time.components.seconds) s, so nothing scales, and no node that "
+        + "stops is started again; keys are served as before"
+    )
+  }
+
+  // MARK: - A rolling restart, a module
+
+  /// The node that does not answer because it is just being started again.
+  private static func restarting(_ coordinator: Coordinator) -> Principal? {
+    guard let restarts = coordinator.machine.state.restarts, restarts.incarnation != nil,
+      let node = restarts.current, coordinator.silence(of: node) ?? 0 < restartPatience
+    else { return nil }
+    return node
+  }
+
+  private static func sentence(_ restarts: RollingRestart) -> String {
+    let done = "\(restarts.done) of \(restarts.nodes.count) done"
+    guard restarts.incarnation != nil, let node = restarts.current else {
+      return "nodes are being started again one at a time: \(done)"
+    }
+    return "nodes are being started again one at a time: \(done), \(node.label) is starting"
+  }
+
+  private static func module(_ machine: CoordinatorMachine) -> String {
+    let count = machine.state.map.members.count
+    let having = count - machine.membersWithoutModule.count
+    let text = "a module is being brought to the nodes: \(having) of \(count) have it"
+    return machine.moduleHalt.map { text + ", but \($0.node.label) refuses it" } ?? text
+  }
+
+  // MARK: - Nodes that do not serve
+
   private static func absence(
     of first: Principal, among missing: [Principal], _ coordinator: Coordinator
   ) -> String {
-    let share = missing.count * 100 / max(1, coordinator.map.members.count)
-    let keys = "; its keys, \(max(1, share))% of all, cannot be reached"
+    let count = coordinator.map.members.count
+    let isFenced = missing.allSatisfy { coordinator.reports[$0]?.status.isFenced ?? false }
+    let share = max(1, missing.count * 100 / max(1, count))
+    let owner = missing.count == 1 ? "its" : "their"
+    let keys =
+      missing.count == count
+      ? "; no key can be reached" : "; \(owner) keys, \(share)% of all, cannot be reached"
+    if isFenced {
+      return "\(names(missing)) \(missing.count == 1 ? "has" : "have") stopped serving, since etcd "
+        + "does not confirm \(owner) identity\(keys)"
+    }
     guard missing.count == 1 else {
-      return "\(missing.count) of \(coordinator.map.members.count) nodes do not serve: "
-        + "\(names(missing)); their keys, \(max(1, share))% of all, cannot be reached"
+      return "\(missing.count) of \(count) nodes do not serve: \(names(missing))\(keys)"
     }
     if let info = coordinator.reports[first] {
       guard case .error(let error) = info.status else {
@@ -81,6 +146,8 @@ struct ClusterHealth {
     case .stopped, nil: return "\(first.label) has stopped and is to be started again\(keys)"
     }
   }
+
+  // MARK: - A change of the ring
 
   private static func sentence(_ change: ChangeStatus) -> String {
     let nodes = change.leaving.isEmpty ? change.joining : change.leaving

@@ -17,6 +17,8 @@ final class StatusBoard {
   private var nextReader: UInt64 = 0
   /// What the readers have been told; nil while there are none.
   private var told: StatusParts?
+  /// Since when no gateway leads; nil while one does.
+  private var leaderlessSince: MonotonicTime?
   private var timer: TimerID?
   /// The snapshot that was asked for last, which serves all who ask within its second.
   private var kept: (second: UInt64, epoch: UInt64, bytes: [UInt8])?
@@ -72,6 +74,7 @@ final class StatusBoard {
 
   func look() {
     kept = nil
+    noteLead()
     for (node, info) in coordinator.reports { lastKnown[node] = info }
     let nodes = coordinator.machine.nodes
     if lastKnown.count > nodes.count { lastKnown = lastKnown.filter { nodes[$0.key] != nil } }
@@ -92,7 +95,7 @@ final class StatusBoard {
   /// Tells the readers what is not as it was.
   private func publish(_ sample: StatusHistory.Sample) {
     guard !readers.isEmpty, let before = told else { return told = nil }
-    let parts = StatusParts(coordinator, lastKnown: lastKnown)
+    let parts = parts(lastKnown)
     told = parts
     let event = StatusEvent.change(
       from: before, to: parts, sample, endsInterval: history.endsInterval,
@@ -106,9 +109,20 @@ final class StatusBoard {
   func snapshot() -> [UInt8] {
     let (second, epoch) = (loop.now.nanoseconds / 1_000_000_000, coordinator.map.ring.epoch)
     if let kept, kept.second == second, kept.epoch == epoch { return kept.bytes }
-    let bytes = snapshot(StatusParts(coordinator, lastKnown: current))
+    let bytes = snapshot(parts(current))
     kept = (second, epoch, bytes)
     return bytes
+  }
+
+  private func noteLead() {
+    let isLed = coordinator.isLeading || coordinator.log.leader != nil
+    leaderlessSince = isLed ? nil : leaderlessSince ?? loop.now
+  }
+
+  private func parts(_ lastKnown: [Principal: NodeInfo]) -> StatusParts {
+    noteLead()
+    return StatusParts(
+      coordinator, lastKnown: lastKnown, leaderless: leaderlessSince.map { loop.now - $0 })
   }
 
   private var current: [Principal: NodeInfo] {
@@ -119,11 +133,9 @@ final class StatusBoard {
     var json = JSONText()
     json.object { json in
       json.field("time_ms", WallClock.milliseconds)
-      json.field("cluster", json: parts.cluster)
       json.name("nodes")
       json.array(parts.nodes) { $0.raw($1.json) }
-      json.field("change", json: parts.change)
-      json.field("decisions", json: parts.decisions)
+      for part in parts.others { json.field(part.name, json: part.json) }
       json.name("history")
       history.write(to: &json, nodes: parts.nodes.map(\.id))
     }
@@ -136,7 +148,7 @@ final class StatusBoard {
     let network = exchange.peer.network
     try checkRoom(for: network)
     // Who comes later begins with what the others know, so that one event serves all.
-    let parts = told ?? StatusParts(coordinator, lastKnown: current)
+    let parts = told ?? parts(current)
     told = parts
     let first = StatusEvent.event("status", snapshot(parts))
     let stream = exchange.beginStream(limit: first.count + StatusBoard.backlog)
@@ -195,9 +207,9 @@ enum StatusEvent {
       json.field("keys", sample.keys)
       json.field("bytes", sample.bytes)
       if endsInterval { json.field("node_interval_ends", true) }
-      if parts.cluster != before.cluster { json.field("cluster", json: parts.cluster) }
-      if parts.change != before.change { json.field("change", json: parts.change) }
-      if parts.decisions != before.decisions { json.field("decisions", json: parts.decisions) }
+      for (part, before) in zip(parts.others, before.others) where part.json != before.json {
+        json.field(part.name, json: part.json)
+      }
       let known = Dictionary(before.nodes.map { ($0.id, $0.json) }) { first, _ in first }
       let changed = parts.nodes.filter { known[$0.id] != $0.json }
       if !changed.isEmpty {

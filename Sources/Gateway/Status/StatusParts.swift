@@ -1,24 +1,45 @@
 import Candid
 import Cluster
+import HTTPTransport
 import Placement
 import ScaledStorage
 import WireProtocol
 
 /// What the status page shows, in the parts that change apart from each other, each as JSON.
 struct StatusParts {
-  var cluster: [UInt8]
-  var nodes: [(id: Principal, json: [UInt8])]
-  var change: [UInt8]
-  var decisions: [UInt8]
+  struct Part {
+    let name: StaticString
+    let json: [UInt8]
+  }
+
+  let nodes: [(id: Principal, json: [UInt8])]
+  /// All but the nodes, always in the same order.
+  let others: [Part]
 
   /// The decisions that are shown.
   private static let shownDecisions = 30
 
   /// What is the case now. O(nodes).
-  init(_ coordinator: Coordinator, lastKnown: [Principal: NodeInfo]) {
-    let health = ClusterHealth(coordinator)
+  /// - Parameters:
+  ///   - lastKnown: what was heard of each node last.
+  ///   - leaderless: for how long no gateway has led; nil when one does.
+  init(_ coordinator: Coordinator, lastKnown: [Principal: NodeInfo], leaderless: Duration?) {
+    nodes = coordinator.machine.nodes.keys.sorted().map { node in
+      (node, StatusParts.node(node, coordinator, lastKnown[node]))
+    }
+    others = [
+      Part(name: "cluster", json: StatusParts.cluster(coordinator, leaderless)),
+      Part(name: "change", json: StatusParts.change(coordinator)),
+      Part(name: "restarts", json: StatusParts.restarts(coordinator.machine)),
+      Part(name: "module", json: StatusParts.module(coordinator.machine)),
+      Part(name: "instances", json: StatusParts.instances(coordinator.launcher?.instances)),
+      Part(name: "decisions", json: StatusParts.decisions(coordinator.decisions)),
+    ]
+  }
+
+  private static func cluster(_ coordinator: Coordinator, _ leaderless: Duration?) -> [UInt8] {
+    let health = ClusterHealth(coordinator, leaderless: leaderless)
     let map = coordinator.map
-    let machine = coordinator.machine
     var json = JSONText()
     json.object { json in
       json.field("state", health.state.rawValue)
@@ -29,24 +50,16 @@ struct StatusParts {
       json.field("revision", map.revision)
       json.field("digest", map.digestText)
       json.field("members", map.members.count)
-      json.field("settled", machine.isSettled)
+      json.field("settled", coordinator.machine.isSettled)
       json.field("durability", coordinator.reports.values.first?.durability)
-      json.field("module", coordinator.machine.state.moduleDigest.map(StatusParts.hexadecimal))
+      json.field("module", coordinator.machine.state.moduleDigest.map(SHA256.hexadecimal))
+      json.field("shared", coordinator.log.isShared)
       json.field("leads", coordinator.isLeading)
-      json.field("leader", coordinator.log.leader)
+      json.field("leader", coordinator.isLeading ? nil : coordinator.log.leader)
       json.field("dry_run", coordinator.isDryRun)
       json.field("scaler", coordinator.lastDecision?.reason)
     }
-    cluster = json.bytes
-    nodes = machine.nodes.keys.sorted().map { node in
-      (node, StatusParts.node(node, coordinator, lastKnown[node]))
-    }
-    change = StatusParts.change(coordinator)
-    decisions = StatusParts.decisions(coordinator.decisions)
-  }
-
-  private static func hexadecimal(_ digest: [UInt8]) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return json.bytes
   }
 
   // MARK: - A node
@@ -63,6 +76,7 @@ struct StatusParts {
       json.field("address", coordinator.machine.nodes[node]?.address)
       json.field("state", ClusterSummary.state(of: node, coordinator))
       json.field("status", report?.status.name)
+      json.field("fenced", report?.status.isFenced ?? false)
       json.field("problem", report.flatMap(problem))
       json.field("share", coordinator.map.contains(node) ? 1 / Double(members.count) : 0)
       // What a node had when it was heard of last is nearer to the truth than nothing.
@@ -127,6 +141,84 @@ struct StatusParts {
       json.field("bytes_per_second", change.copy.bytesPerSecond)
     }
     return json.bytes
+  }
+
+  // MARK: - A rolling restart
+
+  private static func restarts(_ machine: CoordinatorMachine) -> [UInt8] {
+    var json = JSONText()
+    guard let restarts = machine.state.restarts else {
+      json.raw("null")
+      return json.bytes
+    }
+    let status = RollingRestartStatus(machine)
+    json.object { json in
+      json.field("under_way", status.isUnderWay)
+      json.field("outcome", status.outcome)
+      json.field("nodes", nodes: restarts.nodes)
+      json.field("done", restarts.done)
+      json.field("current", restarts.incarnation == nil ? nil : restarts.current?.text)
+      json.field("failure", restarts.failure)
+    }
+    return json.bytes
+  }
+
+  // MARK: - The module
+
+  private static func module(_ machine: CoordinatorMachine) -> [UInt8] {
+    var json = JSONText()
+    guard let digest = machine.state.moduleDigest else {
+      json.raw("null")
+      return json.bytes
+    }
+    let isRolling = machine.state.isModuleRolling
+    json.object { json in
+      json.field("sha256", SHA256.hexadecimal(digest))
+      json.field("previous", machine.state.previousModuleDigest.map(SHA256.hexadecimal))
+      json.field("rolling", isRolling)
+      json.field("without", nodes: isRolling ? machine.membersWithoutModule : [])
+      json.name("halt")
+      if let halt = machine.moduleHalt {
+        json.object { json in
+          json.field("node", halt.node.text)
+          json.field("reason", halt.failure.reason)
+          json.field("attempts", halt.failure.count)
+        }
+      } else {
+        json.raw("null")
+      }
+    }
+    return json.bytes
+  }
+
+  // MARK: - Instances of a pool
+
+  /// The names that are shown of each kind.
+  private static let shownInstances = 12
+
+  private static func instances(_ summary: InstanceSummary?) -> [UInt8] {
+    var json = JSONText()
+    guard let summary else {
+      json.raw("null")
+      return json.bytes
+    }
+    json.object { json in
+      json.field("total", summary.total)
+      json.field("holding", summary.holding)
+      write("blank", summary.blank, to: &json)
+      write("silent", summary.silent, to: &json)
+      write("foreign", summary.foreign, to: &json)
+    }
+    return json.bytes
+  }
+
+  private static func write(_ kind: StaticString, _ names: [String], to json: inout JSONText) {
+    json.name(kind)
+    json.object { json in
+      json.field("count", names.count)
+      json.name("names")
+      json.array(names.prefix(shownInstances)) { $0.text($1) }
+    }
   }
 
   // MARK: - Decisions
