@@ -30,7 +30,7 @@ function drawDecisions() {
   const now = cluster.scaler ? "now: " + cluster.scaler : "";
   say($("scaler"), (cluster.dry_run ? "dry run; " : "") + now);
   $("no-decisions").hidden = decisions.length > 0;
-  say($("no-decisions"), cluster.leads ? "Nothing since this gateway began to lead."
+  say($("no-decisions"), cluster.leads ? "Nothing since the gateway started."
     : "The gateway that leads decides, and its page tells of it.");
   const list = $("decisions"), recent = [...decisions].sort((a, b) => b.number - a.number);
   list.hidden = recent.length === 0;
