@@ -57,7 +57,7 @@ struct StatusParts {
       json.field("leads", coordinator.isLeading)
       json.field("leader", coordinator.isLeading ? nil : coordinator.log.leader)
       json.field("dry_run", coordinator.isDryRun)
-      json.field("scaler", coordinator.lastDecision?.reason)
+      json.field("scaler", coordinator.isLeading ? coordinator.lastDecision?.reason : nil)
     }
     return json.bytes
   }

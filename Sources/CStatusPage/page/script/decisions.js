@@ -31,7 +31,8 @@ function drawDecisions() {
   say($("scaler"), (cluster.dry_run ? "dry run; " : "") + now);
   $("no-decisions").hidden = decisions.length > 0;
   say($("no-decisions"), cluster.leads ? "Nothing since the gateway started."
-    : "The gateway that leads decides, and its page tells of it.");
+    : cluster.leader ? "The gateway that leads decides, and its page tells of it."
+    : "Nothing is decided while no gateway leads.");
   const list = $("decisions"), recent = [...decisions].sort((a, b) => b.number - a.number);
   list.hidden = recent.length === 0;
   while (list.children.length > recent.length) list.lastChild.remove();
