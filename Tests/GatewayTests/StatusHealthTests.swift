@@ -50,7 +50,7 @@ struct StatusHealthTests {
     let shared = try SharedCluster(2)
     shared.settle(1)
     let follower = shared.gateways[1]
-    shared.run(until: "the follower has heard of the node") {
+    shared.loop.run(until: "the follower has heard of the node") {
       follower.coordinator.reports.count == 1
     }
     follower.server.board.look()
@@ -66,7 +66,7 @@ struct StatusHealthTests {
     #expect(String(decoding: told, as: UTF8.self).contains("no gateway leads at this moment"))
     shared.shared.elect(follower.log)
     follower.server.board.look()
-    shared.run(until: "the node answers the new leader") {
+    shared.loop.run(until: "the node answers the new leader") {
       follower.coordinator.machine.isSettled
     }
     let again = try shared.send(.get, "/status", to: 1).body
@@ -85,7 +85,7 @@ struct StatusHealthTests {
     coordinator.scheduleAdvance()
     #expect(
       health(coordinator).reason == "nodes are being started again one at a time: 0 of 3 done")
-    cluster.run(until: "the second has its turn, and is away") {
+    cluster.loop.run(until: "the second has its turn, and is away") {
       let machine = coordinator.machine
       return machine.state.restarts?.current == members[1]
         && machine.state.restarts?.incarnation != nil && coordinator.reports[members[1]] == nil
@@ -99,7 +99,7 @@ struct StatusHealthTests {
     let told = try part("restarts", of: coordinator)
     #expect(told.hasPrefix("{\"under_way\":true,\"outcome\":null,\"nodes\":[\""))
     #expect(told.contains("\"done\":1,\"current\":\"\(members[1].text)\",\"failure\":null"))
-    cluster.run(until: "it is over") { !coordinator.machine.isRestarting }
+    cluster.loop.run(until: "it is over") { !coordinator.machine.isRestarting }
     #expect(try part("restarts", of: coordinator).contains("\"outcome\":\"done\""))
     cluster.settle(3)
     #expect(health(coordinator).state == .healthy && health(coordinator).notice == nil)
@@ -112,7 +112,7 @@ struct StatusHealthTests {
     cluster.launcher.failures = 5
     try coordinator.machine.beginRestarts(of: coordinator.map.members, now: coordinator.now)
     coordinator.scheduleAdvance()
-    cluster.run(until: "it is given up") { !coordinator.machine.isRestarting }
+    cluster.loop.run(until: "it is given up") { !coordinator.machine.isRestarting }
     cluster.settle(2)
     #expect(health(coordinator).state == .healthy)
     let notice = try #require(health(coordinator).notice)
@@ -171,7 +171,7 @@ struct StatusHealthTests {
     try cluster.coordinator.addNodes(1, reason: "test")
     cluster.settle(2)
     cluster.instances[3].crash()
-    cluster.run(until: "the crash is seen") { cluster.pool.instances?.silent.count == 1 }
+    cluster.loop.run(until: "the crash is seen") { cluster.pool.instances?.silent.count == 1 }
     let told = try part("instances", of: cluster.coordinator)
     let addresses = cluster.instances.map(\.address.description)
     #expect(told.hasPrefix("{\"total\":4,\"holding\":2,"))
