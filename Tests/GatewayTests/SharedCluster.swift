@@ -47,6 +47,7 @@ final class SharedState {
 
 /// A log in memory that several gateways share.
 final class SharedLog: CoordinatorLog {
+  let silence: Duration? = nil
   private let shared: SharedState
   private(set) var isLeading = false
   /// As a process that is stopped: it hears of nothing, and believes what it knew.
