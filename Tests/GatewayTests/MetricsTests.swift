@@ -66,7 +66,7 @@ struct MetricsTests {
     cluster.settle(1)
     try cluster.coordinator.addNodes(1, reason: "asked for by hand")
     cluster.settle(2)
-    cluster.run(until: "both have answered") { cluster.coordinator.reports.count == 2 }
+    cluster.loop.run(until: "both have answered") { cluster.coordinator.reports.count == 2 }
     let answer = try cluster.send(.get, "/metrics/targets")
     #expect(answer.status == 200 && answer.header("content-type") == "application/json")
     let groups = try JSONDecoder().decode([Group].self, from: Data(answer.body))
