@@ -139,6 +139,24 @@ struct TLSClientTests {
     }
   }
 
+  @Test("why others would refuse the program's own certificate is told")
+  func ownCertificate() throws {
+    let authority = try TestAuthority(["cluster.example"])
+    let context = try TLSContext(authority.files)
+    for host in [nil, "127.0.0.1", "::1", "localhost", "cluster.example"] {
+      #expect(context.problem(at: host) == nil, "\(host ?? "nowhere")")
+    }
+    #expect(context.problem(at: "10.1.2.3")?.hasPrefix("is not for 10.1.2.3") == true)
+    #expect(try TLSContext(authority.trust).problem(at: "10.1.2.3") == nil)
+    var files = authority.files
+    files.authorities = try TestAuthority.stranger.get().files.authorities
+    let foreign = try #require(try TLSContext(files).problem(at: nil))
+    #expect(foreign.contains("unable to get local issuer certificate"), "\(foreign)")
+    try authority.expire()
+    let expired = try #require(try TLSContext(authority.files).problem(at: nil))
+    #expect(expired.contains("certificate has expired"), "\(expired)")
+  }
+
   @Test("a certificate that has expired is refused")
   func expired() throws {
     let authority = try TestAuthority()
