@@ -118,11 +118,17 @@ package struct BackupPart: CandidRecord {
 /// `backup_end`: what was set aside is not needed any more.
 package struct BackupEnd: CandidRecord {
   package var backup: String
+  /// Whether the backup is complete and safe with whoever made it. Nil is no: it was given up.
+  package var isComplete: Bool?
 
-  package init(backup: String) { self.backup = backup }
+  package init(backup: String, isComplete: Bool? = nil) {
+    self.backup = backup
+    self.isComplete = isComplete
+  }
 
   package static let candidFields = CandidFields(
-    BackupEnd.init(backup:), CandidMember("backup", \.backup))
+    BackupEnd.init(backup:isComplete:), CandidMember("backup", \.backup),
+    CandidMember("is_complete", \.isComplete))
 }
 
 /// `backup_sum`: the checksum of some of a node's records.

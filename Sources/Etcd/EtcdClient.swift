@@ -21,6 +21,9 @@ package final class EtcdClient {
     channel = GRPCChannel(loop: loop, settings: settings)
   }
 
+  /// For how long no call has succeeded; at first, since the client was made.
+  package var silence: Duration { MonotonicTime.current() - channel.answeredAt }
+
   /// Fails what is under way, and what is asked later, with `.cancelled`.
   package func shutdown() {
     channel.shutdown()

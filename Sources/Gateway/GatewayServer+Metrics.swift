@@ -40,6 +40,7 @@ private struct ClusterMetrics {
     writeNodes(to: &text)
     writeLoads(to: &text)
     writeChange(to: &text)
+    writeRestarts(to: &text)
     writeScaler(to: &text)
   }
 
@@ -49,6 +50,14 @@ private struct ClusterMetrics {
     text.add(
       "scaled_storage_gateway_leads", .gauge,
       "1 while this gateway leads: of several with one log, one does.", flag(coordinator.isLeading))
+    text.add(
+      "scaled_storage_gateway_knows_leader", .gauge,
+      "1 while this gateway leads or knows which one does.",
+      flag(coordinator.isLeading || coordinator.log.leader != nil))
+    text.begin(
+      "scaled_storage_etcd_silent_seconds", .gauge,
+      "For how long etcd has done nothing that this gateway asked of it, where there is one.")
+    if let silence = coordinator.log.silence { text.sample(silence / .seconds(1)) }
     text.add("scaled_storage_ring_epoch", .gauge, "The epoch of the ring.", map.ring.epoch)
     text.add(
       "scaled_storage_ring_revision", .gauge, "The revision of the cluster's map.", map.revision)
@@ -162,6 +171,18 @@ private struct ClusterMetrics {
     text.add(
       "scaled_storage_change_bytes_per_second", .gauge, "How fast it copies.",
       copy?.bytesPerSecond ?? 0)
+  }
+
+  private func writeRestarts(to text: inout MetricsText) {
+    let restarts = coordinator.machine.state.restarts
+    let isActive = coordinator.machine.isRestarting
+    text.add(
+      "scaled_storage_rolling_restart_active", .gauge,
+      "1 while nodes start again one after the other.", flag(isActive))
+    text.add(
+      "scaled_storage_rolling_restart_remaining_nodes", .gauge,
+      "Nodes that have yet to start again; 0 without a rolling restart.",
+      UInt64(isActive ? max(0, (restarts?.nodes.count ?? 0) - (restarts?.done ?? 0)) : 0))
   }
 
   private func writeScaler(to text: inout MetricsText) {

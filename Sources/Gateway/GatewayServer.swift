@@ -86,8 +86,9 @@ package final class GatewayServer: RequestHandler {
 
   /// Methods that every gateway has.
   private static let ownMethods = [
-    "node_info", "nodes", "ring", "cluster_map", "metrics", "scale", "init_wasm", "module_info",
-    "module_rollback", "rolling_restart", "service.did", "openapi.json", "whoami", "status",
+    "node_info", "nodes", "ring", "cluster_map", "metrics", "metrics/targets", "scale", "init_wasm",
+    "module_info", "module_rollback", "rolling_restart", "service.did", "openapi.json", "whoami",
+    "status",
     "status/events", "locate",
   ]
 
@@ -164,6 +165,7 @@ package final class GatewayServer: RequestHandler {
     }
     switch name {
     case "metrics": return try metrics(exchange)
+    case "metrics/targets": return try metricsTargets(exchange)
     case "": return try page.write(to: exchange)
     case "status": return try status(exchange)
     case "status/events": return try statusEvents(exchange)

@@ -31,6 +31,7 @@ extension NodeServer {
     writeRing(info, to: &text)
     writeData(info, to: &text)
     writeHandover(info.handover, to: &text)
+    writeBackups(to: &text)
     writeModule(info, to: &text)
     forwarder.counts.write(to: &text)
     runtime.tracer.write(to: &text)
@@ -41,6 +42,10 @@ extension NodeServer {
     text.add(
       "scaled_storage_serving", .gauge, "1 while the node answers requests for keys.",
       info.status.isServing ? 1 as UInt64 : 0)
+    text.add(
+      "scaled_storage_fenced", .gauge,
+      "1 while the node answers for no key, since it cannot tell that its identity is its own.",
+      info.node != nil && runtime.node.isFenced ? 1 as UInt64 : 0)
     text.begin("scaled_storage_status_info", .gauge, "The node's status.")
     text.info([("status", info.status.name)])
     text.add("scaled_storage_ring_epoch", .gauge, "The epoch of the ring.", info.epoch)
@@ -75,6 +80,15 @@ extension NodeServer {
     text.histogram(bounds: CommitTimes.bounds, buckets: commits.buckets, sum: commits.sum)
     text.add(
       "scaled_storage_commits_failed_total", .counter, "Commits that failed.", commits.failures)
+  }
+
+  /// Before the first backup since the start there is no sample: a zero would look like an old one.
+  private func writeBackups(to text: inout MetricsText) {
+    text.begin(
+      "scaled_storage_backup_completed_timestamp_seconds", .gauge,
+      "When data was set aside here for the last backup that was completed since the start, in "
+        + "seconds since 1970.")
+    if let completed = runtime.backups.completed { text.sample(Double(completed) / 1_000) }
   }
 
   private func writeHandover(_ handover: HandoverStatus?, to text: inout MetricsText) {

@@ -47,12 +47,19 @@ public final class ClusterClient: Sendable {
     public var certificate: String?
     /// The certificate's private key.
     public var key: String?
+    /// The DNS name that the certificates of gateway and nodes are for, where the cluster has one
+    /// for all (its setting `tls-peer-name`); nil expects that of the address that is called.
+    public var peerName: String?
 
     /// What is left out is not used.
-    public init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+    public init(
+      authorities: String? = nil, certificate: String? = nil, key: String? = nil,
+      peerName: String? = nil
+    ) {
       self.authorities = authorities
       self.certificate = certificate
       self.key = key
+      self.peerName = peerName
     }
   }
 
@@ -95,7 +102,7 @@ public final class ClusterClient: Sendable {
       guard settings.endpoint.isSecure || tls == TLS() else {
         throw ClientError(.invalidRequest, "the files for TLS need a URL with https://")
       }
-      if settings.endpoint.isSecure { settings.tls = try TLSContext(files) }
+      if settings.endpoint.isSecure { settings.tls = try TLSContext(files, peerName: tls.peerName) }
     } catch let error as ClientError {
       throw error
     } catch let error as TransportError {

@@ -23,8 +23,8 @@ extension ProcessLauncher.Settings {
     arguments += settings.telemetry.arguments
     arguments += settings.modules.arguments { URL(fileURLWithPath: $0).path }
     sharedFlags = ["--tls-certificate"]
-    // Else nodes of before would let pass whom the gateway does not.
-    sharedValues = AccessSettings.decisiveFlags
+    // Else nodes of before would let pass whom the gateway does not, or refuse each other.
+    sharedValues = AccessSettings.decisiveFlags + ["--tls-peer-name"]
     if let tls = settings.tls {
       arguments += tls.arguments { URL(fileURLWithPath: $0).path }
     }

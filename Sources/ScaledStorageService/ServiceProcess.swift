@@ -84,6 +84,9 @@ package final class ServiceProcess {
     switch reloaded {
     case .success:
       logger.notice("the certificates were read again; new connections use them")
+      if let tls, tls.lacksPeerName, let name = tls.peerName {
+        logger.error("the new certificate is not for \(name) (tls-peer-name): others refuse it")
+      }
     case .failure(let error):
       logger.error("the certificates of before stay in force: \(error.message)")
     }

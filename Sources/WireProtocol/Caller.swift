@@ -63,14 +63,19 @@ package struct CallerReport: CandidRecord {
   /// For the cluster's credential only: `used` when the program that answers uses it itself,
   /// `accepted` when it uses another one.
   package var credential: String?
+  /// For the cluster's credential only: the same at two programs that let the same callers do the
+  /// same.
+  package var access: String?
 
-  package init(name: String, role: String, credential: String? = nil) {
+  package init(name: String, role: String, credential: String? = nil, access: String? = nil) {
     self.name = name
     self.role = role
     self.credential = credential
+    self.access = access
   }
 
   package static let candidFields = CandidFields(
-    CallerReport.init(name:role:credential:), CandidMember("name", \.name),
-    CandidMember("role", \.role), CandidMember("credential", \.credential))
+    CallerReport.init(name:role:credential:access:), CandidMember("name", \.name),
+    CandidMember("role", \.role), CandidMember("credential", \.credential),
+    CandidMember("access", \.access))
 }

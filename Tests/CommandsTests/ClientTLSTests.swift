@@ -17,6 +17,16 @@ struct ClientTLSTests {
     #expect(throws: CommandFailure.self) { try half.files(isSecure: true, environment) }
   }
 
+  @Test func `the name that all certificates have comes by flag or environment`() throws {
+    let environment = Environment { $0 == "SCALED_STORAGE_TLS_PEER_NAME" ? "a.example" : nil }
+    let none = try ClientTLSOptions.parse([])
+    #expect(try none.context(isSecure: true, environment)?.peerName == "a.example")
+    #expect(try none.context(isSecure: false, environment) == nil)
+    let given = try ClientTLSOptions.parse(["--tls-peer-name", "b.example"])
+    #expect(try given.context(isSecure: true, environment)?.peerName == "b.example")
+    #expect(throws: CommandFailure.self) { try given.context(isSecure: false, environment) }
+  }
+
   @Test func `flags for TLS need a URL that asks for it`() throws {
     #expect(throws: (any Error).self) {
       _ = try RootCommand.parseAsRoot(["get", "key", "--tls-ca", "ca.crt"])

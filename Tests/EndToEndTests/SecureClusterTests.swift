@@ -143,6 +143,39 @@ extension EndToEnd {
       #expect(with.header("ss-error") == "already_initialised", "\(with.text)")
     }
 
+    @Test("Where certificates have no addresses, gateway and nodes know each other by one name")
+    func peerName() async throws {
+      let certificates = try Certificates()
+      let files = certificates.identity + certificates.authority
+      let name = ["--tls-peer-name", "localhost"]
+      // The certificate is for 127.0.0.1, and for nothing that this listens on.
+      let cluster = try RunningCluster(files + name + ["--listen", "127.0.0.2:0"])
+      defer { cluster.remove() }
+      #expect(cluster.url.hasPrefix("https://127.0.0.2:"))
+      let credential = ["--credential-file", cluster.directory.path + "/credential"]
+      let scaled = try cluster.run(["scale", "up", "--wait"] + credential + files + name)
+      #expect(scaled.status == 0, "\(scaled.output)")
+
+      let unnamed = try cluster.run(["get", "greeting"] + certificates.authority)
+      #expect(unnamed.status == 1 && unnamed.output.contains("mismatch"), "\(unnamed.output)")
+      let client = try ClusterClient(
+        cluster.url,
+        tls: ClusterClient.TLS(authorities: certificates.path("ca.crt"), peerName: "localhost"))
+      for number in 0..<20 { try await client.put("\(number)", "\(number)") }
+      for number in 0..<20 { #expect(try await client.get("\(number)")?.text == "\(number)") }
+
+      let settings = ["--data", cluster.directory.path, "--listen", "\(cluster.address)"]
+      let doctor = try cluster.run(["doctor", "up"] + settings + files + name)
+      #expect(doctor.output.contains("is valid, and leads to"), "\(doctor.output)")
+      #expect(doctor.output.contains("know callers by the same rules"), "\(doctor.output)")
+      let stranger = try cluster.run(
+        ["config", "check", "up"] + settings + files + ["--tls-peer-name", "other.example"],
+        atURL: false)
+      #expect(stranger.status == 64)
+      #expect(
+        stranger.output.contains("server.crt is not for that name"), "\(stranger.output)")
+    }
+
     @Test("A running cluster takes a new certificate and keeps open connections")
     func aNewCertificate() throws {
       let certificates = try Certificates()

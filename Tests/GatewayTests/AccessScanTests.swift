@@ -50,6 +50,9 @@ struct AccessScanTests {
       }),
     Row("`/metrics`", .read, [(.get, "/metrics", ""), (.head, "/metrics", "")]),
     Row(
+      "`/metrics/targets`", at: [.gateway], .read,
+      [(.get, "/metrics/targets", ""), (.head, "/metrics/targets", "")]),
+    Row(
       "whatever else", .read,
       [
         (.get, "/nothing", ""), (.post, "/nothing", "()"), (.options, "/kv/kept", ""),

@@ -1,4 +1,5 @@
 import Cluster
+import Foundation
 import HTTPTransport
 import ScaledStorage
 import Testing
@@ -51,6 +52,37 @@ struct MetricsTests {
     let labels = "origin=\"operator\",action=\"grow\",outcome=\"done\""
     #expect(metrics["scaled_storage_scaler_decisions_total{\(labels)}"] == 1)
     #expect(metrics["scaled_storage_scaler_maximum_nodes"] == 64)
+  }
+
+  @Test("Prometheus is told where each node's metrics are")
+  func targets() throws {
+    struct Group: Decodable {
+      let targets: [String]
+      let labels: [String: String]
+    }
+    let cluster = try InProcessCluster()
+    let none = try cluster.send(.get, "/metrics/targets")
+    #expect(try JSONDecoder().decode([Group].self, from: Data(none.body)).count <= 1)
+    cluster.settle(1)
+    try cluster.coordinator.addNodes(1, reason: "asked for by hand")
+    cluster.settle(2)
+    cluster.loop.run(until: "both have answered") { cluster.coordinator.reports.count == 2 }
+    let answer = try cluster.send(.get, "/metrics/targets")
+    #expect(answer.status == 200 && answer.header("content-type") == "application/json")
+    let groups = try JSONDecoder().decode([Group].self, from: Data(answer.body))
+    let map = cluster.coordinator.map
+    #expect(groups.flatMap(\.targets).sorted() == map.addresses.values.sorted())
+    for group in groups {
+      #expect(group.labels["__scheme__"] == "http")
+      #expect(group.labels["__meta_scaled_storage_state"] == "member")
+      // Whatever else would come between a node's samples and their own labels.
+      #expect(group.labels.keys.allSatisfy { $0.hasPrefix("__") })
+      let metrics = try metrics(cluster, of: SocketAddress(try #require(group.targets.first)))
+      let node = try #require(group.labels["__meta_scaled_storage_node"])
+      #expect(metrics["scaled_storage_fenced{node=\"\(node)\"}"] == 0)
+    }
+    #expect(try cluster.send(.head, "/metrics/targets").body.isEmpty)
+    #expect(try cluster.send(.post, "/metrics/targets").status == 405)
   }
 
   @Test("Only members of the ring are told to be up or down, not one that is about to join")

@@ -47,6 +47,8 @@ struct RollingRestartTests {
     let launches = cluster.launcher.launches
     let begun = try status(ask(cluster, "Start"))
     #expect(begun.isUnderWay && begun.nodes.count == 3)
+    let amid = String(decoding: try cluster.send(.get, "/metrics").body, as: UTF8.self)
+    #expect(amid.contains("\nscaled_storage_rolling_restart_active 1\n"))
     #expect(try ask(cluster, "Start").status == 409)
     let refused = cluster.coordinator.decisions.entries.last
     #expect(refused?.outcome == .refused && refused?.action == .restart)
@@ -54,6 +56,9 @@ struct RollingRestartTests {
     #expect(cluster.launcher.launches == launches + 3)
     let done = try status(ask(cluster, "Status"))
     #expect(done.outcome == "done" && done.nodes.allSatisfy { $0.state == "restarted" })
+    let after = String(decoding: try cluster.send(.get, "/metrics").body, as: UTF8.self)
+    #expect(after.contains("\nscaled_storage_rolling_restart_active 0\n"))
+    #expect(after.contains("\nscaled_storage_rolling_restart_remaining_nodes 0\n"))
     let totals = cluster.coordinator.decisions.totals
     #expect(totals[.init(origin: .operator, action: .restart, outcome: .done)] == 1)
     #expect(cluster.coordinator.decisions.underWay == nil)

@@ -47,6 +47,7 @@ final class SharedState {
 
 /// A log in memory that several gateways share.
 final class SharedLog: CoordinatorLog {
+  var silence: Duration? = .zero
   private let shared: SharedState
   private(set) var isLeading = false
   /// As a process that is stopped: it hears of nothing, and believes what it knew.
@@ -61,7 +62,6 @@ final class SharedLog: CoordinatorLog {
   fileprivate init(_ shared: SharedState) { self.shared = shared }
 
   var state: CoordinatorState { shared.state }
-  var isShared: Bool { true }
   var leader: String? { shared.leader === self ? nil : shared.leader?.address }
 
   func start(address: String) { self.address = address }

@@ -55,6 +55,12 @@ struct SharedGatewayTests {
       String(decoding: try cluster.send(.get, "/metrics", to: $0).body, as: UTF8.self)
     }
     #expect(metrics.count { $0.contains("\nscaled_storage_gateway_leads 1\n") } == 1)
+    #expect(metrics.allSatisfy { $0.contains("\nscaled_storage_gateway_knows_leader 1\n") })
+    cluster.shared.elect(nil)
+    let leaderless = try (0..<3).map {
+      String(decoding: try cluster.send(.get, "/metrics", to: $0).body, as: UTF8.self)
+    }
+    #expect(leaderless.allSatisfy { $0.contains("\nscaled_storage_gateway_knows_leader 0\n") })
   }
 
   @Test("what changes the cluster is passed on to the gateway that leads")

@@ -73,6 +73,22 @@ struct StatusHealthTests {
     #expect(!String(decoding: again, as: UTF8.self).contains("no gateway leads"))
   }
 
+  @Test("A gateway that etcd does not answer says that others may know better")
+  func silence() throws {
+    let shared = try SharedCluster(2)
+    shared.settle(1)
+    let follower = shared.gateways[1]
+    shared.loop.run(until: "the follower has heard of the node") {
+      follower.coordinator.reports.count == 1
+    }
+    follower.log.silence = .seconds(9)
+    #expect(health(follower.coordinator).notice == nil)
+    follower.log.silence = .seconds(17)
+    let cut = health(follower.coordinator)
+    #expect(cut.state == .healthy)
+    #expect(cut.notice?.hasPrefix("etcd has not answered this gateway for 17 s: ") == true)
+  }
+
   // MARK: - A rolling restart
 
   @Test("A rolling restart is told with who had a turn, and the node whose turn it is is no fault")

@@ -215,9 +215,10 @@ final class ClientHarness {
   private var expected = 0
   private var isSending = false
 
-  init(_ limits: ClientLimits = .init(), tls: TLSFiles? = nil) throws {
+  init(_ limits: ClientLimits = .init(), tls: TLSFiles? = nil, peerName: String? = nil) throws {
     loop = try EventLoop()
-    client = HTTPClient(loop: loop, limits: limits, tls: try tls.map { try TLSContext($0) })
+    client = HTTPClient(
+      loop: loop, limits: limits, tls: try tls.map { try TLSContext($0, peerName: peerName) })
   }
 
   func dropClient() { client = nil }

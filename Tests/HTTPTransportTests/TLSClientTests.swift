@@ -112,6 +112,51 @@ struct TLSClientTests {
     #expect(client.response(0)?.status == 200)
   }
 
+  @Test("a name that is expected of all servers counts, whatever is called")
+  func peerName() throws {
+    let authority = try TestAuthority(["cluster.example"])
+    let server = try ServerHarness(tls: authority.files)
+    let client = try ClientHarness(tls: authority.trust, peerName: "cluster.example")
+    // An address that no certificate has: one of a pod, say.
+    client.client?.expect(name: "10.1.2.3", at: server.address)
+    client.send(0, to: server.address, target: "/hello")
+    client.run()
+    #expect(client.response(0)?.status == 200)
+
+    let other = try ClientHarness(tls: authority.trust, peerName: "other.example")
+    other.send(0, to: server.address, target: "/hello")
+    other.run()
+    let message = try #require(other.error(0)).message
+    #expect(message.contains("as other.example: the certificate is refused"), "\(message)")
+  }
+
+  @Test("whether a program's own certificate has the name is told")
+  func ownPeerName() throws {
+    let authority = try TestAuthority(["cluster.example"])
+    for (name, lacks) in [(nil, false), ("cluster.example", false), ("other.example", true)] {
+      #expect(try TLSContext(authority.files, peerName: name).lacksPeerName == lacks)
+      #expect(try !TLSContext(authority.trust, peerName: name).lacksPeerName)
+    }
+  }
+
+  @Test("why others would refuse the program's own certificate is told")
+  func ownCertificate() throws {
+    let authority = try TestAuthority(["cluster.example"])
+    let context = try TLSContext(authority.files)
+    for host in [nil, "127.0.0.1", "::1", "localhost", "cluster.example"] {
+      #expect(context.problem(at: host) == nil, "\(host ?? "nowhere")")
+    }
+    #expect(context.problem(at: "10.1.2.3")?.hasPrefix("is not for 10.1.2.3") == true)
+    #expect(try TLSContext(authority.trust).problem(at: "10.1.2.3") == nil)
+    var files = authority.files
+    files.authorities = try TestAuthority.stranger.get().files.authorities
+    let foreign = try #require(try TLSContext(files).problem(at: nil))
+    #expect(foreign.contains("unable to get local issuer certificate"), "\(foreign)")
+    try authority.expire()
+    let expired = try #require(try TLSContext(authority.files).problem(at: nil))
+    #expect(expired.contains("certificate has expired"), "\(expired)")
+  }
+
   @Test("a certificate that has expired is refused")
   func expired() throws {
     let authority = try TestAuthority()

@@ -30,10 +30,33 @@ struct TLSSettingsTests {
       ])
   }
 
+  @Test func `the name that peers have is read, and passed on to nodes`() throws {
+    let files = ["--tls-certificate", "a.crt", "--tls-key", "a.key", "--tls-ca", "ca.crt"]
+    let named = try settings(files, ["SCALED_STORAGE_TLS_PEER_NAME": "cluster.Scaled-storage.1"])
+    #expect(named?.peerName == "cluster.Scaled-storage.1")
+    #expect(
+      named?.arguments { $0 }.suffix(2) == ["--tls-peer-name", "cluster.Scaled-storage.1"])
+    #expect(try settings(files)?.peerName == nil)
+    #expect(try settings(files + ["--tls-peer-name", "localhost"])?.peerName == "localhost")
+  }
+
+  @Test(arguments: [
+    "127.0.0.1", "::1", "a..b", ".a", "a.", "*.nodes", "a_b", "nodes:8081", "é", "a b",
+    String(repeating: "a", count: 64), String(repeating: "a.", count: 127) + "a",
+  ])
+  func `what is no host name cannot be that of peers`(name: String) throws {
+    let files = ["--tls-certificate", "a", "--tls-key", "b", "--tls-ca", "c"]
+    let error = #expect(throws: ConfigurationError.self) {
+      try settings(files + ["--tls-peer-name", name])
+    }
+    #expect(error?.message.hasPrefix("--tls-peer-name: tls-peer-name is \"") == true)
+    #expect(error?.message.contains("; write a DNS name") == true)
+  }
+
   @Test(arguments: [
     ["--tls-certificate", "a"], ["--tls-key", "a"], ["--tls-ca", "a"],
     ["--tls-certificate", "a", "--tls-key", "b"], ["--tls-certificate", "a", "--tls-ca", "b"],
-    ["--tls-require-client-certificate"],
+    ["--tls-require-client-certificate"], ["--tls-peer-name", "a"],
   ])
   func `files that are missing are named`(arguments: [String]) throws {
     let error = #expect(throws: ConfigurationError.self) { try settings(arguments) }

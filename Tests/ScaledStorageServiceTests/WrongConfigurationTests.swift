@@ -97,6 +97,10 @@ struct WrongConfigurationTests {
       "--tls-certificate: tls-certificate cannot be used: the certificate /no/a cannot be read: No "
         + "such file or directory"),
     Case(
+      "tls-peer-name = 10.0.0.7",
+      "FILE, line 1: tls-peer-name is \"10.0.0.7\"; write a DNS name that the certificates of all "
+        + "programs of the cluster are for, as cluster.scaled-storage"),
+    Case(
       ["up", "--nodes", "a:1"],
       "--nodes: nodes is given, and `up` starts nodes of its own; run `gateway`, or leave it away"),
     Case(

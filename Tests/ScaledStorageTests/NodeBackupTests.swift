@@ -119,7 +119,16 @@ import WireProtocol
     let identity = try StoredRecords.identity(of: archive)
     #expect(identity.node == contents.node && !identity.isUnsettled)
     #expect(identity.statistics.keys == 100)
-    #expect(try node.call("backup_end", BackupEnd(backup: "first")).status == 200)
+    #expect(node.runtime.backups.completed == nil)
+    let end = BackupEnd(backup: "first", isComplete: true)
+    #expect(try node.call("backup_end", end).status == 200)
+    let completed = try #require(node.runtime.backups.completed)
+    #expect(completed > 1_700_000_000_000 && completed <= WallClock.milliseconds)
+    // Neither one that was given up nor one that is not here says anything.
+    _ = try node.begin("second")
+    #expect(try node.call("backup_end", BackupEnd(backup: "second")).status == 200)
+    #expect(try node.call("backup_end", end).status == 200)
+    #expect(node.runtime.backups.completed == completed)
     let gone = BackupRead(backup: "first", file: contents.files[0].name, offset: 0, count: 1)
     #expect(node.code(try node.call("backup_read", gone)) == "unknown_backup")
   }

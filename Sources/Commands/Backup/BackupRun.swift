@@ -67,7 +67,7 @@ final class BackupRun {
         throw error
       }
       try folder.add(manifest)
-      release(aside.parts)
+      release(aside.parts, isComplete: true)
       return BackupOutcome(
         manifest, fetchedBytes: fetchedBytes, reusedBytes: fetch.reusedBytes,
         seconds: (MonotonicTime.current() - begin).seconds,
@@ -177,13 +177,13 @@ final class BackupRun {
   }
 
   /// Lets nodes remove what they have set aside. Who does not hear it does so later by itself.
-  private func release(_ parts: [Part]) {
+  private func release(_ parts: [Part], isComplete: Bool = false) {
     var next = 0
     let pump = Pump(limit: max(1, parts.count)) { [caller] done in
       guard next < parts.count else { return .exhausted }
       let part = parts[next]
       next += 1
-      let end = BackupEnd(backup: part.contents.backup)
+      let end = BackupEnd(backup: part.contents.backup, isComplete: isComplete)
       caller.call(.backupEnd, end, at: part.node) { _ in done() }
       return .started
     }

@@ -38,6 +38,8 @@ struct BenchPlan: Sendable {
   var address: SocketAddress
   /// For https: whom to trust, and what to show.
   var tls: TLSFiles?
+  /// The name that all certificates are for; nil expects that which is called.
+  var peerName: String?
   var headers: [(name: String, value: String)] = []
   /// What all requests call; nil reads and writes values.
   var call: BenchCall?

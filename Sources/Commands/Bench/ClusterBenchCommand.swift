@@ -192,6 +192,7 @@ struct ClusterBenchCommand: ParsableCommand {
     var plan = BenchPlan(
       endpoint: endpoint, address: try endpoint.resolve(), seed: seed ?? .random(in: 0 ... .max))
     plan.tls = try cluster.tls.files(isSecure: endpoint.isSecure)
+    plan.peerName = cluster.tls.peerName()
     if let path = try targetPath() {
       let mark = path.firstRange(of: BenchCall.keyMark)
       plan.target = .plain(

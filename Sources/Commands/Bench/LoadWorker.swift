@@ -79,7 +79,9 @@ final class LoadWorker: LoadLineOwner {
   private func openLines() throws(TransportError) {
     let count = Int(plan.share(of: UInt64(plan.connections), thread: thread))
     roomy = IndexQueue(capacity: count)
-    let tls = try plan.tls.map { (files) throws(TransportError) in try TLSContext(files) }
+    let tls = try plan.tls.map { (files) throws(TransportError) in
+      try TLSContext(files, peerName: plan.peerName)
+    }
     switch plan.target {
     case .cluster:
       let body = plan.body

@@ -24,6 +24,30 @@ struct ClientTLSOptions: ParsableArguments {
       "The certificate's key, in PEM. (environment: SCALED_STORAGE_TLS_KEY)", valueName: "file"))
   var tlsKey: String?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      For https: the name that the certificates of all of the cluster's programs are for, where it \
+      has one (the service's setting of this name). (environment: SCALED_STORAGE_TLS_PEER_NAME; \
+      default: what is called)
+      """, valueName: "name"))
+  var tlsPeerName: String?
+
+  /// What an endpoint is spoken to with; nil when it speaks plain text.
+  /// - Throws: `CommandFailure` as ``files(isSecure:_:)``, `TransportError` for files that cannot
+  ///   be used.
+  func context(
+    isSecure: Bool, _ environment: Environment = .process
+  ) throws -> TLSContext? {
+    try files(isSecure: isSecure, environment).map {
+      try TLSContext($0, peerName: peerName(environment))
+    }
+  }
+
+  func peerName(_ environment: Environment = .process) -> String? {
+    tlsPeerName ?? environment.value("SCALED_STORAGE_TLS_PEER_NAME")
+  }
+
   /// The files for an endpoint; nil when it speaks plain text.
   /// - Throws: `CommandFailure` when flags make no sense together. What the environment names is
   ///   for clusters that speak TLS and does no harm with others.
@@ -31,8 +55,9 @@ struct ClientTLSOptions: ParsableArguments {
     isSecure: Bool, _ environment: Environment = .process
   ) throws(CommandFailure) -> TLSFiles? {
     guard isSecure else {
-      guard tlsCa == nil, tlsCertificate == nil, tlsKey == nil else {
-        throw CommandFailure("--tls-ca, --tls-certificate and --tls-key need a URL with https://")
+      guard tlsCa == nil, tlsCertificate == nil, tlsKey == nil, tlsPeerName == nil else {
+        throw CommandFailure(
+          "--tls-ca, --tls-certificate, --tls-key and --tls-peer-name need a URL with https://")
       }
       return nil
     }

@@ -87,7 +87,7 @@ struct ClusterOptions: ParsableArguments {
     do {
       let endpoint = try endpoint()
       var settings = ClusterEngine.Settings(endpoint: endpoint)
-      settings.tls = try tls.files(isSecure: endpoint.isSecure).map { try TLSContext($0) }
+      settings.tls = try tls.context(isSecure: endpoint.isSecure)
       settings.timeout = .seconds(timeout)
       settings.connectPatience = min(connectPatience, .seconds(timeout))
       settings.credential = credential

@@ -72,7 +72,7 @@ struct AttachmentOptions: ParsableArguments {
     let gateways = try gateways()
     guard let first = gateways.first else { throw CommandFailure("--url names no gateway") }
     var security = TortureSender.Security()
-    security.tls = try tls.files(isSecure: first.isSecure).map { try TLSContext($0) }
+    security.tls = try tls.context(isSecure: first.isSecure)
     security.credential =
       try credential.isGiven()
       ? credential.credential()

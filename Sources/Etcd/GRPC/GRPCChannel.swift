@@ -13,6 +13,8 @@ final class GRPCChannel {
   private var lastKnown: [String: SocketAddress] = [:]
   private var current = 0
   private(set) var isShutDown = false
+  /// When a call succeeded last.
+  private(set) var answeredAt = MonotonicTime.current()
 
   /// Bytes of a request. etcd takes 1.5 MiB as it is set up usually, its own wrapping included.
   static let maxRequest = 1_572_864 - 1_024
@@ -134,8 +136,13 @@ final class GRPCChannel {
     let request = request(call.path, call.body, timeout: left)
     http.send(request, to: address, deadline: left) { [weak self] result in
       let answer = Self.message(of: result, from: endpoint)
-      guard let self, case .failure(let error) = answer else { return call.completion(answer) }
-      failed(call, at: index, error)
+      guard let self else { return call.completion(answer) }
+      switch answer {
+      case .success:
+        answeredAt = .current()
+        call.completion(answer)
+      case .failure(let error): failed(call, at: index, error)
+      }
     }
   }
 

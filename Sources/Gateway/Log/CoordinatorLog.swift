@@ -12,8 +12,8 @@ package protocol CoordinatorLog: AnyObject {
   var isLeading: Bool { get }
   /// `host:port` of the gateway that leads, as far as that is known; nil for this one.
   var leader: String? { get }
-  /// Whether other gateways may lead instead of this one.
-  var isShared: Bool { get }
+  /// For how long the place where the state is has answered nothing; nil for this program's own.
+  var silence: Duration? { get }
   /// Set before ``start(address:)``.
   var onEvent: (CoordinatorLogEvent) -> Void { get set }
 

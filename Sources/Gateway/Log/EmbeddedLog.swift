@@ -10,7 +10,7 @@ package final class EmbeddedLog: CoordinatorLog {
   package let state: CoordinatorState
   package let isLeading = true
   package let leader: String? = nil
-  package let isShared = false
+  package let silence: Duration? = nil
   package var onEvent: (CoordinatorLogEvent) -> Void = { _ in }
   private let loop: EventLoop
   private let committer: GroupCommitter

@@ -50,7 +50,8 @@ package final class EtcdLog: CoordinatorLog {
   private static let lookInterval = Duration.seconds(2)
 
   package var isLeading: Bool { token != nil && lease.isSafe }
-  package var isShared: Bool { true }
+  /// Leaders and followers alike keep a lease, so etcd has something to answer every 4 seconds.
+  package var silence: Duration? { client.silence }
 
   init(
     _ opened: (state: CoordinatorState, ringRevision: Int64), client: EtcdClient, keys: EtcdKeys,

@@ -22,6 +22,8 @@ struct ClusterHealth {
 
   /// For how long no gateway may lead, as when the lead passes on, until that is a fault.
   private static let leaderlessPatience = Duration.seconds(30)
+  /// For how long etcd, which is asked every few seconds, may be silent.
+  private static let etcdPatience = Duration.seconds(10)
   /// For how long a node may be silent because it is being started again.
   private static let restartPatience = Int64(10)
 
@@ -29,7 +31,7 @@ struct ClusterHealth {
   init(_ coordinator: Coordinator, leaderless: Duration?) {
     let machine = coordinator.machine
     let members = coordinator.map.members
-    notice = ClusterHealth.notice(machine)
+    notice = ClusterHealth.notice(coordinator)
     let missing = members.filter { !(coordinator.reports[$0]?.status.isServing ?? false) }
     let restarting = ClusterHealth.restarting(coordinator)
     if !machine.state.isBootstrapped {
@@ -62,8 +64,14 @@ struct ClusterHealth {
     return info.epoch == coordinator.map.ring.epoch && !info.isPurging && info.handover == nil
   }
 
-  private static func notice(_ machine: CoordinatorMachine) -> String? {
+  private static func notice(_ coordinator: Coordinator) -> String? {
+    let machine = coordinator.machine
     var notices: [String] = []
+    if let silence = coordinator.log.silence, silence >= etcdPatience {
+      notices.append(
+        "etcd has not answered this gateway for \(silence.components.seconds) s: who leads, and "
+          + "the ring, may have changed meanwhile")
+    }
     if machine.failures > 0, let failure = machine.lastFailure {
       notices.append("the last change failed: \(failure)")
     }

@@ -53,7 +53,7 @@ struct StatusParts {
       json.field("settled", coordinator.machine.isSettled)
       json.field("durability", coordinator.reports.values.first?.durability)
       json.field("module", coordinator.machine.state.moduleDigest.map(SHA256.hexadecimal))
-      json.field("shared", coordinator.log.isShared)
+      json.field("shared", coordinator.log.silence != nil)
       json.field("leads", coordinator.isLeading)
       json.field("leader", coordinator.isLeading ? nil : coordinator.log.leader)
       json.field("dry_run", coordinator.isDryRun)

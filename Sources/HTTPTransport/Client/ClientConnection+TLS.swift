@@ -56,7 +56,8 @@ extension ClientConnection {
   }
 
   private func tlsFailure(_ reason: String) -> TransportError {
-    let name = peer.name.flatMap { $0 == address.host ? nil : " as \($0)" } ?? ""
+    let expected = client.tls?.peerName ?? peer.name
+    let name = expected.flatMap { $0 == address.host ? nil : " as \($0)" } ?? ""
     return TransportError(.tls, "no TLS connection to \(address)\(name): \(reason)")
   }
 

@@ -11,6 +11,9 @@ public final class TLSContext {
   /// Whether a server refuses clients that show no certificate. Those that show one must have it
   /// from ``TLSFiles/authorities`` in any case.
   public let demandsClientCertificate: Bool
+  /// The DNS name that the certificate of every server must be for, whatever name or address is
+  /// called, and that servers are told as theirs (RFC 6066 section 3); nil asks for what is called.
+  public let peerName: String?
   /// Nil without a certificate.
   private(set) var acceptor: OpenSSLContext?
   private(set) var connector: OpenSSLContext
@@ -20,9 +23,10 @@ public final class TLSContext {
   /// Reads the files.
   /// - Throws: `.tls`, naming the file and what is wrong with it.
   public init(
-    _ files: TLSFiles, demandsClientCertificate: Bool = false
+    _ files: TLSFiles, demandsClientCertificate: Bool = false, peerName: String? = nil
   ) throws(TransportError) {
     self.files = files
+    self.peerName = peerName
     self.demandsClientCertificate = demandsClientCertificate
     marks = files.marks
     connector = try OpenSSLContext(connecting: files)

@@ -38,13 +38,14 @@ final class TLSSession {
   }
 
   /// The client's end of a connection to a server whose certificate must be for `name`, a host
-  /// name or a numeric address.
+  /// name or a numeric address, unless the context names another for all.
   /// - Throws: `.tls` when the name is none, or memory is lacking.
   convenience init(
     connecting context: TLSContext, to name: String, scratch: TLSScratch
   ) throws(TransportError) {
     try self.init(context.connector, scratch, asksForCertificate: true)
     SSL_set_connect_state(connection)
+    let name = context.peerName ?? name
     let isNumeric = name != "localhost" && SocketAddress(host: name, port: 0) != nil
     // Server names are for host names only (RFC 6066 section 3).
     let isSet =

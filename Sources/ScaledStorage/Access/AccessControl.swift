@@ -14,6 +14,14 @@ package final class AccessControl {
     package var limits = RateLimits()
 
     package init() {}
+
+    /// The same for rules that let the same callers do the same, whatever the order of the file's
+    /// lines, and what it says beside them: 16 hexadecimal digits of a SHA-256.
+    package var digest: String {
+      let lines = (list?.entries ?? []).map(\.summary).sorted()
+      let text = ([anonymous.rawValue] + lines).joined(separator: "\n")
+      return String(SHA256.hexadecimal(SHA256.digest(Array(text.utf8))).prefix(16))
+    }
   }
 
   /// Who sends a request.

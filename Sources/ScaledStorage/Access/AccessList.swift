@@ -22,6 +22,11 @@ package struct AccessList: Sendable {
     package let digest: SHA256.Digest
     /// Counted from 1.
     package let line: Int
+
+    /// What it says, without where it stands.
+    package var summary: String {
+      "\(caller.name) \(caller.role.rawValue) \(proof.rawValue):\(digest.hexadecimal)"
+    }
   }
 
   package private(set) var entries: [Entry] = []

@@ -25,6 +25,7 @@ extension AccessControl {
     var report = CallerReport(name: identity.caller.name, role: identity.caller.role.rawValue)
     if case .credential(let place) = identity.proof {
       report.credential = place == 0 ? "used" : "accepted"
+      report.access = rules.digest
     }
     var answer = try QueryAnswer.make(report, to: exchange)
     answer.headers.append(("cache-control", "no-store"))

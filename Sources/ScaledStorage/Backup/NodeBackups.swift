@@ -21,11 +21,15 @@ final class NodeBackups {
   /// A checkpoint is being made or removed.
   private var isWorking = false
   private var readers = 0
+  /// When the data was set aside of which the last complete backup was made, in milliseconds since
+  /// 1970; nil before the first since the start.
+  private(set) var completed: UInt64?
 
   private struct Held {
     let owner: String
     let contents: BackupContents
     let sizes: [String: UInt64]
+    let takenAt: UInt64
     var lastUse: MonotonicTime
   }
 
@@ -99,6 +103,7 @@ final class NodeBackups {
   ) {
     isWorking = true
     held = nil
+    let takenAt = WallClock.milliseconds
     away { () throws(Problem) -> [BackupFile] in
       CheckpointFiles.removeAll(in: folder)
       mkdir(folder, 0o700)
@@ -119,12 +124,14 @@ final class NodeBackups {
     } then: { [me] result in
       guard let backups = me.target else { return }
       backups.isWorking = false
-      completion(result.flatMap { files in backups.hold(args, files) })
+      completion(result.flatMap { files in backups.hold(args, files, takenAt: takenAt) })
     }
   }
 
   /// What was set aside counts only if nothing moved meanwhile.
-  private func hold(_ args: BackupBegin, _ files: [BackupFile]) -> Result<BackupContents, Problem> {
+  private func hold(
+    _ args: BackupBegin, _ files: [BackupFile], takenAt: UInt64
+  ) -> Result<BackupContents, Problem> {
     if let error = node.unsettled(at: args.epoch) {
       remove()
       return .failure(Problem(error))
@@ -139,7 +146,7 @@ final class NodeBackups {
     held = Held(
       owner: args.owner, contents: contents,
       sizes: Dictionary(files.map { ($0.name, $0.size) }, uniquingKeysWith: { $1 }),
-      lastUse: node.loop.now)
+      takenAt: takenAt, lastUse: node.loop.now)
     return .success(contents)
   }
 
@@ -196,6 +203,7 @@ final class NodeBackups {
   func end(_ args: BackupEnd) throws(Problem) {
     try NodeBackups.check(name: args.backup)
     guard let held, held.contents.backup == args.backup else { return }
+    if args.isComplete == true { completed = held.takenAt }
     remove()
   }
 

@@ -125,9 +125,3 @@ extension AccessList {
       .map { "\($0.caller.name) (\($0.caller.role.rawValue))" }
   }
 }
-
-extension AccessList.Entry {
-  fileprivate var summary: String {
-    "\(caller.name) \(caller.role.rawValue) \(proof.rawValue):\(digest.hexadecimal)"
-  }
-}

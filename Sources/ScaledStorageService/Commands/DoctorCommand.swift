@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Foundation
 import HTTPTransport
+import WireProtocol
 
 /// `PROGRAM doctor`: what is wrong with a deployment, and how to mend it.
 package struct DoctorCommand: ParsableCommand {
@@ -12,8 +13,8 @@ package struct DoctorCommand: ParsableCommand {
         Run it where the service runs, as the user that runs it, with the service's settings. It \
         looks at the data directory, the disk, the secrets and their modes, certificates, limits, \
         clocks and Wasmtime, and asks the members of etcd, and the running cluster whether its \
-        nodes serve and agree on the ring, the module and the version. It changes nothing. The \
-        exit status is 0 without errors, else 1.
+        nodes serve and agree on the ring, the module, the version, and on who may do what. It \
+        changes nothing. The exit status is 0 without errors, else 1.
 
           \(ServedProgram.current.name) doctor gateway --config scaled-storage.conf
         """)
@@ -24,6 +25,14 @@ package struct DoctorCommand: ParsableCommand {
 
   @Option(help: "Where the service answers. (default: where its settings say)")
   var url: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      A file with a token of role read, for who may not read the credential. (environment: \
+      SCALED_STORAGE_TOKEN_FILE)
+      """, valueName: "file"))
+  var tokenFile: String?
 
   @Flag(help: "Look at this machine only.")
   var offline = false
@@ -69,11 +78,26 @@ package struct DoctorCommand: ParsableCommand {
     if let etcd = settings.etcd { findings += try EtcdChecks(etcd).findings() }
     do {
       let endpoint = try HTTPEndpoint(url ?? DoctorCommand.usualURL(settings))
-      findings += try ClusterChecks(settings, endpoint).findings()
+      let path = tokenFile ?? environment["SCALED_STORAGE_TOKEN_FILE"]
+      let token = try path.map { try DoctorCommand.token(in: $0) }
+      findings += try ClusterChecks(settings, endpoint, token: token).findings()
     } catch let error as TransportError {
       throw ConfigurationError(message: "--url: \(error.message)")
     }
     return findings
+  }
+
+  private static func token(in path: String) throws -> Credential {
+    do {
+      guard let first = try CredentialFile(path: path).credentials()?.first else {
+        throw ConfigurationError(message: "--token-file: \(path) is not there")
+      }
+      return first
+    } catch let error as CredentialError {
+      throw ConfigurationError(message: "--token-file: \(path) holds no token: \(error.message)")
+    } catch let error as ServiceFailure {
+      throw ConfigurationError(message: "--token-file: \(error.message)")
+    }
   }
 
   private static func usualURL(_ settings: ServiceSettings) throws -> String {

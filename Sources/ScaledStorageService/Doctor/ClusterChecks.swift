@@ -13,18 +13,21 @@ struct ClusterChecks {
   private let loop: EventLoop
   private let client: HTTPClient
   private let credential: Credential?
+  /// What tells who asks, where the credential cannot be read.
+  private let token: Credential?
 
   private static let deadline = Duration.seconds(5)
   /// Seconds by which clocks may differ: the field `date` has whole ones (RFC 9110 section 6.6.1).
   private static let clockTolerance = 2.0
 
   /// - Throws: `ConfigurationError` or `TransportError` when no connection can be made at all.
-  init(_ settings: ServiceSettings, _ endpoint: HTTPEndpoint) throws {
+  init(_ settings: ServiceSettings, _ endpoint: HTTPEndpoint, token: Credential? = nil) throws {
     self.settings = settings
     self.endpoint = endpoint
     loop = try EventLoop()
     client = HTTPClient(loop: loop, tls: try settings.tls?.context())
     credential = try? CredentialFile(path: settings.credentialFile).credentials()?.first
+    self.token = token
   }
 
   func findings() -> [Finding] {
@@ -61,8 +64,14 @@ struct ClusterChecks {
   }
 
   private func ask(_ target: String, _ address: SocketAddress) throws -> ClientResponse {
+    try ask(target, address, showing: credential ?? token)
+  }
+
+  private func ask(
+    _ target: String, _ address: SocketAddress, showing proof: Credential?
+  ) throws -> ClientResponse {
     var headers = [(name: "accept", value: "application/candid")]
-    if let credential { headers.append(("authorization", credential.headerValue)) }
+    if let proof { headers.append(("authorization", proof.headerValue)) }
     return try client.sendAndWait(
       ClientRequest(method: .get, target: target, headers: headers, body: []), to: address,
       deadline: ClusterChecks.deadline)
@@ -80,11 +89,12 @@ struct ClusterChecks {
       return [
         .warning(
           "nodes", "\(endpoint) does not tell of its nodes (\(answer.status))",
-          mend: "run this as who may read \(settings.credentialFile)")
+          mend: "run this as who may read \(settings.credentialFile), or with a token")
       ]
     }
     var findings: [Finding] = []
     var infos: [(name: String, info: NodeInfo)] = []
+    var reached: [AccessChecks.Program] = []
     for entry in entries {
       let name = "\(entry.id.text) at \(entry.address ?? "no address")"
       guard let text = entry.address, let address = try? SocketAddress(text),
@@ -103,9 +113,23 @@ struct ClusterChecks {
             "nodes", "\(name) does not serve: \(info.status)", mend: "look at its log"))
       }
       infos.append((name, info))
+      reached.append(AccessChecks.Program(name: name, address: address))
     }
     if findings.isEmpty { findings.append(.good("nodes", "all \(entries.count) serve")) }
-    return findings + agreement(infos)
+    return findings + agreement(infos) + access(gateway, reached)
+  }
+
+  private func access(
+    _ gateway: SocketAddress, _ nodes: [AccessChecks.Program]
+  ) -> [Finding] {
+    let checks = AccessChecks(proof: credential ?? token) { address, proof in
+      guard let answer = try? ask("/whoami", address, showing: proof), answer.status == 200 else {
+        return nil
+      }
+      return try? CandidArguments.decode(answer.body, as: CallerReport.self)
+    }
+    return checks.findings(
+      AccessChecks.Program(name: "\(endpoint)", address: gateway), nodes)
   }
 
   /// What all nodes have to have in common.

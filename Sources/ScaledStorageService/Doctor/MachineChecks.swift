@@ -177,7 +177,8 @@ struct MachineChecks {
       }
     }
     let address = try? settings.listenAddress()
-    let host = address.flatMap { $0.isUnspecified ? nil : $0.host }
+    // By the name that is agreed on, whatever the address.
+    let host = tls.peerName == nil ? address.flatMap { $0.isUnspecified ? nil : $0.host } : nil
     if let problem = context.problem(at: host) {
       return .error(
         "certificate", "\(path) \(problem)",
