@@ -6,7 +6,7 @@ import WireProtocol
 
 /// A node's HTTP interface: keys, methods, control and health.
 package final class NodeServer: RequestHandler {
-  let runtime: NodeRuntime
+  package let runtime: NodeRuntime
   /// The largest body, compressed or not.
   let maxBodyBytes: Int
   // Set at the end of init, since the server calls this handler.

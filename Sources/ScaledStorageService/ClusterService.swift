@@ -141,7 +141,13 @@ final class ClusterService {
     process.logger.info("the gateway listens on \(bound), its data is in \(settings.data)")
     coordinator.onFailure = { [process] in process.finish(1) }
     coordinator.start(gatewayAddress: advertise ?? bound.description)
+    // Its nodes may be services as well, that a manager starts after this one.
+    if !stopsNodes { tellManager(coordinator) }
     announce(bound, coordinator)
+  }
+
+  private func tellManager(_ coordinator: Coordinator) {
+    process.notifier.serves { [weak coordinator] in coordinator?.summary ?? "" }
   }
 
   /// Tells once, on standard output, that the cluster can be used.
@@ -154,6 +160,7 @@ final class ClusterService {
       return
     }
     isReady = true
+    tellManager(coordinator)
     let count = coordinator.map.members.count
     let scheme = settings.tls == nil ? "http" : "https"
     let line =

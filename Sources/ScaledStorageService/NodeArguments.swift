@@ -31,9 +31,11 @@ extension ProcessLauncher.Settings {
     arguments += settings.etcd?.arguments { URL(fileURLWithPath: $0).path } ?? []
     arguments += settings.access.arguments { URL(fileURLWithPath: $0).path }
     if settings.allowPlaintext { arguments.append("--allow-plaintext") }
-    // The gateway's own settings are not those of its nodes.
+    // The gateway's own settings are not those of its nodes; nor do they answer to its manager.
     environment = ProcessInfo.processInfo.environment
-      .filter { !$0.key.hasPrefix("SCALED_STORAGE_") }
+      .filter {
+        !$0.key.hasPrefix("SCALED_STORAGE_") && !ServiceNotifier.variables.contains($0.key)
+      }
       .map { "\($0.key)=\($0.value)" }
   }
 

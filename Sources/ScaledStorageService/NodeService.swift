@@ -87,8 +87,16 @@ final class NodeService {
       EndpointFile.Endpoint(
         address: runtime.address, processID: ProcessInfo.processInfo.processIdentifier))
     registrar?.start()
-    acceptAsBefore(until: .current() + NodeService.registrationTime)
+    if socket == nil {
+      tellManager()
+    } else {
+      acceptAsBefore(until: .current() + NodeService.registrationTime)
+    }
     process.logger.info("node \(runtime.node.id?.text ?? "without a cluster") listens on \(bound)")
+  }
+
+  private func tellManager() {
+    process.notifier.serves { [weak self] in self?.server?.runtime.summary ?? "" }
   }
 
   /// A node that a launcher starts again asks for its address of before; when another program has
@@ -128,6 +136,7 @@ final class NodeService {
     guard let socket = socket.take() else { return }
     do throws(TransportError) {
       _ = try server.listen(by: socket)
+      tellManager()
     } catch {
       process.logger.critical("the node cannot listen any more: \(error)")
       process.finish(1)
@@ -163,6 +172,7 @@ final class NodeService {
     guard !isRetired else { return }
     isRetired = true
     process.logger.notice("the node has left its cluster; it starts again as a blank one")
+    process.notifier.beginsAnew()
     stop()
   }
 
@@ -181,6 +191,7 @@ final class NodeService {
       process.logger.warning("who connects while the node starts again is refused: \(error)")
     }
     process.logger.notice("the node starts again, as it was told to")
+    process.notifier.beginsAnew()
     end()
   }
 
@@ -199,6 +210,7 @@ final class NodeService {
   }
 
   func close() {
+    if isRetired || isRestarting { process.notifier.suspendsWatchdog() }
     store?.close()
   }
 }

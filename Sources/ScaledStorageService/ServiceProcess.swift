@@ -8,6 +8,8 @@ import ScaledStorage
 package final class ServiceProcess {
   let loop: EventLoop
   let logger: Logger
+  /// What the service manager is told.
+  let notifier: ServiceNotifier
   private var signalCount = 0
   /// Read again when its files change.
   private var tls: TLSContext?
@@ -23,6 +25,9 @@ package final class ServiceProcess {
     self.logger = logger
     self.label = label
     loop = try EventLoop()
+    notifier = ServiceNotifier(loop: loop, logger: logger)
+    // A log that nobody reads any more is no reason to end.
+    signal(SIGPIPE, SIG_IGN)
     ServiceProcess.raiseDescriptorLimit()
   }
 
@@ -42,13 +47,16 @@ package final class ServiceProcess {
     let hasTerminal = ServiceProcess.hasTerminal
     try loop.onSignals([SIGINT, SIGTERM, SIGHUP]) { [self] signal in
       if signal == SIGHUP, !hasTerminal {
-        tls?.reload(report)
-        access?.reload()
-        return
+        return notifier.reloading {
+          tls?.reload(report)
+          access?.reload()
+        }
       }
       signalCount += 1
       switch signalCount {
-      case 1: stop()
+      case 1:
+        notifier.stops()
+        stop()
       case 2: hurry()
       default: exit(1)
       }

@@ -158,6 +158,19 @@ struct SystemdManagerTests {
     #expect(error.message.contains("65535"))
   }
 
+  @Test(
+    "A unit whose program opens its store, reads its files again or begins anew goes on",
+    arguments: [
+      ("active", true), ("activating", true), ("reloading", true), ("deactivating", false),
+      ("failed", false),
+    ])
+  func activities(activity: String, runs: Bool) {
+    var state = UnitState(activity: activity, process: 7, result: "success")
+    #expect(state.runs == runs)
+    state.process = 0
+    #expect(!state.runs)
+  }
+
   @Test("Units are told apart by empty lines, whatever else is said of them")
   func parsing() {
     let output =

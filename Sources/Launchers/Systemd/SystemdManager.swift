@@ -97,7 +97,7 @@ package final class SystemdManager: InstanceManager {
   private func condition(
     of node: Principal, _ state: UnitState
   ) -> ManagedInstance.Condition {
-    guard state.activity == "active", state.process > 0 else {
+    guard state.runs else {
       return .ended(reason: "its unit is \(state.activity) (\(state.result))")
     }
     let endpoint = EndpointFile(directory: directory(of: node)).read()
@@ -145,6 +145,10 @@ struct UnitState: Hashable {
   var activity: String
   /// 0 for none.
   var process: Int32
+  /// Whether there is a program that goes on: also one that opens its store yet, or begins anew.
+  var runs: Bool {
+    process > 0 && ["active", "activating", "reloading"].contains(activity)
+  }
   /// How the last run ended: `success`, `exit-code`, `signal`, …
   var result: String
 

@@ -32,6 +32,10 @@ package struct ServiceMetrics {
     writeLoop(to: &text)
     writeRequests(to: &text)
     writeServer(to: &text)
+    text.add(
+      "scaled_storage_log_lines_dropped_total", .counter,
+      "Lines of the log that nobody took from standard error.",
+      LostLogLines.count)
     if let expiry = tls?.expiry {
       text.add(
         "scaled_storage_tls_certificate_expiry_timestamp_seconds", .gauge,

@@ -30,18 +30,27 @@ struct LineLogHandler: LogHandler {
     for more in [metadataProvider?.get(), event.metadata] {
       if let more { fields.merge(more) { $1 } }
     }
+    sink.write(line(event.level, "\(event.message)", fields)) { lost in
+      let count = lost == 1 ? "1 line of the log was" : "\(lost) lines of the log were"
+      return line(.warning, "\(count) lost: nobody read standard error", metadata)
+    }
+  }
+
+  private func line(
+    _ level: Logger.Level, _ message: String, _ fields: Logger.Metadata
+  ) -> [UInt8] {
     let time = LogTime.now
-    var line = sink.isJournal ? "<\(event.level.journalPriority)>" : ""
+    var line = sink.isJournal ? "<\(level.journalPriority)>" : ""
     line +=
       isText
-      ? TextLine.make(time, event.level, label, "\(event.message)", fields)
-      : JSONLine.make(time, event.level, label, "\(event.message)", fields)
+      ? TextLine.make(time, level, label, message, fields)
+      : JSONLine.make(time, level, label, message, fields)
     var bytes = Array(line.utf8)
     if bytes.count > LineLogHandler.longestLine, isText {
       bytes = Array(bytes.prefix(LineLogHandler.longestLine)) + Array(" … cut".utf8)
     }
     bytes.append(0x0A)
-    sink.write(bytes)
+    return bytes
   }
 }
 
