@@ -183,8 +183,8 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
-        "HTTPTransport", "OwnThread", "ScaledStorageClient", "WasmRuntime", "scaled-storage",
-        "scores",
+        "EtcdTestKit", "HTTPTransport", "OwnThread", "ScaledStorageClient", "WasmRuntime",
+        "scaled-storage", "scores",
       ]),
     tests(
       "CommandsTests",

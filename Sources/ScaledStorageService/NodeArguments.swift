@@ -8,9 +8,8 @@ import Storage
 extension ProcessLauncher.Settings {
   /// How the gateway's own nodes are started.
   init(_ settings: ServiceSettings) throws {
-    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     self.init(
-      directory: settings.data + "/nodes", executable: executable,
+      directory: settings.data + "/nodes", executable: ProgramFile.path,
       arguments: [
         "--credential-file", URL(fileURLWithPath: settings.credentialFile).path,
         "--forward", settings.forward.rawValue, "--durability", settings.durability.rawValue,

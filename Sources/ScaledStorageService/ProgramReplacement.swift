@@ -7,17 +7,9 @@ import HTTPTransport
 enum ProgramReplacement {
   private static let variable = "SCALED_STORAGE_LISTENING_SOCKET"
 
-  /// Where the program is. Not what runs here: an upgrade has put another file in its place.
-  private static var path: String {
-    let name = CommandLine.arguments.first ?? ""
-    if name.contains("/") { return name }
-    let folders = (getenv("PATH").map { String(cString: $0) } ?? "").split(separator: ":")
-    return folders.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 } ?? name
-  }
-
   /// Why the program cannot begin anew; nil when nothing is known to be in the way.
   static var obstacle: String? {
-    let path = path
+    let path = ProgramFile.path
     guard access(path, X_OK) == 0 else {
       let reason = String(cString: strerror(errno))
       return "the program \(path) cannot be executed: \(reason); put it in its place"
@@ -30,7 +22,7 @@ enum ProgramReplacement {
   /// - Parameter socket: what the next program is to listen by.
   /// - Throws: `ServiceFailure` with the system's reason.
   static func run(keeping socket: consuming ListeningSocket?) throws(ServiceFailure) {
-    let path = path
+    let path = ProgramFile.path
     if let text = socket?.bequeath() { setenv(variable, text, 1) }
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv(path, &arguments)

@@ -14,6 +14,22 @@ import Testing
     return bench
   }
 
+  /// A rolling restart of all nodes whose first turn has begun.
+  private func begun() throws -> CoordinatorBench {
+    let bench = try bench()
+    try bench.machine.beginRestarts(of: nodes, now: bench.now)
+    bench.advance()
+    bench.persist()
+    return bench
+  }
+
+  /// The same, with the first node told to start again.
+  private func ordered() throws -> CoordinatorBench {
+    let bench = try begun()
+    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    return bench
+  }
+
   private func report(
     _ bench: CoordinatorBench, _ node: Principal, incarnation: UInt64,
     status: NodeStatus = .ready, digest: String? = nil, isPurging: Bool = false
@@ -72,11 +88,7 @@ import Testing
     "A node is not back before another process of it is ready and in its place",
     arguments: NotBack.allCases)
   func back(_ way: NotBack) throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
-    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    let bench = try ordered()
     switch way {
     case .sameProcess: report(bench, nodes[0], incarnation: 1)
     case .notReady: report(bench, nodes[0], incarnation: 2, status: .initialized)
@@ -96,11 +108,7 @@ import Testing
 
   @Test("A node is back only once one process of it has stayed ready, by fresh reports")
   func dwell() throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
-    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    let bench = try ordered()
     report(bench, nodes[0], incarnation: 2)
     bench.now += 2_999
     report(bench, nodes[0], incarnation: 2)
@@ -115,10 +123,7 @@ import Testing
 
   @Test("A node that starts once more after its turn ends it")
   func fallsAfterItsTurn() throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
+    let bench = try begun()
     turn(bench, nodes[0])
     report(bench, nodes[0], incarnation: 3)
     bench.persist()
@@ -141,11 +146,7 @@ import Testing
 
   @Test("A node that does not start any more ends it before the time is up, with the reason")
   func doesNotStart() throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
-    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    let bench = try ordered()
     for _ in 0..<3 { bench.stopped(nodes[0]) }
     let failure = try #require(bench.machine.state.restarts?.failure)
     #expect(failure.contains("does not start any more: killed by the test"))
@@ -153,10 +154,7 @@ import Testing
 
   @Test("What a node refuses ends it; an order that is lost is given again")
   func orders() throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
+    let bench = try begun()
     let lost = ClusterError(.overloaded, "no answer")
     bench.machine.restartAnswered(nodes[0], .failure(lost), now: bench.now)
     bench.advance()
@@ -219,10 +217,7 @@ import Testing
 
   @Test("A coordinator that ends amid a turn goes on with it", arguments: [false, true])
   func takenOver(hasRestarted: Bool) throws {
-    let first = try bench()
-    try first.machine.beginRestarts(of: nodes, now: first.now)
-    first.advance()
-    first.persist()
+    let first = try begun()
     #expect(first.startedAgain == [nodes[0]])
     let bench = try first.restarted()
     for node in nodes { bench.running(node, "node:\(node.canisterNumber ?? 0)") }
@@ -242,11 +237,7 @@ import Testing
 
   @Test("It waits for a node that is down, and is given up when that takes too long")
   func calm() throws {
-    let bench = try bench()
-    try bench.machine.beginRestarts(of: nodes, now: bench.now)
-    bench.advance()
-    bench.persist()
-    bench.machine.restartAnswered(nodes[0], .success(()), now: bench.now)
+    let bench = try ordered()
     bench.machine.reportFailed(nodes[2])
     back(bench, nodes[0])
     bench.persist()

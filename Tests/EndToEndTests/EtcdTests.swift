@@ -1,3 +1,4 @@
+import EtcdTestKit
 import Foundation
 import HTTPTransport
 import Testing
@@ -6,7 +7,7 @@ extension EndToEnd {
   /// Several gateways by a real etcd.
   @Suite(
     .serialized, .timeLimit(.minutes(5)),
-    .enabled(if: RunningEtcd.path != nil, "needs etcd (Debian's etcd-server)"))
+    .enabled(if: EtcdMembers.isInstalled, "needs etcd (Debian's etcd-server, etcd-client)"))
   struct EtcdEndToEnd {
     private let keys = (0..<100).map { "key-\($0)" }
 
@@ -38,7 +39,7 @@ extension EndToEnd {
 
     @Test("the lead goes from gateway to gateway, by kill -9, a stop and a standstill; keys stay")
     func leadGoesOn() throws {
-      let etcd = try RunningEtcd()
+      let etcd = try EtcdMembers()
       defer { etcd.remove() }
       let pool = try RunningPool(3, gateways: 2, etcd: etcd.settings)
       defer { pool.remove() }
@@ -77,7 +78,7 @@ extension EndToEnd {
 
     @Test("the coordinator's state moves to etcd and back, and is never at both places")
     func stateMoves() throws {
-      let etcd = try RunningEtcd()
+      let etcd = try EtcdMembers()
       defer { etcd.remove() }
       let pool = try RunningPool(2)
       defer { pool.remove() }

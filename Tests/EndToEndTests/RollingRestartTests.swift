@@ -1,3 +1,4 @@
+import EtcdTestKit
 import Foundation
 import HTTPTransport
 import Testing
@@ -142,9 +143,9 @@ extension EndToEnd {
 
     @Test(
       "Nodes that others run start themselves again, and no request fails; with etcd as well",
-      arguments: RunningEtcd.path == nil ? [false] : [false, true])
+      arguments: EtcdMembers.isInstalled ? [false, true] : [false])
     func pool(hasEtcd: Bool) throws {
-      let etcd = hasEtcd ? try RunningEtcd() : nil
+      let etcd = hasEtcd ? try EtcdMembers() : nil
       defer { etcd?.remove() }
       let pool = try RunningPool(2, gateways: hasEtcd ? 2 : 1, etcd: etcd?.settings ?? [])
       defer { pool.remove() }

@@ -29,9 +29,17 @@ package final class EtcdMembers {
     for index in 0..<count { try start(index) }
   }
 
-  deinit {
-    for process in processes where process > 0 { end(process) }
+  deinit { remove() }
+
+  /// Kills what runs, and removes all data.
+  package func remove() {
+    for index in processes.indices where processes[index] > 0 { kill(index) }
     try? FileManager.default.removeItem(at: directory)
+  }
+
+  /// What programs are told of it.
+  package var settings: [String] {
+    ["--etcd", endpoints.joined(separator: ","), "--etcd-cluster", "test"]
   }
 
   /// A port that nobody listens on now.

@@ -28,7 +28,7 @@ struct ClusterClientTests {
         box.outcome.withLock { $0 = .failure(error) }
       }
     }
-    cluster.run(until: "the work is done") { box.outcome.withLock { $0 != nil } }
+    cluster.loop.run(until: "the work is done") { box.outcome.withLock { $0 != nil } }
     try box.outcome.withLock { try $0?.get() }
   }
 
@@ -126,7 +126,7 @@ struct ClusterClientTests {
       cluster.settle(members)
     }
     stop.set()
-    cluster.run(until: "the workers have ended") { stop.ended == 8 }
+    cluster.loop.run(until: "the workers have ended") { stop.ended == 8 }
     try box.outcome.withLock { try $0?.get() }
     let statistics = client.statistics
     #expect(statistics.extraHops < statistics.requests / 4)

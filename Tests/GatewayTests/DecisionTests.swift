@@ -29,7 +29,7 @@ struct DecisionTests {
     cluster.settle(1)
     try fill(cluster, 60)
     cluster.settle(2)
-    cluster.run(until: "the end is known") { cluster.coordinator.decisions.underWay == nil }
+    cluster.loop.run(until: "the end is known") { cluster.coordinator.decisions.underWay == nil }
     let entry = try #require(cluster.coordinator.decisions.entries.first)
     #expect(entry.number == 1 && entry.origin == .scaler && entry.action == .grow)
     #expect(entry.outcome == .done && entry.count == 1 && entry.nodes.count == 1)
@@ -47,11 +47,11 @@ struct DecisionTests {
     let cluster = try InProcessCluster(policy: policy)
     cluster.settle(1)
     try fill(cluster, 30)
-    cluster.run(until: "the scaler is held") { cluster.coordinator.scaler.isAtLimit }
+    cluster.loop.run(until: "the scaler is held") { cluster.coordinator.scaler.isAtLimit }
     let entry = try #require(cluster.coordinator.decisions.entries.last)
     #expect(entry.outcome == .refused && entry.reason.contains("1 nodes are the most"))
     try fill(cluster, 40)
-    cluster.run(until: "the scaler has heard of more keys") {
+    cluster.loop.run(until: "the scaler has heard of more keys") {
       cluster.coordinator.machine.plan().keys == 40
     }
     #expect(cluster.coordinator.decisions.entries.count == 1)
@@ -62,7 +62,7 @@ struct DecisionTests {
     let cluster = try InProcessCluster(policy: .threshold(keys: 10), isDryRun: true)
     cluster.settle(1)
     try fill(cluster, 30)
-    cluster.run(until: "the scaler would grow") {
+    cluster.loop.run(until: "the scaler would grow") {
       cluster.coordinator.decisions.entries.last?.outcome == .dryRun
     }
     #expect(cluster.coordinator.machine.state.change == nil)

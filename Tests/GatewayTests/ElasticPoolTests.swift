@@ -97,7 +97,7 @@ struct ElasticPoolTests {
     #expect(order == cluster.instances.reversed().compactMap(\.node))
     try cluster.coordinator.removeNodes(Array(order.prefix(2)), reason: "the test")
     cluster.settle(2)
-    cluster.run(until: "two instances are listed") { source.listings.count == 2 }
+    cluster.loop.run(until: "two instances are listed") { source.listings.count == 2 }
     #expect(cluster.instances.map { $0.node != nil } == [true, true, false, false])
     try expectAll(cluster)
   }
@@ -111,7 +111,7 @@ struct ElasticPoolTests {
     let second = try #require(cluster.instances[1].node)
     try cluster.coordinator.removeNodes([second], reason: "the test")
     cluster.settle(2)
-    cluster.run(until: "its instance is blank") {
+    cluster.loop.run(until: "its instance is blank") {
       cluster.instances[1].isRunning && cluster.instances[1].node == nil
         && cluster.coordinator.machine.state.departed.isEmpty
     }
@@ -132,13 +132,13 @@ struct ElasticPoolTests {
     source.follows = false
     cluster.instances[1].crash()
     source.show(1)
-    cluster.run(until: "the node is missed") {
+    cluster.loop.run(until: "the node is missed") {
       cluster.coordinator.reports[.canister(number: 2)] == nil
     }
     try cluster.instances[1].start()
     source.follows = true
     cluster.settle(2)
-    cluster.run(until: "it is listed again") { source.listings.count == 2 }
+    cluster.loop.run(until: "it is listed again") { source.listings.count == 2 }
     try expectAll(cluster)
   }
 
@@ -171,7 +171,7 @@ struct ElasticPoolTests {
         if case .success = result { results.append(true) } else { results.append(false) }
       }
     }
-    cluster.run(until: "both are answered") { results.count == 2 }
+    cluster.loop.run(until: "both are answered") { results.count == 2 }
     #expect(results.sorted { $0 && !$1 } == [true, false])
     #expect(source.restarted == ["pod-0"])
   }

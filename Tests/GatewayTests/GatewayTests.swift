@@ -34,7 +34,7 @@ struct GatewayBehaviour {
     cluster.settle(1)
     let keys = keys(100)
     try fill(cluster, keys)
-    cluster.run(until: "no node above the threshold") {
+    cluster.loop.run(until: "no node above the threshold") {
       cluster.coordinator.machine.isSettled
         && cluster.coordinator.map.members.allSatisfy {
           (cluster.launcher.runtime($0)?.nodeInfo.size ?? .max) <= 30
@@ -93,7 +93,7 @@ struct GatewayBehaviour {
     try fill(first, keys(20))
     let node = try #require(try first.coordinator.addNodes(reason: "test").first)
     // One without an identity would look like one that has lost its data.
-    first.run(until: "the new node is initialised") {
+    first.loop.run(until: "the new node is initialised") {
       first.launcher.runtime(node)?.isInitialised == true
     }
     first.abandonGateway()
@@ -127,12 +127,12 @@ struct GatewayBehaviour {
         ("authorization", cluster.launcher.credential.headerValue),
       ])
     #expect(response.status == 200)
-    cluster.run(until: "the node has the module") {
+    cluster.loop.run(until: "the node has the module") {
       !cluster.coordinator.machine.state.isModuleRolling && cluster.coordinator.machine.isSettled
     }
     try cluster.coordinator.addNodes(reason: "test")
     cluster.settle(2)
-    cluster.run(until: "the module is everywhere") {
+    cluster.loop.run(until: "the module is everywhere") {
       cluster.coordinator.map.members.allSatisfy {
         cluster.launcher.runtime($0)?.nodeInfo.moduleSHA256 == SHA256.hexadecimal(digest)
       }

@@ -47,23 +47,8 @@ final class InProcessCluster {
     coordinator.start(gatewayAddress: address.description)
   }
 
-  /// Runs the loop until the condition holds; records an issue when it does not in a minute.
-  func run(
-    until what: String, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: @escaping () -> Bool
-  ) {
-    let deadline = loop.now + .seconds(60)
-    func look() {
-      if condition() || loop.now > deadline { return loop.stop() }
-      loop.schedule(after: .milliseconds(2), look)
-    }
-    look()
-    if !condition() { loop.run() }
-    #expect(condition(), "\(what)", sourceLocation: sourceLocation)
-  }
-
   func settle(_ members: Int, sourceLocation: SourceLocation = #_sourceLocation) {
-    run(until: "\(members) members in step", sourceLocation: sourceLocation) { [self] in
+    loop.run(until: "\(members) members in step", sourceLocation: sourceLocation) { [self] in
       coordinator.machine.isSettled && coordinator.map.members.count == members
     }
   }

@@ -34,11 +34,11 @@ struct InstancePoolTests {
 
     try cluster.coordinator.removeNodes([.canister(number: 1)], reason: "the test")
     cluster.settle(2)
-    cluster.run(until: "the first instance is blank") {
+    cluster.loop.run(until: "the first instance is blank") {
       cluster.instances[0].isRunning && cluster.instances[0].node == nil
     }
     #expect(cluster.instances[0].retirements == 1)
-    cluster.run(until: "the node is forgotten") {
+    cluster.loop.run(until: "the node is forgotten") {
       cluster.coordinator.machine.state.departed.isEmpty
     }
     try expectAll(cluster)
@@ -59,7 +59,7 @@ struct InstancePoolTests {
     try fill(cluster)
     let second = try #require(cluster.instance(of: .canister(number: 2)))
     second.crash()
-    cluster.run(until: "the node is missed") {
+    cluster.loop.run(until: "the node is missed") {
       cluster.coordinator.reports[.canister(number: 2)] == nil
     }
     try second.start()
@@ -91,12 +91,12 @@ struct InstancePoolTests {
     first.crash()
     first.loseData()
     try first.start()
-    cluster.run(until: "the node counts as stopped") {
+    cluster.loop.run(until: "the node counts as stopped") {
       cluster.coordinator.machine.nodes[.canister(number: 1)]?.address == nil
     }
     // As many looks as it takes to be tempted.
     var looks = 0
-    cluster.run(until: "some looks later") {
+    cluster.loop.run(until: "some looks later") {
       looks += 1
       return looks > 200
     }
@@ -132,7 +132,7 @@ struct InstancePoolTests {
     try expectAll(cluster)
     try cluster.coordinator.cancelChange()
     cluster.settle(1)
-    cluster.run(until: "the node that never was is forgotten") {
+    cluster.loop.run(until: "the node that never was is forgotten") {
       cluster.coordinator.machine.state.departed.isEmpty
     }
     #expect(cluster.instances[0].retirements == 0)
@@ -145,11 +145,11 @@ struct InstancePoolTests {
     cluster.settle(1)
     try fill(cluster)
     try cluster.coordinator.addNodes(1, reason: "the test")
-    cluster.run(until: "the instance is taken") {
+    cluster.loop.run(until: "the instance is taken") {
       cluster.instances[1].node != nil || cluster.coordinator.machine.state.change == nil
     }
     if (try? cluster.coordinator.cancelChange()) != nil {
-      cluster.run(until: "the instance is blank again") {
+      cluster.loop.run(until: "the instance is blank again") {
         cluster.instances[1].retirements == 1 && cluster.instances[1].node == nil
       }
       try cluster.coordinator.addNodes(1, reason: "the test")
@@ -180,7 +180,7 @@ struct InstancePoolTests {
     cluster.settle(1)
     try fill(cluster)
     try cluster.coordinator.addNodes(1, reason: "the test")
-    cluster.run(until: "the instance is claimed") {
+    cluster.loop.run(until: "the instance is claimed") {
       cluster.instances[1].node != nil || cluster.coordinator.machine.state.change == nil
     }
     // The instance that was claimed is not on the list any more.
@@ -188,12 +188,12 @@ struct InstancePoolTests {
     let isUndecided = cluster.coordinator.machine.state.change?.isDecided == false
     cluster = try cluster.successor(names: names)
     guard isUndecided else { return }
-    cluster.run(until: "nobody else is taken for it") {
+    cluster.loop.run(until: "nobody else is taken for it") {
       cluster.coordinator.machine.nodes[.canister(number: 2)] != nil
         || cluster.coordinator.machine.state.change == nil
     }
     var looks = 0
-    cluster.run(until: "some looks later") {
+    cluster.loop.run(until: "some looks later") {
       looks += 1
       return looks > 100
     }
@@ -220,7 +220,7 @@ struct InstancePoolTests {
     cluster.coordinator.peers.retire(node, map: stranger, at: address) {
       results.append($0)
     }
-    cluster.run(until: "all answered") { results.count == 3 }
+    cluster.loop.run(until: "all answered") { results.count == 3 }
     let messages = results.map { result in
       if case .failure(let error) = result { error.message } else { "" }
     }

@@ -28,7 +28,7 @@ struct MetricsTests {
     #expect(try cluster.send(.get, "/made/up/\"name\"").status == 404)
     try cluster.coordinator.addNodes(1, reason: "asked for by hand")
     cluster.settle(2)
-    cluster.run(until: "the gateway has counted the key") {
+    cluster.loop.run(until: "the gateway has counted the key") {
       cluster.coordinator.machine.plan().keys == 1
     }
     let metrics = try metrics(cluster)
@@ -58,7 +58,7 @@ struct MetricsTests {
     let cluster = try InProcessCluster()
     cluster.settle(1)
     try cluster.coordinator.addNodes(1, reason: "asked for by hand")
-    cluster.run(until: "the gateway knows a node that is no member") {
+    cluster.loop.run(until: "the gateway knows a node that is no member") {
       cluster.coordinator.machine.nodes.count > cluster.coordinator.map.members.count
     }
     let before = cluster.coordinator.map.members

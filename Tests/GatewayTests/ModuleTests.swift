@@ -49,7 +49,7 @@ struct ModuleTests {
   }
 
   private func awaitRoll(_ cluster: InProcessCluster) {
-    cluster.run(until: "all nodes have the module") {
+    cluster.loop.run(until: "all nodes have the module") {
       !cluster.coordinator.machine.state.isModuleRolling && cluster.coordinator.machine.isSettled
     }
   }
@@ -259,7 +259,7 @@ struct ModuleTests {
     cluster.launcher.settings.wasmtimePath = "/nowhere/libwasmtime.so"
     cluster.settle(1)
     #expect(try upload(first.bytes, cluster).status == 200)
-    cluster.run(until: "the roll halts") { cluster.coordinator.machine.moduleHalt != nil }
+    cluster.loop.run(until: "the roll halts") { cluster.coordinator.machine.moduleHalt != nil }
     let known = try info(cluster)
     let halt = try #require(known.halt)
     #expect(known.isRolling && halt.node == cluster.coordinator.map.members[0])
@@ -276,7 +276,7 @@ struct ModuleTests {
     var foreign = try #require(node.node.map)
     foreign.modules = [SHA256.digest([])]
     foreign.revision += 10
-    cluster.run(until: "the node knows the map") {
+    cluster.loop.run(until: "the node knows the map") {
       // Refused while the one before is on its way to the disk.
       if node.node.map != foreign { node.handle(.ringChanged(foreign)) { _ in } }
       return node.node.map == foreign
@@ -317,7 +317,7 @@ struct ModuleTests {
     cluster.settle(1)
     awaitRoll(cluster)
     #expect(try info(cluster).wanted?.sha256 == SHA256.hexadecimal(SHA256.digest(first.bytes)))
-    cluster.run(until: "the node has it") {
+    cluster.loop.run(until: "the node has it") {
       cluster.launcher.runtime(cluster.coordinator.map.members[0])?.nodeInfo.moduleSHA256 != nil
     }
     #expect(try text(call(cluster, "mark", "(\"a\")")) == "(\"first\")\n")

@@ -50,7 +50,7 @@ struct RollingRestartTests {
     #expect(try ask(cluster, "Start").status == 409)
     let refused = cluster.coordinator.decisions.entries.last
     #expect(refused?.outcome == .refused && refused?.action == .restart)
-    cluster.run(until: "all have started again") { !cluster.coordinator.machine.isRestarting }
+    cluster.loop.run(until: "all have started again") { !cluster.coordinator.machine.isRestarting }
     #expect(cluster.launcher.launches == launches + 3)
     let done = try status(ask(cluster, "Status"))
     #expect(done.outcome == "done" && done.nodes.allSatisfy { $0.state == "restarted" })
@@ -64,7 +64,7 @@ struct RollingRestartTests {
     let cluster = try cluster(of: 3)
     let named = try status(ask(cluster, "Start", nodes: ["3", "1"]))
     #expect(named.nodes.map(\.node) == [.canister(number: 3), .canister(number: 1)])
-    cluster.run(until: "both have started again") { !cluster.coordinator.machine.isRestarting }
+    cluster.loop.run(until: "both have started again") { !cluster.coordinator.machine.isRestarting }
     #expect(try ask(cluster, "Start", nodes: ["9"]).status == 404)
     #expect(try ask(cluster, "Cancel").status == 409)
   }
@@ -73,14 +73,14 @@ struct RollingRestartTests {
   func anotherGateway() throws {
     let first = try cluster(of: 3)
     _ = try status(ask(first, "Start"))
-    first.run(until: "the first node's turn is stored") {
+    first.loop.run(until: "the first node's turn is stored") {
       let machine = first.coordinator.machine
       return machine.state.restarts?.incarnation != nil
         && machine.durableSequence == machine.lastSequence
     }
     first.abandonGateway()
     let next = try InProcessCluster(store: first.store, launcher: first.launcher)
-    next.run(until: "it is done") { next.coordinator.machine.state.restarts?.outcome == .done }
+    next.loop.run(until: "it is done") { next.coordinator.machine.state.restarts?.outcome == .done }
     #expect(next.coordinator.machine.state.restarts?.failure == nil)
     #expect(next.coordinator.decisions.entries.contains { $0.origin == .earlier })
   }
@@ -90,7 +90,7 @@ struct RollingRestartTests {
     let cluster = try cluster(of: 2)
     cluster.launcher.failures = 5
     _ = try status(ask(cluster, "Start"))
-    cluster.run(until: "it is given up") { !cluster.coordinator.machine.isRestarting }
+    cluster.loop.run(until: "it is given up") { !cluster.coordinator.machine.isRestarting }
     let given = try status(ask(cluster, "Status"))
     #expect(given.outcome == "failed")
     #expect(given.failure?.contains("does not start any more: the test lets it fail") == true)

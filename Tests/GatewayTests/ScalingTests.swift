@@ -17,7 +17,7 @@ struct ScalingTests {
     for key in keys {
       #expect(try cluster.send(.put, "/kv/\(key)", Array(key.utf8)).status == 201)
     }
-    cluster.run(until: "the coordinator knows of the keys") {
+    cluster.loop.run(until: "the coordinator knows of the keys") {
       cluster.coordinator.machine.plan().keys == UInt64(self.keys.count)
     }
   }
@@ -48,7 +48,7 @@ struct ScalingTests {
 
   private func awaitEnd(_ cluster: InProcessCluster, _ members: Int) {
     cluster.settle(members)
-    cluster.run(until: "the nodes that left have ended") {
+    cluster.loop.run(until: "the nodes that left have ended") {
       cluster.coordinator.machine.state.departed.isEmpty
     }
     #expect(cluster.launcher.nodes == Set(cluster.coordinator.map.members))
@@ -96,14 +96,14 @@ struct ScalingTests {
     let second = try InProcessCluster(
       policy: policy, store: first.store, launcher: first.launcher)
     second.settle(3)
-    second.run(until: "the scaler has looked at it") {
+    second.loop.run(until: "the scaler has looked at it") {
       second.coordinator.lastDecision?.reason == "no node has reached a threshold"
     }
     #expect(second.coordinator.map.members.count == 3)
     second.coordinator.machine.askFor(nodes: nil)
     awaitEnd(second, 2)
     try check(second)
-    second.run(until: "the scaler has looked again") {
+    second.loop.run(until: "the scaler has looked again") {
       second.coordinator.lastDecision?.reason == "no node has reached a threshold"
     }
     #expect(second.coordinator.map.members.count == 2)
@@ -134,7 +134,7 @@ struct ScalingTests {
     let cluster = try InProcessCluster(policy: .threshold(keys: 10), isDryRun: true)
     cluster.settle(1)
     try fill(cluster)
-    cluster.run(until: "the scaler would grow") {
+    cluster.loop.run(until: "the scaler would grow") {
       if case .grow(1, _)? = cluster.coordinator.lastDecision { true } else { false }
     }
     #expect(cluster.coordinator.machine.state.change == nil)
@@ -206,7 +206,7 @@ struct ScalingTests {
     var steps: Set<String> = []
     var states: Set<String> = []
     var statuses: Set<String> = []
-    cluster.run(until: "the node has left") {
+    cluster.loop.run(until: "the node has left") {
       let ring = RingDescription(cluster.coordinator)
       if let change = ring.change {
         steps.insert(change.step)

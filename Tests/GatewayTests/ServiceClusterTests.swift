@@ -60,7 +60,7 @@ struct ServiceClusterTests {
         .post, "/" + method, Array("[\"\(key)\", 1]".utf8), headers: Self.headers)
       #expect(answer.status == 200)
     }
-    cluster.run(until: "the cluster has grown") {
+    cluster.loop.run(until: "the cluster has grown") {
       cluster.coordinator.machine.isSettled && cluster.coordinator.map.members.count > 2
     }
     #expect(cluster.coordinator.map.members.contains(.canister(number: 101)))

@@ -161,24 +161,9 @@ final class SharedCluster {
     get throws { try #require(gateways.first { $0.coordinator.isLeading }).coordinator }
   }
 
-  /// Runs the loop until the condition holds; records an issue when it does not in a minute.
-  func run(
-    until what: String, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: @escaping () -> Bool
-  ) {
-    let deadline = loop.now + .seconds(60)
-    func look() {
-      if condition() || loop.now > deadline { return loop.stop() }
-      loop.schedule(after: .milliseconds(1), look)
-    }
-    look()
-    if !condition() { loop.run() }
-    #expect(condition(), "\(what)", sourceLocation: sourceLocation)
-  }
-
   /// Waits until all gateways see so many members in step.
   func settle(_ members: Int, sourceLocation: SourceLocation = #_sourceLocation) {
-    run(until: "\(members) members in step", sourceLocation: sourceLocation) { [self] in
+    loop.run(until: "\(members) members in step", sourceLocation: sourceLocation) { [self] in
       gateways.allSatisfy {
         $0.coordinator.machine.isSettled && $0.coordinator.machine.state.isBootstrapped
           && $0.coordinator.map.members.count == members

@@ -39,7 +39,7 @@ struct SharedGatewayTests {
     cluster.settle(1)
     try fill(cluster)
     for gateway in cluster.gateways {
-      cluster.run(until: "it says that the cluster serves") {
+      cluster.loop.run(until: "it says that the cluster serves") {
         ClusterSummary.info(of: gateway.coordinator).status.isServing
       }
     }
@@ -110,7 +110,7 @@ struct SharedGatewayTests {
     let first = cluster.gateways[0]
     _ = try first.coordinator.addNodes(2, reason: "the test")
     var isThere = false
-    cluster.run(until: "the step \(step), or the end") {
+    cluster.loop.run(until: "the step \(step), or the end") {
       let change = first.coordinator.machine.changeStatus
       isThere = isThere || change == nil || change?.step == step
       return isThere
@@ -119,11 +119,11 @@ struct SharedGatewayTests {
     first.log.isPaused = isPaused
     cluster.shared.elect(cluster.gateways[1].log)
     let second = cluster.gateways[1].coordinator
-    cluster.run(until: "the change is over") {
+    cluster.loop.run(until: "the change is over") {
       second.machine.isSettled && second.machine.state.departed.isEmpty
     }
     first.log.isPaused = false
-    cluster.run(until: "both gateways agree") {
+    cluster.loop.run(until: "both gateways agree") {
       first.coordinator.machine.isSettled
         && first.coordinator.machine.state == second.machine.state
     }
@@ -147,7 +147,7 @@ struct SharedGatewayTests {
     first.log.isPaused = true
     cluster.shared.elect(cluster.gateways[1].log)
     _ = try first.coordinator.addNodes(1, reason: "the test")
-    cluster.run(until: "its plan is refused") { first.log.refused > 0 }
+    cluster.loop.run(until: "its plan is refused") { first.log.refused > 0 }
     #expect(cluster.shared.state.change == nil)
     #expect(cluster.launcher.nodes.count == 1)
     first.log.isPaused = false
@@ -170,7 +170,7 @@ struct SharedGatewayTests {
       ], to: 1)
     #expect(upload.status == 200, "\(String(decoding: upload.body, as: UTF8.self))")
     for gateway in cluster.gateways {
-      cluster.run(until: "the gateway knows the module") {
+      cluster.loop.run(until: "the gateway knows the module") {
         gateway.coordinator.moduleMethod(named: "mark") != nil
       }
     }
@@ -196,7 +196,7 @@ struct SharedGatewayTests {
     var answer: Result<Void, Problem>?
     cluster.gateways[0].coordinator.install(Module(bytes), force: false) { answer = $0 }
     cluster.shared.elect(cluster.gateways[1].log)
-    cluster.run(until: "an answer") { answer != nil }
+    cluster.loop.run(until: "an answer") { answer != nil }
     #expect(throws: Problem.noLeader) { try answer?.get() }
     #expect(cluster.shared.state.moduleDigest == nil)
   }
@@ -208,12 +208,14 @@ struct SharedGatewayTests {
     try fill(cluster)
     var hasEnded = false
     cluster.gateways[0].coordinator.detach(within: .seconds(5)) { hasEnded = true }
-    cluster.run(until: "the gateway has ended") { hasEnded }
+    cluster.loop.run(until: "the gateway has ended") { hasEnded }
     #expect(cluster.shared.leader == nil)
     cluster.shared.elect(cluster.gateways[1].log)
-    cluster.run(until: "the other one leads") { cluster.gateways[1].coordinator.machine.isSettled }
+    cluster.loop.run(until: "the other one leads") {
+      cluster.gateways[1].coordinator.machine.isSettled
+    }
     _ = try cluster.gateways[1].coordinator.addNodes(1, reason: "the test")
-    cluster.run(until: "two members") {
+    cluster.loop.run(until: "two members") {
       cluster.gateways[1].coordinator.machine.isSettled
         && cluster.gateways[1].coordinator.map.members.count == 2
     }

@@ -47,7 +47,7 @@ struct StatusTests {
     cluster.settle(2)
     let node = try #require(cluster.coordinator.map.members.last)
     cluster.launcher.kill(node)
-    cluster.run(until: "the node is missed") { cluster.coordinator.reports[node] == nil }
+    cluster.loop.run(until: "the node is missed") { cluster.coordinator.reports[node] == nil }
     let status = text(try cluster.send(.get, "/status"))
     #expect(status.contains("\"state\":\"degraded\""))
     #expect(status.contains("node 2 does not answer; its keys, 50% of all, cannot be reached"))
@@ -75,13 +75,13 @@ struct StatusTests {
       answer = try? result.get()
     }
     let board = cluster.gateway.board
-    cluster.run(until: "there is a reader") { board.readerCount == 1 }
+    cluster.loop.run(until: "there is a reader") { board.readerCount == 1 }
     try cluster.coordinator.addNodes(1, reason: "test")
     cluster.settle(2)
     board.look()
     board.look()
     cluster.gateway.shutdown(within: .seconds(5)) {}
-    cluster.run(until: "the stream has ended") { answer != nil }
+    cluster.loop.run(until: "the stream has ended") { answer != nil }
     let response = try #require(answer)
     #expect(response.status == 200)
     #expect(response.header("content-type") == "text/event-stream")
@@ -106,19 +106,19 @@ struct StatusTests {
     for _ in 0..<64 {
       cluster.client.send(request, to: cluster.address, deadline: .seconds(60)) { _ in }
     }
-    cluster.run(until: "all are there") { board.readerCount == 64 }
+    cluster.loop.run(until: "all are there") { board.readerCount == 64 }
     let refused = try cluster.send(.get, "/status/events")
     #expect(refused.status == 503 && refused.header("ss-error") == "too_many_readers")
     #expect(refused.header("retry-after") != nil)
     let other = HTTPClient(loop: cluster.loop)
     cluster.client.shutdown()
-    cluster.run(until: "they have gone") {
+    cluster.loop.run(until: "they have gone") {
       board.look()
       return board.readerCount == 0
     }
     let again = try? other.sendAndWait(request, to: cluster.address, deadline: .milliseconds(200))
     #expect(again == nil)
-    cluster.run(until: "it has been there") { board.readerCount <= 1 }
+    cluster.loop.run(until: "it has been there") { board.readerCount <= 1 }
     other.shutdown()
   }
 
@@ -131,7 +131,7 @@ struct StatusTests {
     for _ in 0..<17 {
       cluster.client.send(request, to: cluster.address, deadline: .seconds(60)) { _ in }
     }
-    cluster.run(until: "all are there") { board.readerCount == 17 }
+    cluster.loop.run(until: "all are there") { board.readerCount == 17 }
     let stranger = SocketAddress(ipv4: 0x0A00_0001, port: 1).network
     #expect(StatusBoard.hasRoom(beside: 15, of: stranger))
     #expect(!StatusBoard.hasRoom(beside: 16, of: stranger))
@@ -149,9 +149,9 @@ struct StatusTests {
       answer = try? result.get()
     }
     let board = cluster.gateway.board
-    cluster.run(until: "there is a reader") { board.readerCount == 1 }
+    cluster.loop.run(until: "there is a reader") { board.readerCount == 1 }
     cluster.gateway.access.replace(list: try RestrictedCluster.list([.writer]))
-    cluster.run(until: "the stream has ended") { answer != nil }
+    cluster.loop.run(until: "the stream has ended") { answer != nil }
     #expect(answer?.status == 200 && board.readerCount == 0)
     #expect(try restricted.send(.get, "/status/events", as: .reader).status == 403)
   }

@@ -31,7 +31,7 @@ struct TraceTests {
   private func spans(
     _ cluster: InProcessCluster, _ collector: Collector, _ count: Int
   ) throws -> [SpanSeen] {
-    cluster.run(until: "\(count) spans have come") { collector.spans.count >= count }
+    cluster.loop.run(until: "\(count) spans have come") { collector.spans.count >= count }
     return collector.spans
   }
 
