@@ -1,5 +1,5 @@
 /// Why the cluster refuses an event or a stored form.
-public struct ClusterError: Error, Hashable, Sendable {
+public struct ClusterError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: String, Hashable, Sendable {
     /// The node has no ring yet.
     case notInitialised = "not_initialised"
@@ -39,6 +39,9 @@ public struct ClusterError: Error, Hashable, Sendable {
     self.code = code
     self.message = message
   }
+
+  /// The message: what a program that ends with the error prints.
+  public var description: String { message }
 
   /// Whether the same request may succeed a little later.
   public var isRetryable: Bool {

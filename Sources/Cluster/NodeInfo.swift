@@ -161,6 +161,11 @@ public enum NodeStatus: Hashable, CandidVariant {
     case .scaleDown: "ScaleDown"
     }
   }
+
+  /// The same, with what the node says of an error.
+  package var told: String {
+    if case .error(let error) = self { "\(name): \(error.message)" } else { name }
+  }
 }
 
 extension NodeStatus {
@@ -198,6 +203,13 @@ public enum NodeError: Hashable, CandidVariant {
     .case("Broadcast", NodeError.broadcast) {
       if case .broadcast(let text) = $0 { text } else { nil }
     })
+
+  /// What the node says of it.
+  package var message: String {
+    switch self {
+    case .migration(let text), .scaleUp(let text), .initialize(let text), .broadcast(let text): text
+    }
+  }
 }
 
 /// What the coordinator keeps of a node's report.

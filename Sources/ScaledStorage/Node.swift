@@ -26,6 +26,7 @@ package final class Node {
   let logger: Logger
 
   private(set) var commitTimes = CommitTimes()
+  private var commitFailures = CommitFailures()
   @exclusivity(unchecked) var waiters = TicketTable<Waiter>()
   private var acknowledgements: [UInt64: (Result<Void, ClusterError>) -> Void] = [:]
   private var nextAcknowledgement: UInt64 = 0
@@ -347,6 +348,9 @@ package final class Node {
     commitTimes.end(through: outcome.sequences.upperBound, at: loop.now)
     switch outcome.result {
     case .success:
+      if commitFailures.count > 0 {
+        logger.notice("commits succeed again, after \(commitFailures.end()) that failed")
+      }
       runningCommands { $0.committed(through: outcome.sequences.upperBound) }
       refreshStamp()
     case .failure(let error):
@@ -356,7 +360,9 @@ package final class Node {
   }
 
   private func commitFailed(_ error: StorageError) {
-    logger.error("a commit failed: \(error.description)")
+    if commitFailures.isNews(error, at: loop.now) {
+      logger.error("a commit failed: \(error.description)")
+    }
     commitTimes.failures &+= 1
     machine.commitFailed(error)
     if error.code == .noSpace {

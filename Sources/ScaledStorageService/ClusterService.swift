@@ -41,13 +41,8 @@ final class ClusterService {
       ? nil
       : AdvertisedAddress.read(
         flag: advertise, mayBeName: false, configuration)
-    guard try settings.etcd == nil || advertise != nil || !settings.listenAddress().isUnspecified
-    else {
-      throw configuration.wrong(
-        "advertise",
-        "is not given, and the gateway listens on all addresses: with etcd other gateways need one "
-          + "by which they reach it, as 192.0.2.7:8080")
-    }
+    // What the settings have wrong is told before anything is made.
+    try settings.requireCluster(scaling, advertise: advertise, startsOwnNodes: stopsNodes)
     try settings.makeDirectory()
     let process = try ServiceProcess(
       label: "gateway", level: settings.logLevel,
@@ -72,13 +67,6 @@ final class ClusterService {
     self.scaling = scaling
     self.process = process
     self.stopsNodes = stopsNodes
-    // What the settings have wrong is told before anything is made.
-    if stopsNodes {
-      try scaling.requireOwnNodes(settings.configuration)
-      try settings.requireNoEtcd()
-    } else {
-      try settings.requireNodesForAll(scaling)
-    }
     let processes = try ProcessLauncher.Settings(settings)
     access = try process.access(settings)
     tls = try process.secure(settings.tls)

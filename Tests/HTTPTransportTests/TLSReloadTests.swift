@@ -151,4 +151,23 @@ struct TLSReloadTests {
       try TLSContext(TLSFiles(certificate: files.certificate))
     }
   }
+
+  @Test("A certificate is checked as the others of its cluster will")
+  func check() throws {
+    let authority = try TestAuthority(["node-1.example"])
+    func problem(at host: String?) throws -> String? {
+      try TLSContext(authority.files).problem(at: host)
+    }
+    #expect(try problem(at: nil) == nil)
+    #expect(try problem(at: "127.0.0.1") == nil)
+    #expect(try problem(at: "node-1.example") == nil)
+    #expect(try problem(at: "192.0.2.7")?.contains("is not for 192.0.2.7") == true)
+    let other = try TestAuthority.stranger.get().path("ca.crt")
+    let strange = TLSFiles(
+      certificate: authority.path("server.crt"), key: authority.path("server.key"),
+      authorities: other)
+    #expect(try TLSContext(strange).problem(at: nil)?.contains("would be refused") == true)
+    try authority.expire()
+    #expect(try problem(at: nil)?.contains("has expired") == true)
+  }
 }

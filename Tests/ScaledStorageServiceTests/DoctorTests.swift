@@ -64,6 +64,41 @@ struct DoctorTests {
     #expect(try finding("credential", found).sentence.contains("a rotation is under way"))
   }
 
+  @Test(
+    "What the launcher lacks is found",
+    arguments: [
+      (["docker", "--docker-image", "i", "--docker-socket", "/no/socket"], "/no/socket"),
+      (["docker", "--docker-image", "i", "--docker-socket", "/dev/null"], "is no socket"),
+      (["systemd", "--systemctl", "/no/systemctl"], "/no/systemctl"),
+      (["kubernetes"], "KUBERNETES_SERVICE_HOST"),
+    ])
+  func launcher(flags: [String], words: String) throws {
+    let folder = try TemporaryFolder()
+    let found = try finding("launcher", offline(folder, ["--launcher"] + flags))
+    #expect(found.level == .error && found.sentence.contains(words))
+  }
+
+  @Test("A launcher that has what it needs is good, and a gateway's own needs nothing")
+  func goodLauncher() throws {
+    let folder = try TemporaryFolder()
+    let flags = ["--launcher", "systemd", "--systemctl", "/bin/sh"]
+    #expect(try finding("launcher", offline(folder, flags)).level == .good)
+    #expect(try offline(folder).allSatisfy { $0.subject != "launcher" })
+  }
+
+  @Test("Certificates that cannot be used end nothing but the questions to the cluster")
+  func brokenCertificate() throws {
+    let folder = try TemporaryFolder()
+    let junk = try folder.write("junk", Array("junk".utf8))
+    let found = try findings([
+      "--data", folder.path + "/data", "--tls-certificate", junk, "--tls-key", junk, "--tls-ca",
+      junk, "--url", "https://127.0.0.1:1",
+    ])
+    #expect(try finding("certificate", found).level == .error)
+    #expect(try finding("service", found).level == .warning)
+    #expect(try finding("disk", found).level != .error)
+  }
+
   @Test("A service that does not answer is found")
   func silence() throws {
     let folder = try TemporaryFolder()

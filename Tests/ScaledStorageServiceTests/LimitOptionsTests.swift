@@ -10,14 +10,16 @@ struct LimitOptionsTests {
   }
 
   @Test("Every limit can be set by its name") func everyLimit() throws {
-    var limits = ServerLimits()
-    let values = LimitOptions.all.map { $0.name.hasSuffix("timeout") ? "0.5" : "7" }
-    let names = LimitOptions.all.map(\.name)
-    let text = zip(names, values).map { "\($0)=\($1)" }.joined(separator: ", ")
+    let usual = ServerLimits()
+    var limits = usual
+    let text = LimitOptions.all.map { limit in
+      "\(limit.name)=" + (limit.number.map { String($0(usual) - 1) } ?? "0.5")
+    }.joined(separator: ", ")
     try apply(text, to: &limits)
-    #expect(limits.maxConnections == 7)
-    #expect(limits.maxIdleFrames == 7)
-    #expect(limits.frameWindow == .seconds(7))
+    for number in LimitOptions.all.compactMap(\.number) {
+      #expect(number(limits) == number(usual) - 1)
+    }
+    #expect(limits.frameWindow == .milliseconds(500))
     #expect(limits.idleTimeout == .milliseconds(500))
     try apply("max-buffered-bytes=64M,max-waiting=5", to: &limits)
     #expect(limits.maxBufferedBytes == 64 << 20)
@@ -37,6 +39,8 @@ struct LimitOptionsTests {
       ("max-connections=many", "a number"), ("max-connections=-1", "a number"),
       ("idle-timeout=0", "seconds"), ("idle-timeout=nan", "seconds"),
       ("idle-timeout=1e99", "seconds"), ("max-body-bytes=2X", "bytes"),
+      ("max-waiting=5,max-waiting=6", "a second time"), ("max-streams=0", "1 at the least"),
+      ("max-connections=9223372036854775807", "1000000 at the most"),
     ])
   func malformed(text: String, words: String) {
     var limits = ServerLimits()

@@ -135,6 +135,27 @@ struct WrongConfigurationTests {
     Case(
       environment: ["SCALED_STORAGE_MAXNODES": "3"],
       "SCALED_STORAGE_MAXNODES: there is no setting \"maxnodes\"; did you mean max-nodes?"),
+    Case(
+      ["--credential-file", ""],
+      "--credential-file: credential-file has no value; give it one, or leave the flag away"),
+    Case(
+      "limits = max-connections=0",
+      "FILE, line 1: limits has max-connections=0; it can be 1 at the least"),
+    Case(
+      "limits = idle-timeout=5, idle-timeout=6",
+      "FILE, line 1: limits has idle-timeout a second time; remove one of them"),
+    Case(
+      "etcd-ca = /no/ca",
+      "FILE, line 1: etcd-ca is given without etcd; name etcd's members as etcd, or leave it away"),
+    Case(
+      "nodes = 127.0.0.1:{8080..8082}",
+      "FILE, line 1: nodes names 127.0.0.1:8080, where this gateway itself answers; leave it out "
+        + "of the list"),
+    Case(
+      "listen = 0.0.0.0:8080\nallow-plaintext = true\nanonymous = read\n"
+        + "etcd = 10.0.0.1:2379\nnodes = 10.0.0.2:8081",
+      "advertise is not given, and the gateway listens on all addresses: with etcd other gateways "
+        + "need one by which they reach it, as 192.0.2.7:8080"),
   ]
 
   @Test(

@@ -32,7 +32,8 @@ struct TokenCommand: ParsableCommand {
         A name may have several tokens, as while one replaces another. With --certificate the \
         bearer is known by a client certificate instead, and nothing is printed.
 
-          scaled-storage token add reports --role read --access-file access > reports.token
+          scaled-storage token add reports --role read \\
+            --access-file access > reports.token
           scaled-storage get greeting --token-file reports.token
           scaled-storage token add deployer --role admin --certificate deployer.crt \\
             --access-file access

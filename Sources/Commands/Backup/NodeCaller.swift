@@ -27,12 +27,7 @@ struct NodeCaller {
 
   /// The ring and what places keys.
   func ring() throws(CommandFailure) -> (map: ClusterMap, isSettled: Bool) {
-    let reply = try connection.perform(.query("ring"))
-    guard reply.status != 404 else {
-      throw CommandFailure(
-        "this is a node, which knows only itself; ask the gateway: --url http://ADDRESS")
-    }
-    let ring: RingDescription = try reply.checked().result()
+    let ring: RingDescription = try connection.perform(.query("ring")).ofGateway().result()
     guard let map = ring.placement else {
       throw CommandFailure(
         "the gateway tells where keys lie to who knows the cluster's credential only; name its "

@@ -70,11 +70,11 @@ struct CandidCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "batch", abstract: "Answer JSON lines from standard input, one for one.",
       discussion: """
-          {"op":"encode","type":"(text)","value":"(\\"a\\")"}    {"hex":"…","ok":true}
-          {"op":"decode","hex":"4449444c0001710161"}           {"ok":true,"text":"…"}
-          {"op":"subtype","a":"nat","b":"int"}                 {"ok":true,"subtype":true}
-          {"op":"check","defs":"type T = vec T;"}              {"ok":true}
-          {"op":"hash","value":"wasm_chunk"}                   {"hash":…,"ok":true}
+          {"op":"encode","type":"(text)","value":"(\\"a\\")"}  {"hex":"…","ok":true}
+          {"op":"decode","hex":"4449444c0001710161"}         {"ok":true,"text":"…"}
+          {"op":"subtype","a":"nat","b":"int"}               {"ok":true,"subtype":…}
+          {"op":"check","defs":"type T = vec T;"}            {"ok":true}
+          {"op":"hash","value":"wasm_chunk"}                 {"hash":…,"ok":true}
 
         "defs" may hold the source of a .did file without imports; without "type" values have the \
         types they suggest. What cannot be done is answered {"error":"…","offset":…,"ok":false}.

@@ -45,4 +45,14 @@ extension ClusterReply {
     guard isSuccess else { throw CommandFailure(problem.sentence) }
     return self
   }
+
+  /// The answer to what only gateways can do, unless it tells of a failure.
+  /// - Throws: `CommandFailure` with the server's sentence, or that it is a node.
+  func ofGateway() throws(CommandFailure) -> ClusterReply {
+    guard status != 404 || problem.code != "unknown_method" else {
+      throw CommandFailure(
+        "this is a node, which knows only itself; ask the gateway: --url http://ADDRESS")
+    }
+    return try checked()
+  }
 }

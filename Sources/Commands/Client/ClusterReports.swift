@@ -114,7 +114,7 @@ extension ClusterReply {
 
 extension ClusterEngine {
   func ring() throws(CommandFailure) -> RingListing {
-    try perform(.query("ring")).checked().result()
+    try perform(.query("ring")).ofGateway().result()
   }
 
   /// The addresses of the ring's members.

@@ -97,13 +97,7 @@ struct InfoCommand: ParsableCommand {
     text += "\(Figures.grouped(whole.size)) key\(whole.size == 1 ? "" : "s"), "
     text += "\(Figures.bytes(whole.bytes)), epoch \(whole.epoch), "
     text += "\(Figures.fixed(whole.requestsPerSecond, places: 0)) requests/s\n"
-    if case .error(let error) = whole.status {
-      switch error {
-      case .migration(let reason), .scaleUp(let reason), .initialize(let reason),
-        .broadcast(let reason):
-        text += reason + "\n"
-      }
-    }
+    if case .error(let error) = whole.status { text += error.message + "\n" }
     return text
   }
 }

@@ -8,7 +8,8 @@ struct RingCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ring", abstract: "Show the ring: its epoch, digest and members.",
     discussion: """
-      Ends with status 1 when a member does not serve.
+      The numbers are those that drain and rolling-restart take. Ends with status 1 when a member \
+      does not serve.
 
         scaled-storage ring
         scaled-storage ring --json
@@ -32,9 +33,11 @@ struct RingCommand: ParsableCommand {
   }
 
   static func text(_ ring: RingListing) -> String {
-    var table = TextTable("#", "ID", "ADDRESS", "STATE")
-    for (index, member) in ring.members.enumerated() {
-      table.add(String(index + 1), member.id.text, member.address ?? "-", member.state)
+    var table = TextTable("#NODE", "ID", "ADDRESS", "STATE")
+    for member in ring.members {
+      // The number by which drain and rolling-restart take a node, whatever its place.
+      let number = member.id.canisterNumber.map(String.init) ?? "-"
+      table.add(number, member.id.text, member.address ?? "-", member.state)
     }
     return "epoch \(ring.epoch), digest \(ring.digest), \(ring.changeText)\n" + table.text
   }

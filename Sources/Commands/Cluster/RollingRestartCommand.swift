@@ -79,7 +79,7 @@ struct RollingRestartCommand: ParsableCommand {
       headers: [("content-type", "text/candid"), ("accept", "application/candid")],
       body: Array("(record { action = variant { \(action) }\(nodes) })".utf8),
       isRepeatable: action == "Status")
-    return try connection.perform(request).checked().result()
+    return try connection.perform(request).ofGateway().result()
   }
 
   private func awaitEnd(

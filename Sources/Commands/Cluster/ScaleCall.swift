@@ -62,7 +62,7 @@ struct ScaleCall: ParsableArguments {
   func run(_ order: ScaleOrder) throws {
     let connection = try cluster.connect(credential: secret.required(orToken: cluster))
     if wait { try awaitCalm(connection) }
-    let reply: ScaleResult = try connection.perform(request(order)).checked().result()
+    let reply: ScaleResult = try connection.perform(request(order)).ofGateway().result()
     if !json { try StandardStreams.write(reply.text(withTable: plan)) }
     if wait { try awaitSettled(reply, connection) }
     if json { try JSONOutput.print(ScaleOutcome(reply)) }

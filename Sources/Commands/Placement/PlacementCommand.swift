@@ -20,7 +20,7 @@ struct PlacementCommand: ParsableCommand {
         placement) or production, key is optional. A join or leave that a ring refuses changes \
         nothing, and its index is in "refused":
 
-          {"op":"ring","variant":"reference","capacity":100,"ops":[["add","a"]],"keys":["k"]}
+          {"op":"ring","variant":"reference","capacity":9,"ops":[["add","a"]],"keys":["k"]}
           {"digest":"…","ok":true,"owners":["a"]}
 
         What cannot be read is answered {"error":"…","ok":false}.

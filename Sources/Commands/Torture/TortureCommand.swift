@@ -19,7 +19,8 @@ struct TortureCommand: ParsableCommand {
       the gateways that are named and straight at the nodes, while you harm or change it. SIGINT \
       ends that before its time; it is judged all the same.
 
-        scaled-storage torture --url http://10.0.0.1:8080,http://10.0.0.2:8080 --seconds 60
+        scaled-storage torture --seconds 60 \\
+          --url http://10.0.0.1:8080,http://10.0.0.2:8080
       """)
 
   @OptionGroup(title: "A cluster that runs") var attachment: AttachmentOptions

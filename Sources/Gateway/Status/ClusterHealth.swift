@@ -205,12 +205,3 @@ extension Principal {
   /// What people call a node: by its number, as in `scale drain 3`.
   var label: String { canisterNumber.map { "node \($0)" } ?? text }
 }
-
-extension NodeError {
-  /// What the node says of it.
-  var message: String {
-    switch self {
-    case .migration(let text), .scaleUp(let text), .initialize(let text), .broadcast(let text): text
-    }
-  }
-}

@@ -77,7 +77,7 @@ public struct ServerLimits: Sendable {
   public init() {}
 
   /// The same limits within the ranges that the protocols allow.
-  var normalized: ServerLimits {
+  package var normalized: ServerLimits {
     var limits = self
     limits.maxConnections = clamp(maxConnections, 1, 1_000_000)
     limits.maxConnectionsPerAddress = clamp(maxConnectionsPerAddress, 1, 1_000_000)

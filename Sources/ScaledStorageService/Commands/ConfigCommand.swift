@@ -73,19 +73,16 @@ struct ConfigCheckCommand: ParsableCommand {
   ) throws -> ServiceSettings {
     let usualListen = service == .node ? NodeCommand.usualListen : ClusterService.usualListen
     let settings = try ServiceSettings(options, configuration, listen: usualListen)
+    var address: String?
     if service != .up {
-      _ = try AdvertisedAddress.read(
+      address = try AdvertisedAddress.read(
         flag: advertise, mayBeName: service == .node, configuration)
     }
     if service != .node {
       let scaling = try ScalingSettings(
         scaling, configuration, policy: ServedProgram.current.application.policy)
-      if service == .up {
-        try scaling.requireOwnNodes(configuration)
-        try settings.requireNoEtcd()
-      } else {
-        try settings.requireNodesForAll(scaling)
-      }
+      try settings.requireCluster(
+        scaling, advertise: address, startsOwnNodes: service == .up)
     }
     return settings
   }

@@ -12,9 +12,9 @@ package struct DoctorCommand: ParsableCommand {
       discussion: """
         Run it where the service runs, as the user that runs it, with the service's settings. It \
         looks at the data directory, the disk, the secrets and their modes, certificates, limits, \
-        clocks and Wasmtime, and asks the members of etcd, and the running cluster whether its \
-        nodes serve and agree on the ring, the module, the version, and on who may do what. It \
-        changes nothing. The exit status is 0 without errors, else 1.
+        clocks, Wasmtime and what the launcher needs, and asks the members of etcd, and the \
+        running cluster whether its nodes serve and agree on the ring, the module, the version, \
+        and on who may do what. It changes nothing. The exit status is 0 without errors, else 1.
 
           \(ServedProgram.current.name) doctor gateway --config scaled-storage.conf
         """)
@@ -74,8 +74,19 @@ package struct DoctorCommand: ParsableCommand {
       findings.append(.good("settings", "the service can start with them"))
     }
     findings += MachineChecks(settings: settings).findings
+    if service == .gateway {
+      // Read once more than above: it is known to be right.
+      let launcher = try LauncherSettings(scaling.launchers, configuration)
+      findings +=
+        [LauncherChecks(launcher: launcher, environment: environment).finding()].compactMap { $0 }
+    }
     guard !offline else { return findings }
-    if let etcd = settings.etcd { findings += try EtcdChecks(etcd).findings() }
+    do {
+      if let etcd = settings.etcd { findings += try EtcdChecks(etcd).findings() }
+    } catch let error as ConfigurationError {
+      findings.append(
+        .error("etcd", error.message, mend: "put a certificate, its key and its authority there"))
+    }
     do {
       let endpoint = try HTTPEndpoint(url ?? DoctorCommand.usualURL(settings))
       let path = tokenFile ?? environment["SCALED_STORAGE_TOKEN_FILE"]
@@ -83,6 +94,12 @@ package struct DoctorCommand: ParsableCommand {
       findings += try ClusterChecks(settings, endpoint, token: token).findings()
     } catch let error as TransportError {
       throw ConfigurationError(message: "--url: \(error.message)")
+    } catch is ConfigurationError {
+      // Which file it is has been told above.
+      findings.append(
+        .warning(
+          "service", "it was not asked: without certificates that can be used nobody answers",
+          mend: "mend them, and run this again"))
     }
     return findings
   }
@@ -125,6 +142,7 @@ package struct DoctorCommand: ParsableCommand {
     }
     let errors = findings.count { $0.level == .error }
     let warnings = findings.count { $0.level == .warning }
-    return text + "\(errors) errors, \(warnings) warnings\n"
+    return text + "\(errors) error\(errors == 1 ? "" : "s"), "
+      + "\(warnings) warning\(warnings == 1 ? "" : "s")\n"
   }
 }

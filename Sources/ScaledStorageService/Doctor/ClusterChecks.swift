@@ -57,7 +57,7 @@ struct ClusterChecks {
       info.status.isServing
         ? .good("service", "\(endpoint) serves, version \(info.version)")
         : .error(
-          "service", "\(endpoint) does not serve: \(info.status)",
+          "service", "\(endpoint) does not serve: \(info.status.told)",
           mend: "look at its log, and at `scaled-storage info`"))
     findings += nodes(gateway)
     return findings
@@ -89,7 +89,9 @@ struct ClusterChecks {
       return [
         .warning(
           "nodes", "\(endpoint) does not tell of its nodes (\(answer.status))",
-          mend: "run this as who may read \(settings.credentialFile), or with a token")
+          mend: answer.status == 403
+            ? "put the cluster's credential into \(settings.credentialFile): it holds another"
+            : "run this as who may read \(settings.credentialFile), or with a token")
       ]
     }
     var findings: [Finding] = []
@@ -110,7 +112,7 @@ struct ClusterChecks {
       if !info.status.isServing {
         findings.append(
           .error(
-            "nodes", "\(name) does not serve: \(info.status)", mend: "look at its log"))
+            "nodes", "\(name) does not serve: \(info.status.told)", mend: "look at its log"))
       }
       infos.append((name, info))
       reached.append(AccessChecks.Program(name: name, address: address))

@@ -115,6 +115,10 @@ final class Configuration {
   ) throws -> Value? {
     if let flag {
       note(name, flag.description, .flag("--" + name))
+      // As from an empty variable of a script: no default is meant, and no such path is.
+      guard !flag.description.isEmpty else {
+        throw wrong(name, "has no value; give it one, or leave the flag away")
+      }
       return flag
     }
     for variable in [Configuration.variable(name), other].compactMap({ $0 }) {

@@ -58,7 +58,16 @@ struct EtcdPlace {
       throw configuration.wrong(
         "etcd-cluster", "is \"\(cluster)\"; write 1 to 64 letters, digits, -, _ and .")
     }
-    guard let list else { return nil }
+    guard let list else {
+      let orphan = [
+        ("etcd-ca", authorities), ("etcd-certificate", certificate), ("etcd-key", key),
+      ].first { $0.1 != nil }
+      if let orphan {
+        throw configuration.wrong(
+          orphan.0, "is given without etcd; name etcd's members as etcd, or leave it away")
+      }
+      return nil
+    }
     (endpoints, isSecure) = try EtcdPlace.read(list, configuration)
     self.cluster = cluster
     keys = EtcdKeys(cluster: cluster)

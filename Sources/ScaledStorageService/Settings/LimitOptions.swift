@@ -16,7 +16,17 @@ struct LimitOptions: ParsableArguments {
   static func apply(
     _ text: String, to limits: inout ServerLimits, _ configuration: Configuration
   ) throws {
-    try NamedLimit.apply(text, to: &limits, of: all, setting: "limits", configuration)
+    let named = try NamedLimit.apply(text, to: &limits, of: all, setting: "limits", configuration)
+    // What the server would not grant is told rather than silently put right.
+    let granted = limits.normalized
+    for limit in named {
+      guard let asked = limit.number?(limits), let nearest = limit.number?(granted),
+        asked != nearest
+      else { continue }
+      let end = asked < nearest ? "least" : "most"
+      throw configuration.wrong(
+        "limits", "has \(limit.name)=\(asked); it can be \(nearest) at the \(end)")
+    }
   }
 
   static var all: [NamedLimit<ServerLimits>] {

@@ -4,14 +4,19 @@ struct NamedLimit<Limits> {
   let example: String
   /// False when the text is no value.
   let set: (inout Limits, String) -> Bool
+  /// What it is among `Limits`, where it is a whole number.
+  var number: ((Limits) -> Int)?
 
-  /// Sets the limits that `text` names.
+  /// Sets the limits that `text` names, each at most once.
   /// - Parameter setting: the name of the setting that the list is of, as it was looked up.
+  /// - Returns: those that were named.
   /// - Throws: `ConfigurationError` that says what cannot be read and what can.
+  @discardableResult
   static func apply(
     _ text: String, to limits: inout Limits, of all: [NamedLimit<Limits>], setting: String,
     _ configuration: Configuration
-  ) throws {
+  ) throws -> [NamedLimit<Limits>] {
+    var named: [NamedLimit<Limits>] = []
     for part in text.split(separator: ",") {
       let pair = part.split(separator: "=", maxSplits: 1).map {
         String($0.trimmingPrefix(while: { $0 == " " }))
@@ -26,30 +31,40 @@ struct NamedLimit<Limits> {
         throw configuration.wrong(
           setting, "has \(limit.name)=\(pair[1]); write \(limit.name)= with \(limit.example)")
       }
+      guard !named.contains(where: { $0.name == limit.name }) else {
+        throw configuration.wrong(setting, "has \(limit.name) a second time; remove one of them")
+      }
+      named.append(limit)
     }
+    return named
   }
 
   static func count(
     _ name: String, _ path: WritableKeyPath<Limits, Int>, least: Int = 0
   ) -> NamedLimit {
-    NamedLimit(name: name, example: "a number, as 1000") { limits, text in
+    let set = { (limits: inout Limits, text: String) -> Bool in
       guard let value = Int(text), value >= least else { return false }
       limits[keyPath: path] = value
       return true
     }
+    return NamedLimit(
+      name: name, example: "a number, as 1000", set: set, number: { $0[keyPath: path] })
   }
 
   static func bytes(
     _ name: String, _ path: WritableKeyPath<Limits, Int>, from least: Int = 0, to most: Int = .max
   ) -> NamedLimit {
     let range = most == .max ? "" : ", \(least) to \(most)"
-    return NamedLimit(name: name, example: "bytes, as 65536 or 64M\(range)") { limits, text in
+    let set = { (limits: inout Limits, text: String) -> Bool in
       guard let value = ByteCount(text) else { return false }
       let count = Int(clamping: value.count)
       guard (least...most).contains(count) else { return false }
       limits[keyPath: path] = count
       return true
     }
+    return NamedLimit(
+      name: name, example: "bytes, as 65536 or 64M\(range)", set: set,
+      number: { $0[keyPath: path] })
   }
 
   static func time(_ name: String, _ path: WritableKeyPath<Limits, Duration>) -> NamedLimit {

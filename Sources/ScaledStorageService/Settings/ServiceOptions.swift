@@ -35,7 +35,10 @@ struct ServiceOptions: ParsableArguments {
     help: "Memory for the values used lately, a node's, as 256M; 0 is none. (default: 64M)")
   var cacheBytes: ByteCount?
 
-  @Option(help: "How much is logged: trace, debug, info, notice, warning, error. (default: info)")
+  @Option(
+    help: """
+      How much is logged: trace, debug, info, notice, warning, error or critical. (default: info)
+      """)
   var logLevel: String?
 
   @Flag(help: "Listen in plain text on addresses that other machines reach.")
