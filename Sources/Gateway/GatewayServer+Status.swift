@@ -3,6 +3,9 @@ import ScaledStorage
 import WireProtocol
 
 extension GatewayServer {
+  /// How the cluster is and who leads it, in a line for who looks at the service.
+  package var summary: String { board.summary }
+
   /// `status`: all that the status page shows, as JSON.
   func status(_ exchange: Exchange) throws(Problem) -> Disposition {
     try GatewayServer.checkIsRead(exchange)

@@ -130,12 +130,12 @@ final class ClusterService {
     coordinator.onFailure = { [process] in process.finish(1) }
     coordinator.start(gatewayAddress: advertise ?? bound.description)
     // Its nodes may be services as well, that a manager starts after this one.
-    if !stopsNodes { tellManager(coordinator) }
+    if !stopsNodes { tellManager(server) }
     announce(bound, coordinator)
   }
 
-  private func tellManager(_ coordinator: Coordinator) {
-    process.notifier.serves { [weak coordinator] in coordinator?.summary ?? "" }
+  private func tellManager(_ server: GatewayServer) {
+    process.notifier.serves { [weak server] in server?.summary ?? "" }
   }
 
   /// Tells once, on standard output, that the cluster can be used.

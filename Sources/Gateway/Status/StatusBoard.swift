@@ -114,15 +114,29 @@ final class StatusBoard {
     return bytes
   }
 
+  /// How the cluster is and who leads it, in a line.
+  var summary: String {
+    let health = ClusterHealth(coordinator, leaderless: leaderless)
+    let map = coordinator.map
+    let who =
+      coordinator.isLeading
+      ? "leads" : coordinator.log.leader.map { "follows \($0)" } ?? "finds no gateway that leads"
+    return "\(who), \(map.members.count) node\(map.members.count == 1 ? "" : "s") at epoch "
+      + "\(map.ring.epoch), \(health.state.rawValue): \(health.reason)"
+  }
+
   private func noteLead() {
     let isLed = coordinator.isLeading || coordinator.log.leader != nil
     leaderlessSince = isLed ? nil : leaderlessSince ?? loop.now
   }
 
-  private func parts(_ lastKnown: [Principal: NodeInfo]) -> StatusParts {
+  private var leaderless: Duration? {
     noteLead()
-    return StatusParts(
-      coordinator, lastKnown: lastKnown, leaderless: leaderlessSince.map { loop.now - $0 })
+    return leaderlessSince.map { loop.now - $0 }
+  }
+
+  private func parts(_ lastKnown: [Principal: NodeInfo]) -> StatusParts {
+    StatusParts(coordinator, lastKnown: lastKnown, leaderless: leaderless)
   }
 
   private var current: [Principal: NodeInfo] {
