@@ -52,8 +52,7 @@ private struct ClusterMetrics {
       "1 while this gateway leads: of several with one log, one does.", flag(coordinator.isLeading))
     text.add(
       "scaled_storage_gateway_knows_leader", .gauge,
-      "1 while this gateway leads or knows which one does.",
-      flag(coordinator.isLeading || coordinator.log.leader != nil))
+      "1 while this gateway leads or knows which one does.", flag(coordinator.knowsLeader))
     text.begin(
       "scaled_storage_etcd_silent_seconds", .gauge,
       "For how long etcd has done nothing that this gateway asked of it, where there is one.")
