@@ -142,8 +142,8 @@ package final class Coordinator {
   /// Whether this gateway leads at this moment.
   package var isLeading: Bool { launcher != nil && log.isLeading }
 
-  /// Whether a gateway leads, as far as this one can know: without word from where that stands, what
-  /// it knew holds for as long as the leader's lease.
+  /// Whether a gateway leads, as far as this one can know: without word from where that stands,
+  /// what it knew holds for as long as the leader's lease.
   var knowsLeader: Bool {
     isLeading || log.leader != nil && log.silence ?? .zero < Coordinator.leaderTime
   }
