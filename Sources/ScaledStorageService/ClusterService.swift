@@ -72,6 +72,7 @@ final class ClusterService {
     tls = try process.secure(settings.tls)
     launchers = try LauncherFactory(
       scaling, processes: processes, loop: process.loop, tls: tls, logger: process.logger)
+    process.notifier.starts("opens its store")
     store = try settings.openStore("coordinator")
   }
 
@@ -92,6 +93,7 @@ final class ClusterService {
     guard try EmbeddedLog.place(of: store) != .here else {
       throw ServiceFailure(ClusterService.twoLogs)
     }
+    process.notifier.starts("waits for etcd to tell the cluster's state")
     EtcdLog.open(
       client: EtcdClient(loop: process.loop, settings: try etcd.settings()),
       keys: etcd.keys, loop: process.loop, logger: process.logger,

@@ -52,6 +52,7 @@ final class NodeService {
       try retiredData.remove()
       process.logger.notice("the node that was here has left its cluster, so its data is removed")
     }
+    process.notifier.starts("opens its store")
     let store = try settings.openStore(RetiredData.storeName)
     self.store = store
     var node = NodeRuntime.Settings()

@@ -74,6 +74,7 @@ extension EndToEnd {
     @Test("A blank node is ready, reads its files again when it is told to, and ends")
     func node() throws {
       let process = try start(["node"])
+      #expect(message() == ["STATUS=opens its store"])
       #expect(
         message() == [
           "READY=1", "WATCHDOG_USEC=3000000", "STATUS=blank: waits for a gateway that needs it",

@@ -67,7 +67,10 @@ struct ServiceNotifierTests {
     var hasRead = false
     notifier.reloading { hasRead = true }
     #expect(hasRead && manager.next() == nil, "one that starts does not reload")
+    notifier.starts("opens its store")
+    #expect(manager.all() == [["STATUS=opens its store"]])
     notifier.serves { "node 3\nREADY=0" }
+    notifier.starts("again")
     notifier.serves { "another" }
     #expect(manager.all() == [["READY=1", #"STATUS=node 3\nREADY=0"#]])
 

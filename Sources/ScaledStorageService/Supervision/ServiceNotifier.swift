@@ -61,6 +61,13 @@ final class ServiceNotifier {
     watchdog = isMeant && limit > 0 ? .microseconds(limit) : nil
   }
 
+  /// What takes its time before the program serves.
+  func starts(_ status: String) {
+    guard phase == .starting else { return }
+    self.status = ServiceNotifier.line(status)
+    tell()
+  }
+
   /// The program has its address and answers. From now on `status` is asked every second, for a
   /// line that tells how it fares.
   func serves(_ status: @escaping () -> String) {
