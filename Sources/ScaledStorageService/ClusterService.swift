@@ -132,12 +132,12 @@ final class ClusterService {
     coordinator.onFailure = { [process] in process.finish(1) }
     coordinator.start(gatewayAddress: advertise ?? bound.description)
     // Its nodes may be services as well, that a manager starts after this one.
-    if !stopsNodes { tellManager(server) }
+    if !stopsNodes { tellManager() }
     announce(bound, coordinator)
   }
 
-  private func tellManager(_ server: GatewayServer) {
-    process.notifier.serves { [weak server] in server?.summary ?? "" }
+  private func tellManager() {
+    process.notifier.serves { [weak server = gateway?.server] in server?.summary ?? "" }
   }
 
   /// Tells once, on standard output, that the cluster can be used.
@@ -150,7 +150,7 @@ final class ClusterService {
       return
     }
     isReady = true
-    tellManager(coordinator)
+    tellManager()
     let count = coordinator.map.members.count
     let scheme = settings.tls == nil ? "http" : "https"
     let line =
