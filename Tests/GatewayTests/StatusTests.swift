@@ -37,6 +37,8 @@ struct StatusTests {
     #expect(status.contains("\"change\":null"))
     #expect(status.contains("\"action\":\"grow\",\"count\":2"))
     #expect(status.contains("\"reason\":\"test\",\"epoch\":3,\"outcome\":\"done\""))
+    let summary = cluster.coordinator.summary
+    #expect(summary == "leads, 3 nodes at epoch 3, healthy: all 3 nodes serve")
   }
 
   @Test("A node that is gone makes the cluster degraded, and the reason says what it means")
