@@ -32,12 +32,13 @@ struct AccessScanTests {
 
   private static let rows: [Row] = [
     Row(
-      "`/node_info`, `/whoami`, `/service.did`, `/openapi.json`, `/`", .none,
+      "`/node_info`, `/whoami`, `/service.did`, `/openapi.json`", .none,
       [
         (.get, "/node_info", ""), (.post, "/node_info", ""), (.head, "/node_info", ""),
         (.get, "/whoami", ""), (.post, "/whoami", ""), (.get, "/service.did", ""),
-        (.get, "/openapi.json", ""), (.get, "/", ""),
+        (.get, "/openapi.json", ""),
       ]),
+    Row("`/`, the status page", at: [.gateway], .none, [(.get, "/", ""), (.head, "/", "")]),
     Row("`GET`, `HEAD` `/kv/KEY`", .read, [(.get, key, ""), (.head, key, "")]),
     Row("queries, as `get_data`", .read, [(.post, "/get_data", "(\"kept\")")]),
     Row(

@@ -86,6 +86,14 @@ struct DoctorTests {
     #expect(try offline(folder).allSatisfy { $0.subject != "launcher" })
   }
 
+  @Test("What keeps the service from starting is found, whatever file it is")
+  func unusable() throws {
+    let folder = try TemporaryFolder()
+    let found = try offline(folder, ["--audit-log", folder.path])
+    #expect(try finding("settings", found).level == .error)
+    #expect(try finding("settings", found).sentence.contains("which is a directory"))
+  }
+
   @Test("Certificates that cannot be used end nothing but the questions to the cluster")
   func brokenCertificate() throws {
     let folder = try TemporaryFolder()

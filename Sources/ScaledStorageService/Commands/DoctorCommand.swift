@@ -70,6 +70,12 @@ package struct DoctorCommand: ParsableCommand {
     var findings = configuration.unknownVariables.map { name, sentence in
       Finding.warning("settings", "\(name): \(sentence)", mend: "correct or remove the variable")
     }
+    do {
+      try settings.checkFiles()
+    } catch let error as ConfigurationError {
+      findings.append(
+        .error("settings", error.message, mend: "mend that first: the service would not start"))
+    }
     if findings.isEmpty {
       findings.append(.good("settings", "the service can start with them"))
     }

@@ -28,11 +28,15 @@ struct MachineChecks {
     let path = settings.data
     var status = stat()
     guard stat(path, &status) == 0 else {
-      return errno == ENOENT
-        ? .good("data", "\(path) will be made at the first start")
-        : .error(
-          "data", "\(path) cannot be looked at: \(String(cString: strerror(errno)))",
+      let isMissing = errno == ENOENT
+      guard isMissing, Glibc.access(existingData, W_OK | X_OK) == 0 else {
+        return .error(
+          "data",
+          "\(path) cannot be \(isMissing ? "made" : "looked at"): "
+            + String(cString: strerror(errno)),
           mend: "give the directories above it to the user that runs the service")
+      }
+      return .good("data", "\(path) will be made at the first start")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       return .error("data", "\(path) is no directory", mend: "name another by --data")
