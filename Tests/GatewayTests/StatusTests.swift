@@ -37,7 +37,7 @@ struct StatusTests {
     #expect(status.contains("\"change\":null"))
     #expect(status.contains("\"action\":\"grow\",\"count\":2"))
     #expect(status.contains("\"reason\":\"test\",\"epoch\":3,\"outcome\":\"done\""))
-    let summary = cluster.coordinator.summary
+    let summary = cluster.gateway.summary
     #expect(summary == "leads, 3 nodes at epoch 3, healthy: all 3 nodes serve")
   }
 
