@@ -56,6 +56,8 @@ public struct CoordinatorMachine {
   var requests: [UInt64: PendingRequest] = [:]
   var nextRequest: UInt64 = 0
   var persistedSequence: UInt64 = 0
+  /// Since the last state that became durable.
+  private var failedPersists: UInt64 = 0
   /// The state that carries the map as it is: nobody is told of a map that a crash could take back.
   var mapSequence: UInt64 = 0
   var lastPersist: UInt64 = 0
@@ -269,6 +271,10 @@ public struct CoordinatorMachine {
   /// The state of a `.persist` action is durable.
   public mutating func persisted(_ sequence: UInt64) {
     persistedSequence = max(persistedSequence, sequence)
+    if failedPersists > 0 {
+      note("the coordinator's state is stored again")
+      failedPersists = 0
+    }
     while let next = departing.first, next.sequence <= persistedSequence {
       actions.append(.destroy(next.node))
       departing.removeFirst()
@@ -286,7 +292,12 @@ public struct CoordinatorMachine {
 
   /// The state of a `.persist` action may not be durable: it is given out again, as it is now.
   public mutating func persistFailed(_ reason: String) {
-    note("the coordinator's state could not be stored: \(reason)")
+    // A full disk is tried again several times a second: told at the first, second, fourth … time.
+    failedPersists += 1
+    if failedPersists & (failedPersists - 1) == 0 {
+      note(
+        "the coordinator's state could not be stored (\(failedPersists) in a row): \(reason)")
+    }
     persist()
   }
 

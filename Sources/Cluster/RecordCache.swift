@@ -128,15 +128,16 @@ struct RecordCache {
   /// Records are found all over the log: with small pages, most of the time would go into finding
   /// the pages. The advice has to come before the memory is touched.
   private mutating func growLog(to count: Int) {
-    var grown: [UInt8] = []
-    grown.reserveCapacity(count)
-    grown.withUnsafeMutableBytes { bytes in
-      guard let base = bytes.baseAddress, count >= 2 * RecordCache.largePage else { return }
-      let skipped = -Int(bitPattern: base) & (RecordCache.largePage - 1)
-      madvise(base + skipped, count - skipped, MADV_HUGEPAGE)
+    let grown = [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
+      if let base = bytes.baseAddress, count >= 2 * RecordCache.largePage {
+        let skipped = -Int(bitPattern: base) & (RecordCache.largePage - 1)
+        madvise(base + skipped, count - skipped, MADV_HUGEPAGE)
+      }
+      // Appending a repeated element would go byte by byte in a debug build: seconds.
+      let rest = bytes.initialize(fromContentsOf: log)
+      bytes[rest...].initialize(repeating: 0)
+      initialized = count
     }
-    grown.append(contentsOf: log)
-    grown.append(contentsOf: repeatElement(0, count: count - log.count))
     log = grown
   }
 

@@ -13,6 +13,7 @@ final class CoordinatorBench {
 
   private var persists: [(sequence: UInt64, state: CoordinatorState)] = []
   private(set) var launched: [Principal] = []
+  var notes: [String] = []
   private(set) var destroyed: [Principal] = []
   /// Nodes that were to start again.
   private(set) var startedAgain: [Principal] = []
@@ -61,7 +62,7 @@ final class CoordinatorBench {
       case .destroy(let node): destroyed.append(node)
       case .send(let request, let node, _, let message): sent.append((request, node, message))
       case .restart(let node): startedAgain.append(node)
-      case .note: break
+      case .note(let text): notes.append(text)
       }
     }
   }

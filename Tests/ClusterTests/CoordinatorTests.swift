@@ -88,6 +88,17 @@ import Testing
     #expect(bench.launched == [one, two])
   }
 
+  @Test("A state that cannot be stored is told of ever more rarely, and when it can be again")
+  func storing() throws {
+    let bench = try CoordinatorBench.settled()
+    try bench.join(upTo: .planned)
+    bench.notes = []
+    for _ in 1...10 { bench.failPersists() }
+    bench.persist()
+    #expect(bench.notes.filter { $0.contains("could not be stored") }.count == 4)
+    #expect(bench.notes.filter { $0.contains("stored again") }.count == 1)
+  }
+
   @Test("The decision is durable before anyone flips, and the target flips first")
   func decision() throws {
     let bench = try CoordinatorBench.settled()
