@@ -40,6 +40,8 @@ struct AccessChecksTests {
     #expect(findings(one, []).isEmpty)
     // Programs of before tell less.
     #expect(findings(one, [(anonymous("read"), cluster(nil))]).map(\.level) == [.good])
+    let silent = findings((anonymous("read"), nil), [one])
+    #expect(silent.map(\.sentence) == ["the gateway does not tell whom it takes callers for"])
     let unproven = findings((anonymous("read"), nil), [(anonymous("read"), nil)], hasProof: false)
     #expect(unproven.map(\.level) == [.good])
     #expect(unproven[0].sentence.hasSuffix("without a token"))

@@ -27,6 +27,7 @@ struct AccessChecks {
   func findings(_ gateway: Program, _ nodes: [Program]) -> [Finding] {
     guard !nodes.isEmpty else { return [] }
     let first = verdict(gateway)
+    guard (proof == nil ? first.unknown : first.known) != nil else { return [silent(gateway)] }
     let findings = nodes.flatMap { compare(verdict($0), with: first) }
     guard findings.isEmpty else { return findings }
     let means = proof == nil ? ", as far as can be told without a token" : ""
@@ -37,6 +38,13 @@ struct AccessChecks {
     Verdict(
       program: program, unknown: ask(program.address, nil),
       known: proof.flatMap { ask(program.address, $0) })
+  }
+
+  private func silent(_ program: Program) -> Finding {
+    .warning(
+      "access", "\(program.name) does not tell whom it takes callers for",
+      mend: "run this again; if it stays, it is of an earlier version, or a service answers whoami "
+        + "in its place")
   }
 
   private func compare(_ node: Verdict, with gateway: Verdict) -> [Finding] {
@@ -51,13 +59,7 @@ struct AccessChecks {
       ]
     }
     guard let there = gateway.known else { return [] }
-    guard let here = node.known else {
-      return [
-        .warning(
-          "access", "\(name) does not tell whom it takes callers for",
-          mend: "run this again; if it stays, the node is of an earlier version")
-      ]
-    }
+    guard let here = node.known else { return [silent(node.program)] }
     guard here.name == there.name, here.role == there.role else {
       return [
         .error(
