@@ -100,16 +100,11 @@ extension GatewayServer {
       result = .failure(Problem(error))
     }
     if request.action != .status { call.note(request.summary, result) }
-    let status = try result.get()
+    let answer = call.answer(.success(try result.get()))
     guard request.action != .status else {
-      call.answer(.success(status)).write(to: exchange)
+      answer.write(to: exchange)
       return .done
     }
-    // A gateway that is killed right after the answer would have forgotten what it was told.
-    let pending = try later(exchange)
-    coordinator.onceDurable { isDurable in
-      pending.answer(call.answer(isDurable ? .success(status) : .failure(.noLeader)))
-    }
-    return pending.disposition()
+    return try answerOnceDurable(answer, call, exchange)
   }
 }

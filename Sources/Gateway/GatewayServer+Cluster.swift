@@ -51,9 +51,36 @@ extension GatewayServer {
       result = .failure(Problem(error))
     }
     if request.plan != true { call.note(request.summary, result) }
-    call.answer(.success(try result.get())).write(to: exchange)
-    return .done
+    let answer = call.answer(.success(try result.get()))
+    guard request.plan != true else {
+      answer.write(to: exchange)
+      return .done
+    }
+    return try answerOnceDurable(answer, call, exchange)
   }
+
+  /// Gives `answer` once what was ordered is durable: a gateway that is killed right after it would
+  /// have forgotten what it was told.
+  func answerOnceDurable(
+    _ answer: Answer, _ call: ControlCall, _ exchange: Exchange
+  ) throws(Problem) -> Disposition {
+    let pending = try later(exchange)
+    let loop = coordinator.loop
+    var timer: TimerID?
+    timer = loop.schedule(after: GatewayServer.storePatience) {
+      timer = nil
+      pending.answer(call.answer(.failure(.notStored)))
+    }
+    coordinator.onceDurable { isDurable in
+      guard let waits = timer else { return }
+      loop.cancel(waits)
+      pending.answer(isDurable ? answer : call.answer(.failure(.noLeader)))
+    }
+    return pending.disposition()
+  }
+
+  /// For how long an order may wait for the disk, or for etcd.
+  private static let storePatience = Duration.seconds(10)
 }
 
 /// What the gateway tells of the cluster.

@@ -65,4 +65,10 @@ extension Problem {
   static let noLeader = Problem(
     503, "no_leader",
     "no gateway leads at this moment, so nothing of the cluster can be changed; try again shortly")
+
+  /// An order that is taken, and that a crash could still undo.
+  static let notStored = Problem(
+    504, ClusterError.Code.outcomeUnknown.rawValue,
+    "the gateway cannot store the order now (its log says why); it is carried out once it can, "
+      + "unless the gateway ends before: GET /ring tells")
 }

@@ -26,8 +26,10 @@ package final class ProcessLauncher: Launcher {
     package var environment: [String] = []
     /// The host on which nodes listen.
     package var host: String
-    /// How long a node may take until it answers.
+    /// How long a new node may take until it answers.
     package var launchTimeout = Duration.seconds(30)
+    /// The same for one that has data: its store may be large, and its disk slow.
+    package var openTimeout = Duration.seconds(300)
     /// How long a node that is destroyed may take for the answers that are under way.
     package var drainTimeout = Duration.seconds(15)
 
@@ -84,7 +86,8 @@ package final class ProcessLauncher: Launcher {
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
   ) {
     guard instances[node] == nil else { return }
-    let instance = Instance(report: report, deadline: loop.now + settings.launchTimeout)
+    let timeout = previousAddress == nil ? settings.launchTimeout : settings.openTimeout
+    let instance = Instance(report: report, deadline: loop.now + timeout)
     instances[node] = instance
     do {
       try Directory.create(directory(of: node))

@@ -57,6 +57,8 @@ package final class ManagedLauncher: Launcher {
   private static let hastyInterval = Duration.milliseconds(100)
   private static let retryInterval = Duration.seconds(1)
   private static let launchTimeout = Duration.seconds(60)
+  /// The same for a node that has data: its store may be large, and its disk slow.
+  private static let openTimeout = Duration.seconds(300)
   private static let drainTimeout = Duration.seconds(15)
 
   /// - Parameter tls: what nodes are reached with; nil speaks plain text.
@@ -75,8 +77,9 @@ package final class ManagedLauncher: Launcher {
     _ node: Principal, previousAddress: String?, _ report: @escaping (LauncherEvent) -> Void
   ) {
     guard tenants[node] == nil else { return }
-    tenants[node] = Tenant(
-      report: report, deadline: loop.now + ManagedLauncher.launchTimeout, since: looks + 1)
+    let timeout =
+      previousAddress == nil ? ManagedLauncher.launchTimeout : ManagedLauncher.openTimeout
+    tenants[node] = Tenant(report: report, deadline: loop.now + timeout, since: looks + 1)
     hurry()
   }
 

@@ -185,11 +185,17 @@ final class SharedCluster {
   func control(
     _ method: String, _ body: String, to gateway: Int
   ) throws -> ClientResponse {
-    try send(
-      .post, "/" + method, Array(body.utf8),
+    try client.sendAndWait(
+      order(method, body), to: gateways[gateway].address, deadline: .seconds(20))
+  }
+
+  /// A control message with the cluster's credential.
+  func order(_ method: String, _ body: String) -> ClientRequest {
+    ClientRequest(
+      method: .post, target: "/" + method,
       headers: [
         ("content-type", "text/candid"), ("accept", "application/json"),
         ("authorization", launcher.credential.headerValue),
-      ], to: gateway)
+      ], body: Array(body.utf8))
   }
 }

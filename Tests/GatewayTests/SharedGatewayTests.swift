@@ -162,6 +162,24 @@ struct SharedGatewayTests {
     try check(cluster)
   }
 
+  @Test("an order is not said to be taken before it is durable")
+  func orderIsDurable() throws {
+    let cluster = try SharedCluster(2)
+    cluster.settle(1)
+    let first = cluster.gateways[0]
+    first.log.isPaused = true
+    var answer: Result<ClientResponse, TransportError>?
+    let order = cluster.order("scale", "(record { action = variant { Up } })")
+    cluster.client.send(order, to: first.address, deadline: .seconds(20)) { answer = $0 }
+    cluster.loop.run(until: "the order has come") { first.coordinator.machine.state.change != nil }
+    #expect(answer == nil)
+    cluster.shared.elect(cluster.gateways[1].log)
+    first.log.isPaused = false
+    cluster.loop.run(until: "an answer") { answer != nil }
+    let told = try #require(answer).get()
+    #expect(told.status == 503 && told.header("ss-error") == "no_leader")
+  }
+
   @Test("every gateway knows the cluster's module, also one that leads later")
   func modulesAreShared() throws {
     let cluster = try SharedCluster(2)
