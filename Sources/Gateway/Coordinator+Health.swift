@@ -59,6 +59,10 @@ extension Coordinator {
     else {
       return
     }
+    // It may be opening a large store; the rolling restart has a limit of its own.
+    if let restarts = machine.state.restarts, machine.isRestarting, restarts.current == node {
+      return
+    }
     answeredAt[node] = loop.now
     logger.error("\(node.text) has not answered for long, so its process is ended")
     launcher?.kill(node)

@@ -25,7 +25,9 @@ extension Coordinator {
       try archive.keepOnly(namedModules)
     } else {
       // Nothing goes before the state that names what it became is durable.
-      onceDurable { [weak self] isDurable in if isDurable { self?.forgetUnnamedModule() } }
+      onceDurable { [weak self] durability in
+        if durability == .durable { self?.forgetUnnamedModule() }
+      }
     }
     for digest in namedModules {
       if let module = try archive.module(digest) { remember(module) }
@@ -161,8 +163,8 @@ extension Coordinator {
     }
     noteInterfaces()
     scheduleAdvance()
-    onceDurable { [weak self] isDurable in
-      guard isDurable else { return completion(.failure(.noLeader)) }
+    onceDurable { [weak self] durability in
+      guard durability == .durable else { return completion(.failure(.noLeader)) }
       self?.forgetModules()
       completion(.success(()))
     }

@@ -67,7 +67,7 @@ package final class Coordinator {
   /// Those that are being fetched.
   var fetches: Set<[UInt8]> = []
   /// Who waits for a state to be durable.
-  private var durabilityWaits: [(sequence: UInt64, body: (Bool) -> Void)] = []
+  var durabilityWaits: [DurabilityWait] = []
   /// Called when the coordinator can only go on by starting again.
   package var onFailure: () -> Void = {}
 
@@ -165,9 +165,7 @@ package final class Coordinator {
       term += 1
       launcher = nil
       machine = CoordinatorMachine(observing: state, settings: settings)
-      let waits = durabilityWaits
-      durabilityWaits = []
-      for wait in waits { wait.body(false) }
+      giveUpDurability()
     } else {
       machine.observe(state)
     }
@@ -191,9 +189,7 @@ package final class Coordinator {
       follow(state)
     case .persisted(let sequence):
       machine.persisted(sequence)
-      let ready = durabilityWaits.filter { $0.sequence <= machine.durableSequence }
-      durabilityWaits.removeAll { $0.sequence <= machine.durableSequence }
-      for wait in ready { wait.body(true) }
+      noteDurability()
       scheduleAdvance()
     case .failed(let reason):
       machine.persistFailed(reason)
@@ -369,15 +365,5 @@ package final class Coordinator {
     case .uploadModule(let digest, let revision):
       upload(digest, revision: revision, to: node, at: address, completion)
     }
-  }
-
-  /// Calls `body`, never within, once what the machine has decided so far is durable: with true; or
-  /// with false when another gateway leads before that.
-  func onceDurable(_ body: @escaping (Bool) -> Void) {
-    let sequence = machine.lastSequence
-    guard sequence > machine.durableSequence else {
-      return loop.atEndOfTurn { body(true) }
-    }
-    durabilityWaits.append((sequence, body))
   }
 }

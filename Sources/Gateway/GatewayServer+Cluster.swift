@@ -65,16 +65,12 @@ extension GatewayServer {
     _ answer: Answer, _ call: ControlCall, _ exchange: Exchange
   ) throws(Problem) -> Disposition {
     let pending = try later(exchange)
-    let loop = coordinator.loop
-    var timer: TimerID?
-    timer = loop.schedule(after: GatewayServer.storePatience) {
-      timer = nil
-      pending.answer(call.answer(.failure(.notStored)))
-    }
-    coordinator.onceDurable { isDurable in
-      guard let waits = timer else { return }
-      loop.cancel(waits)
-      pending.answer(isDurable ? answer : call.answer(.failure(.noLeader)))
+    coordinator.onceDurable(within: GatewayServer.storePatience) { durability in
+      switch durability {
+      case .durable: pending.answer(answer)
+      case .superseded: pending.answer(call.answer(.failure(.superseded)))
+      case .late: pending.answer(call.answer(.failure(.notStored)))
+      }
     }
     return pending.disposition()
   }

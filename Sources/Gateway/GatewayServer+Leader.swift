@@ -70,5 +70,11 @@ extension Problem {
   static let notStored = Problem(
     504, ClusterError.Code.outcomeUnknown.rawValue,
     "the gateway cannot store the order now (its log says why); it is carried out once it can, "
-      + "unless the gateway ends before: GET /ring tells")
+      + "unless the gateway ends before; look at what the cluster does before you repeat it")
+
+  /// An order that may be taken or not: the next leader knows.
+  static let superseded = Problem(
+    504, ClusterError.Code.outcomeUnknown.rawValue,
+    "another gateway leads since the order came, so it is not known here whether it was stored; "
+      + "look at what the cluster does before you repeat it")
 }

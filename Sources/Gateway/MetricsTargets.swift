@@ -22,10 +22,17 @@ enum MetricsTargets {
   /// own, such as `node`. `__scheme__` saves a configuration that says what the gateway knows.
   static func json(_ coordinator: Coordinator, _ isSecure: Bool) -> [UInt8] {
     var json = JSONText()
-    json.array(ClusterSummary.nodes(of: coordinator).filter { $0.address != nil }) { json, entry in
+    let known = coordinator.map.addresses
+    let targets = ClusterSummary.nodes(of: coordinator).compactMap { entry in
+      // That of the ring holds as long as its launcher has not told of a node: one that is not
+      // looked at for a while would have its alarms begin anew.
+      (entry.address ?? known[entry.id]).map { (entry: entry, address: $0) }
+    }
+    json.array(targets) { json, target in
+      let entry = target.entry
       json.object { json in
         json.name("targets")
-        json.array([entry.address ?? ""]) { $0.text($1) }
+        json.array([target.address]) { $0.text($1) }
         json.name("labels")
         json.object { json in
           json.field("__scheme__", isSecure ? "https" : "http")

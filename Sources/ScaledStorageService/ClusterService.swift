@@ -156,7 +156,8 @@ final class ClusterService {
     let line =
       "ScaledStorage is ready on \(scheme)://\(address) with "
       + "\(count) node\(count == 1 ? "" : "s")\n"
-    FileHandle.standardOutput.write(Data(line.utf8))
+    // Nobody may listen any more, and a file may have no room.
+    try? FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
   }
 
   /// Ends the nodes that `stop` would have waited for, rather than leave them behind: what they

@@ -29,6 +29,7 @@ package final class ServiceProcess {
     // A log that nobody reads any more is no reason to end.
     signal(SIGPIPE, SIG_IGN)
     ServiceProcess.raiseDescriptorLimit()
+    logger.debug("the program is \(ProgramFile.path)")
   }
 
   /// A server with many connections needs more descriptors than the usual soft limit of 1,024.
@@ -92,9 +93,6 @@ package final class ServiceProcess {
     switch reloaded {
     case .success:
       logger.notice("the certificates were read again; new connections use them")
-      if let tls, tls.lacksPeerName, let name = tls.peerName {
-        logger.error("the new certificate is not for \(name) (tls-peer-name): others refuse it")
-      }
     case .failure(let error):
       logger.error("the certificates of before stay in force: \(error.message)")
     }

@@ -74,7 +74,7 @@ package struct Problem: Error, Hashable, Sendable {
     case 501: "Not available"
     case 502: "Bad answer from a node"
     case 503: "Not ready"
-    case 504: "No answer from a node"
+    case 504: "No answer in time"
     case 507: "Disk full"
     case 508: "Loop detected"
     default: "Internal error"

@@ -24,6 +24,10 @@ extension EndToEnd {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, length) }
       }
       try #require(status == 0)
+      // A program that says nothing more fails the test, and does not hold it up.
+      var patience = timeval(tv_sec: 60, tv_usec: 0)
+      let size = socklen_t(MemoryLayout<timeval>.size)
+      try #require(setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &patience, size) == 0)
     }
 
     deinit {
@@ -35,19 +39,20 @@ extension EndToEnd {
     }
 
     /// Waits for the next message that is not of the watchdog, as its lines.
-    private func message() -> [String] {
+    private func message() throws -> [String] {
       var bytes = [UInt8](repeating: 0, count: 4_096)
       while true {
         let count = recv(manager.rawValue, &bytes, bytes.count, 0)
-        let lines = String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+        try #require(count > 0, "the program tells nothing more")
+        let lines = String(decoding: bytes[..<count], as: UTF8.self)
           .split(separator: "\n").map(String.init)
         if lines != ["WATCHDOG=1"] { return lines }
       }
     }
 
     /// Waits for a message with this line.
-    private func wait(for line: String) {
-      while !message().contains(line) {}
+    private func wait(for line: String) throws {
+      while try !message().contains(line) {}
     }
 
     private func start(_ arguments: [String]) throws -> pid_t {
@@ -64,7 +69,7 @@ extension EndToEnd {
 
     private func end(_ process: pid_t) throws {
       kill(process, SIGTERM)
-      wait(for: "STOPPING=1")
+      try wait(for: "STOPPING=1")
       var status: Int32 = -1
       try #require(waitpid(process, &status, 0) == process)
       running = nil
@@ -74,21 +79,21 @@ extension EndToEnd {
     @Test("A blank node is ready, reads its files again when it is told to, and ends")
     func node() throws {
       let process = try start(["node"])
-      #expect(message() == ["STATUS=opens its store"])
+      #expect(try message() == ["STATUS=opens its store"])
       #expect(
-        message() == [
+        try message() == [
           "READY=1", "WATCHDOG_USEC=3000000", "STATUS=blank: waits for a gateway that needs it",
         ])
       kill(process, SIGHUP)
-      #expect(message().first == "RELOADING=1")
-      #expect(message().first == "READY=1")
+      #expect(try message().first == "RELOADING=1")
+      #expect(try message().first == "READY=1")
       try end(process)
     }
 
     @Test("A gateway's own nodes do not answer to its manager")
     func gateway() throws {
       let process = try start(["up"])
-      wait(for: "READY=1")
+      try wait(for: "READY=1")
       let nodes = directory.path + "/data/nodes"
       for name in try FileManager.default.contentsOfDirectory(atPath: nodes) {
         let endpoint = try String(contentsOfFile: "\(nodes)/\(name)/endpoint", encoding: .utf8)

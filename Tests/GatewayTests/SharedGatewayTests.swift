@@ -162,7 +162,7 @@ struct SharedGatewayTests {
     try check(cluster)
   }
 
-  @Test("an order is not said to be taken before it is durable")
+  @Test("an order is not said to be taken, nor to be repeatable, before it is known to be durable")
   func orderIsDurable() throws {
     let cluster = try SharedCluster(2)
     cluster.settle(1)
@@ -177,7 +177,8 @@ struct SharedGatewayTests {
     first.log.isPaused = false
     cluster.loop.run(until: "an answer") { answer != nil }
     let told = try #require(answer).get()
-    #expect(told.status == 503 && told.header("ss-error") == "no_leader")
+    #expect(told.status == 504 && told.header("ss-error") == "outcome_unknown")
+    #expect(told.header("retry-after") == nil)
   }
 
   @Test("every gateway knows the cluster's module, also one that leads later")

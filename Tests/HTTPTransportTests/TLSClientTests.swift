@@ -139,6 +139,25 @@ struct TLSClientTests {
     }
   }
 
+  @Test("a renewed certificate without the name that all ask for is not taken; one with it is")
+  func renewedWithoutPeerName() throws {
+    let authority = try TestAuthority(["cluster.example"])
+    let context = try TLSContext(authority.files, peerName: "cluster.example")
+    try authority.issue(["other.example"])
+    let error = #expect(throws: TransportError.self) { try context.reload() }
+    #expect(error?.message.contains("is not for cluster.example") == true)
+    #expect(!context.lacksPeerName)
+    try authority.issue(["other.example", "cluster.example"])
+    try context.reload()
+    #expect(context.problem(at: "other.example") == nil)
+  }
+
+  @Test("names that would stand for none or for many are refused", arguments: ["", ".example"])
+  func loosePeerNames(name: String) throws {
+    let authority = try TestAuthority(["cluster.example"])
+    #expect(throws: TransportError.self) { try TLSContext(authority.trust, peerName: name) }
+  }
+
   @Test("why others would refuse the program's own certificate is told")
   func ownCertificate() throws {
     let authority = try TestAuthority(["cluster.example"])

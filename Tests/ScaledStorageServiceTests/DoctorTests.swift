@@ -113,4 +113,13 @@ struct DoctorTests {
     let found = try findings(["--data", folder.path, "--url", "http://127.0.0.1:1"])
     #expect(try finding("service", found).level == .error)
   }
+
+  @Test("A file that holds no token is told as such, and not taken for something else")
+  func noToken() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: ConfigurationError.self) {
+      try findings(["node", "--data", folder.path, "--token-file", folder.path + "/none"])
+    }
+    #expect(error?.message.hasPrefix("--token-file: ") == true)
+  }
 }

@@ -7,7 +7,7 @@ import Testing
 @testable import ScaledStorageService
 
 /// What lines of the log look like.
-struct LogTests {
+@Suite(.serialized) struct LogTests {
   /// Logs by `body` and returns what was written.
   private func lines(
     _ format: LogFormat, isJournal: Bool = false, _ body: (Logger) -> Void

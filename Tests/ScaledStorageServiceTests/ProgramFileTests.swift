@@ -31,9 +31,14 @@ struct ProgramFileTests {
 
   @Test("A relative path holds wherever a node is started from; another name is looked for")
   func names() throws {
-    let here = FileManager.default.currentDirectoryPath
-    #expect(ProgramFile.path(of: "bin/program") == here + "/bin/program")
+    let program = try make("bin/program")
+    let here = FileManager.default.currentDirectoryPath.split(separator: "/")
+    let relative = here.map { _ in "../" }.joined() + program.dropFirst()
+    let found = try #require(ProgramFile.path(of: relative))
+    #expect(found.hasPrefix("/") && FileManager.default.isExecutableFile(atPath: found))
     #expect(ProgramFile.path(of: "program", folders: folder.path) == nil)
+    #expect(ProgramFile.path(of: "bin", folders: folder.path) == nil, "a folder is none")
+    #expect(ProgramFile.path(of: folder.path + "/none") == nil)
     #expect(ProgramFile.path(of: "", folders: folder.path) == nil)
     #expect(FileManager.default.isExecutableFile(atPath: ProgramFile.path))
   }

@@ -14,9 +14,22 @@ METHODS = {"get", "head", "post", "put", "delete"}
 ROOT = "urn:interface"
 
 
+class Loader(yaml.SafeLoader):
+    """Refuses what YAML forbids and PyYAML lets pass: a key that an object has twice."""
+
+    def construct_mapping(self, node, deep=False):
+        # Before "<<" has brought in what an anchor has.
+        names = [key.value for key, _ in node.value if key.value != "<<"]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name!r} stands here twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def main(path):
     with open(path, encoding="utf-8") as file:
-        document = yaml.safe_load(file)
+        document = yaml.load(file, Loader)
     problems = [
         *(f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in
           OpenAPIV31SpecValidator(document).iter_errors()),

@@ -118,11 +118,13 @@ final class StatusBoard {
   var summary: String {
     let health = ClusterHealth(coordinator, leaderless: leaderless)
     let map = coordinator.map
-    let who =
-      coordinator.isLeading
-      ? "leads" : coordinator.log.leader.map { "follows \($0)" } ?? "finds no gateway that leads"
+    var who = coordinator.isLeading ? "leads" : "knows no gateway that leads"
+    if !coordinator.isLeading, coordinator.knowsLeader, let leader = coordinator.log.leader {
+      who = "follows \(leader)"
+    }
     return "\(who), \(map.members.count) node\(map.members.count == 1 ? "" : "s") at epoch "
       + "\(map.ring.epoch), \(health.state.rawValue): \(health.reason)"
+      + (health.notice.map { "; \($0)" } ?? "")
   }
 
   private func noteLead() {

@@ -45,7 +45,7 @@ extension OpenSSLContext {
   }
 
   /// Whether the certificate is for a host name or a numeric address.
-  fileprivate func isFor(_ host: String) -> Bool {
+  func isFor(_ host: String) -> Bool {
     guard let certificate = SSL_CTX_get0_certificate(pointer) else { return true }
     let isNumeric = host != "localhost" && SocketAddress(host: host, port: 0) != nil
     return isNumeric

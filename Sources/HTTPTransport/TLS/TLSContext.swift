@@ -25,6 +25,10 @@ public final class TLSContext {
   public init(
     _ files: TLSFiles, demandsClientCertificate: Bool = false, peerName: String? = nil
   ) throws(TransportError) {
+    // OpenSSL takes an empty name for none, and one that begins with a dot for all below it.
+    guard peerName.map({ !$0.isEmpty && !$0.hasPrefix(".") }) ?? true else {
+      throw TransportError(.tls, "the name of the peers is \"\(peerName ?? "")\": give a DNS name")
+    }
     self.files = files
     self.peerName = peerName
     self.demandsClientCertificate = demandsClientCertificate
@@ -43,8 +47,14 @@ public final class TLSContext {
     // Before they are read: what changes meanwhile is seen the next time.
     marks = files.marks
     let connector = try OpenSSLContext(connecting: files)
-    if files.certificate != nil {
-      acceptor = try OpenSSLContext(accepting: files, demandsClientCertificate)
+    if let certificate = files.certificate {
+      let renewed = try OpenSSLContext(accepting: files, demandsClientCertificate)
+      // All others would refuse it, as they did not the one before.
+      if let peerName, !renewed.isFor(peerName), acceptor?.isFor(peerName) ?? false {
+        throw TransportError(
+          .tls, "\(certificate) is not for \(peerName), which the cluster's programs ask for")
+      }
+      acceptor = renewed
     }
     self.connector = connector
   }

@@ -8,8 +8,8 @@ final class Systemctl {
   private let environment: [String]
   private let loop: EventLoop
 
-  /// Units may take their time to stop.
-  private static let deadline = Duration.seconds(120)
+  /// Units may take their time to stop, and to open a large store until they are started.
+  private static let deadline = Duration.seconds(600)
   private static let mostOutput = 4 << 20
 
   init(path: String, environment: [String], loop: EventLoop) {

@@ -93,10 +93,10 @@ package struct DoctorCommand: ParsableCommand {
       findings.append(
         .error("etcd", error.message, mend: "put a certificate, its key and its authority there"))
     }
+    let path = tokenFile ?? environment["SCALED_STORAGE_TOKEN_FILE"]
+    let token = try path.map { try DoctorCommand.token(in: $0) }
     do {
       let endpoint = try HTTPEndpoint(url ?? DoctorCommand.usualURL(settings))
-      let path = tokenFile ?? environment["SCALED_STORAGE_TOKEN_FILE"]
-      let token = try path.map { try DoctorCommand.token(in: $0) }
       findings += try ClusterChecks(settings, endpoint, token: token).findings()
     } catch let error as TransportError {
       throw ConfigurationError(message: "--url: \(error.message)")

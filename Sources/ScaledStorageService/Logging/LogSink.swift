@@ -4,16 +4,20 @@ import ScaledStorage
 import Synchronization
 
 /// Where the lines of the log go: each by one write, so that those of several threads and programs
-/// do not mix.
+/// do not mix; but long ones by several where somebody else reads them.
 ///
 /// Nobody waits for whoever reads them: lines that a pipe or a terminal does not take are lost,
-/// each as a whole, and counted. Only a file's disk is waited for.
+/// each as a whole, and counted. Only a file's disk is waited for, and another user's terminal that
+/// stops amid a line, which cannot be opened once more.
 final class LogSink: Sendable {
   let descriptor: Int32
   /// Whether systemd's journal reads the lines: then each begins with its priority (sd-daemon(3)).
   let isJournal: Bool
   /// The same pipe or terminal, opened so that no write waits; none where that cannot be had.
   private let ownOpening: Descriptor
+  /// The most that is written at once. With room for anything, a pipe takes this much without
+  /// waiting, and as a whole (pipe(7)); a file takes a line of any length so.
+  private let mostAtOnce: Int
   private let state = Mutex(State())
 
   private struct State {
@@ -33,6 +37,9 @@ final class LogSink: Sendable {
     self.descriptor = descriptor
     self.isJournal = isJournal
     ownOpening = Descriptor(owning: opensAgain ? LogSink.openAgain(descriptor) : -1)
+    var status = stat()
+    let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    mostAtOnce = isFile ? .max : Int(PIPE_BUF)
   }
 
   private static func openAgain(_ descriptor: Int32) -> Int32 {
@@ -91,8 +98,7 @@ final class LogSink: Sendable {
     return bytes.withUnsafeBytes { bytes in
       var done = 0
       while done < bytes.count {
-        // With room for anything, a pipe takes this much without waiting, and as a whole (pipe(7)).
-        let part = bytes[done...].prefix(Int(PIPE_BUF))
+        let part = bytes[done...].prefix(mostAtOnce)
         guard LogSink.hasRoom(target) else { break }
         let count = Glibc.write(
           target, UnsafeRawBufferPointer(rebasing: part).baseAddress, part.count)

@@ -182,7 +182,7 @@ struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     do {
       try body()
     } catch let error as ConfigurationError {
-      FileHandle.standardError.write(Data("Error: \(error.message)\n".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("Error: \(error.message)\n".utf8))
       throw ExitCode(EX_USAGE)
     }
   }
