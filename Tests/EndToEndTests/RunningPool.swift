@@ -138,6 +138,12 @@ final class RunningPool {
     let process = try spawn(arguments, name: "command")
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    guard status != 0 else { return 0 }
+    // What a test that fails on it needs to be understood.
+    for name in ["command.out", "command.log"] {
+      let text = (try? String(contentsOfFile: directory.path + "/" + name, encoding: .utf8)) ?? ""
+      print("\(arguments.prefix(3).joined(separator: " ")): \(text)")
+    }
     return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
   }
 

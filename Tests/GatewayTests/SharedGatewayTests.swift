@@ -137,9 +137,13 @@ struct SharedGatewayTests {
     #expect([1, 3].contains(second.map.members.count))
     #expect(cluster.launcher.nodes == Set(second.map.members))
     try check(cluster)
-    // And the cluster can be changed as before.
+    // And the cluster can be changed as before, once nodes are done with this.
     let members = second.map.members.count
-    _ = try second.addNodes(1, reason: "the test")
+    var isBegun = false
+    cluster.loop.run(until: "the next change begins") {
+      isBegun = isBegun || (try? second.addNodes(1, reason: "the test")) != nil
+      return isBegun
+    }
     cluster.settle(members + 1)
     try check(cluster)
   }
