@@ -15,6 +15,9 @@ final class HTTPUser {
 
   deinit {
     client.shutdown()
+    // A last turn: what waits for its end holds the loop, and that its descriptors.
+    loop.schedule(after: .zero) { [unowned loop] in loop.stop() }
+    loop.run()
   }
 
   func send(
